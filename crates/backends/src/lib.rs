@@ -1,0 +1,3 @@
+//! Where jobs run: the Backend port, its contract test, and one module for each backend.
+
+pub mod port;

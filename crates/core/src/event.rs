@@ -1,0 +1,209 @@
+//! What happened on GitHub, normalised: small enough to queue (webhook bodies reach 25 MB), complete enough to plan by.
+
+use crate::ids::{CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId};
+use crate::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One delivery, normalised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    pub delivery: DeliveryId,
+    pub installation: InstallationId,
+    pub repository: Repository,
+    /// Who caused it.
+    pub sender: Login,
+    pub received_at: UnixMillis,
+    pub kind: EventKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repository {
+    pub id: RepositoryId,
+    pub name: RepoName,
+    pub default_branch: String,
+    pub private: bool,
+    /// Where `git` finds it, such as `https://github.com/octocat/hello.git`.
+    pub clone_url: String,
+    /// Its page, such as `https://github.com/octocat/hello`.
+    pub html_url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EventKind {
+    Push(Push),
+    PullRequest(PullRequest),
+    /// "Re-run" of one check.
+    CheckRunRerequested(CheckRef),
+    /// "Re-run all" of a commit's checks.
+    CheckSuiteRerequested {
+        head_sha: CommitSha,
+    },
+    /// A button of ours in a check.
+    RequestedAction {
+        action: ButtonAction,
+        check: CheckRef,
+    },
+    WorkflowDispatch(WorkflowDispatch),
+}
+
+/// A branch or a tag, from a full ref (`refs/heads/…`, `refs/tags/…`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", content = "name", rename_all = "snake_case")]
+pub enum GitRef {
+    Branch(String),
+    Tag(String),
+}
+
+impl GitRef {
+    /// Reads `refs/heads/NAME` or `refs/tags/NAME`; anything else is none of ours.
+    #[must_use]
+    pub fn parse(full: &str) -> Option<Self> {
+        let nonempty = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+        if let Some(name) = full.strip_prefix("refs/heads/") {
+            nonempty(name).map(Self::Branch)
+        } else {
+            full.strip_prefix("refs/tags/").and_then(nonempty).map(Self::Tag)
+        }
+    }
+
+    /// The name without `refs/heads/` or `refs/tags/`.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        match self {
+            Self::Branch(name) | Self::Tag(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for GitRef {
+    /// The full ref.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Branch(name) => write!(f, "refs/heads/{name}"),
+            Self::Tag(name) => write!(f, "refs/tags/{name}"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Push {
+    pub git_ref: GitRef,
+    /// The ref's commit before; none where the push created it.
+    pub before: Option<CommitSha>,
+    /// The ref's commit now; none where the push deleted it.
+    pub after: Option<CommitSha>,
+    pub forced: bool,
+    /// The head commit's message, cut to [`crate::limits::COMMIT_MESSAGE_CHARS`].
+    pub message: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequest {
+    /// The activity type, such as `opened` or `synchronize`.
+    pub action: String,
+    pub number: u64,
+    /// Cut to [`crate::limits::TITLE_CHARS`].
+    pub title: String,
+    pub author: Login,
+    pub draft: bool,
+    pub labels: Vec<String>,
+    pub head: PullRequestHead,
+    /// The branch it is to be merged into.
+    pub base_ref: String,
+    pub base_sha: CommitSha,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequestHead {
+    pub git_ref: String,
+    pub sha: CommitSha,
+    /// None when the fork was deleted.
+    pub repository: Option<RepoName>,
+}
+
+/// A check run of ours, as GitHub names it in an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRef {
+    pub id: CheckRunId,
+    pub head_sha: CommitSha,
+    /// The `external_id` we gave it, where it is one of a job.
+    pub job: Option<JobId>,
+}
+
+/// The buttons that Checkmill's checks carry. GitHub: an identifier has at most 20 characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ButtonAction {
+    /// Run a fork's pull request at exactly this commit.
+    Approve,
+    /// Stop this job.
+    Cancel,
+}
+
+impl ButtonAction {
+    #[must_use]
+    pub const fn identifier(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    #[must_use]
+    pub fn from_identifier(identifier: &str) -> Option<Self> {
+        [Self::Approve, Self::Cancel]
+            .into_iter()
+            .find(|a| a.identifier() == identifier)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowDispatch {
+    /// Path of the workflow file, such as `.checkmill/workflows/deploy.yml`.
+    pub workflow: String,
+    pub git_ref: GitRef,
+    /// GitHub sends no commit with this event; the planner looks the ref up.
+    pub sha: Option<CommitSha>,
+    pub inputs: BTreeMap<String, String>,
+}
+
+impl Event {
+    /// The commit that the event is about, where it names one.
+    #[must_use]
+    pub fn sha(&self) -> Option<&CommitSha> {
+        match &self.kind {
+            EventKind::Push(push) => push.after.as_ref(),
+            EventKind::PullRequest(pr) => Some(&pr.head.sha),
+            EventKind::CheckRunRerequested(check) | EventKind::RequestedAction { check, .. } => {
+                Some(&check.head_sha)
+            }
+            EventKind::CheckSuiteRerequested { head_sha } => Some(head_sha),
+            EventKind::WorkflowDispatch(dispatch) => dispatch.sha.as_ref(),
+        }
+    }
+
+    /// Whether it is a pull request whose commits come from another repository (or one that is gone).
+    #[must_use]
+    pub fn is_from_fork(&self) -> bool {
+        match &self.kind {
+            EventKind::PullRequest(pr) => pr.head.repository.as_ref() != Some(&self.repository.name),
+            _ => false,
+        }
+    }
+
+    /// The event's name in workflow files and in `github.event_name`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self.kind {
+            EventKind::Push(_) => "push",
+            EventKind::PullRequest(_) => "pull_request",
+            EventKind::CheckRunRerequested(_) => "check_run",
+            EventKind::CheckSuiteRerequested { .. } => "check_suite",
+            EventKind::RequestedAction { .. } => "check_run",
+            EventKind::WorkflowDispatch(_) => "workflow_dispatch",
+        }
+    }
+}

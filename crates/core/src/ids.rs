@@ -1,0 +1,308 @@
+//! Identifiers as types. Those of ours are derived, not drawn: the same delivery and workflow file always give the same run
+//! and the same jobs, so that a repeated step writes the same rows.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::str::FromStr;
+
+/// A text that is not an id of the kind it was read as.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {expected}")]
+pub struct InvalidId {
+    text: String,
+    expected: &'static str,
+}
+
+impl InvalidId {
+    fn new(text: &str, expected: &'static str) -> Self {
+        Self {
+            text: text.chars().take(80).collect(),
+            expected,
+        }
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) { Ok(Self(text.to_owned())) } else { Err(InvalidId::new(text, $expected)) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// GitHub's `X-GitHub-Delivery`: the same on a redelivery. A UUID on github.com; emulators use other short texts.
+    DeliveryId,
+    "a delivery id (1 to 100 letters, digits, '-', '_' or '.')",
+    |t| (1..=100).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+);
+
+text_id!(
+    /// A full commit id: 40 hexadecimal digits in lower case.
+    CommitSha,
+    "a commit id (40 hexadecimal digits)",
+    |t| t.len() == 40 && t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+);
+
+text_id!(
+    /// A user's or App's login, such as `octocat` or `dependabot[bot]`.
+    Login,
+    "a login",
+    |t| (1..=100).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_[].".contains(&b))
+);
+
+text_id!(
+    /// The key of a job in its workflow file. GitHub: letters, digits, `-` and `_`, beginning with a letter or `_`.
+    JobKey,
+    "a job key (letters, digits, '-' and '_', beginning with a letter or '_')",
+    |t| {
+        (1..=100).contains(&t.len())
+            && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !t.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+    }
+);
+
+text_id!(
+    /// One evaluation of one workflow file for one delivery: 16 hexadecimal digits.
+    RunId,
+    "a run id (16 hexadecimal digits)",
+    |t| is_hex(t, 16)
+);
+
+text_id!(
+    /// One job of a run, a matrix leg being a job of its own: the run's id, `-`, and 8 hexadecimal digits. The run can be
+    /// read off it, so a job is found without an index.
+    JobId,
+    "a job id (a run id, '-', 8 hexadecimal digits)",
+    |t| t.split_once('-').is_some_and(|(run, leg)| is_hex(run, 16) && is_hex(leg, 8))
+);
+
+number_id!(
+    /// A GitHub App's installation.
+    InstallationId
+);
+number_id!(
+    /// A repository's number, which stays when it is renamed.
+    RepositoryId
+);
+number_id!(
+    /// A check run on GitHub.
+    CheckRunId
+);
+
+fn is_hex(text: &str, len: usize) -> bool {
+    text.len() == len
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// The first `digits` hexadecimal digits of a SHA-256 over the parts, each preceded by its length so that no two lists of
+/// parts give the same bytes.
+fn derive(parts: &[&str], digits: usize) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut text = hex::encode(hash.finalize());
+    text.truncate(digits);
+    text
+}
+
+impl CommitSha {
+    /// GitHub's placeholder for "no commit": `before` of a new branch, `after` of a deleted one.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.0.bytes().all(|b| b == b'0')
+    }
+
+    /// The first seven digits, as GitHub shows commits.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..7]
+    }
+}
+
+impl RunId {
+    /// The run of a workflow file for a delivery.
+    #[must_use]
+    pub fn derive(delivery: &DeliveryId, workflow_path: &str) -> Self {
+        Self(derive(&["run", delivery.as_str(), workflow_path], 16))
+    }
+}
+
+impl JobId {
+    /// The job with this key and, for a matrix, the leg's values in their canonical text.
+    #[must_use]
+    pub fn derive(run: &RunId, key: &JobKey, leg: &str) -> Self {
+        Self(format!("{run}-{}", derive(&["job", key.as_str(), leg], 8)))
+    }
+
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        RunId(self.0[..16].to_owned())
+    }
+}
+
+/// `owner/name` of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RepoName {
+    owner: String,
+    name: String,
+}
+
+impl RepoName {
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl FromStr for RepoName {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let part = |p: &str| {
+            (1..=100).contains(&p.len())
+                && p != "."
+                && p != ".."
+                && p.bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        match text.split_once('/') {
+            Some((owner, name)) if part(owner) && part(name) => Ok(Self {
+                owner: owner.to_owned(),
+                name: name.to_owned(),
+            }),
+            _ => Err(InvalidId::new(text, "a repository (owner/name)")),
+        }
+    }
+}
+
+impl TryFrom<String> for RepoName {
+    type Error = InvalidId;
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<RepoName> for String {
+    fn from(repo: RepoName) -> Self {
+        repo.to_string()
+    }
+}
+
+impl fmt::Display for RepoName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+/// Which try of a job this is, from 1. A re-run by a person or a policy is the next attempt of the same job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttemptNumber(pub u32);
+
+impl AttemptNumber {
+    pub const FIRST: Self = Self(1);
+
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for AttemptNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_inputs_give_the_same_ids() {
+        let delivery: DeliveryId = "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse().unwrap();
+        let run = RunId::derive(&delivery, ".checkmill/workflows/ci.yml");
+        assert_eq!(run, RunId::derive(&delivery, ".checkmill/workflows/ci.yml"));
+        assert_ne!(run, RunId::derive(&delivery, ".checkmill/workflows/ci.yaml"));
+        let job = JobId::derive(&run, &"test".parse().unwrap(), r#"{"os":"linux"}"#);
+        assert_eq!(job.run(), run);
+        assert_eq!(job.to_string().parse::<JobId>().unwrap(), job);
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        assert_ne!(derive(&["ab", "c"], 16), derive(&["a", "bc"], 16));
+    }
+
+    #[test]
+    fn malformed_ids_are_refused_with_what_was_expected() {
+        assert_eq!(
+            "../x".parse::<RepoName>().unwrap_err().to_string(),
+            r#""../x" is not a repository (owner/name)"#
+        );
+        assert!("HEAD".parse::<CommitSha>().is_err());
+        assert!("1job".parse::<JobKey>().is_err());
+        assert!("0123456789abcdef-0123".parse::<JobId>().is_err());
+    }
+}

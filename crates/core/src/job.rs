@@ -1,0 +1,131 @@
+//! A job's row: what is known of its present attempt.
+
+use crate::conclusion::{End, Reason};
+use crate::ids::{AttemptNumber, CheckRunId, JobId, JobKey};
+use crate::limits;
+use crate::time::{Millis, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    pub id: JobId,
+    pub key: JobKey,
+    /// The matrix leg's values as canonical JSON; empty for a job without a matrix.
+    pub leg: String,
+    /// The check run's name: `{workflow name} / {job name} ({matrix values})`.
+    pub name: String,
+    /// Labels of `runs-on`.
+    pub runs_on: Vec<String>,
+    /// A failure ends neutral.
+    pub continue_on_error: bool,
+    pub queue_timeout: Millis,
+    pub run_timeout: Millis,
+
+    pub attempt: AttemptNumber,
+    /// The newest execution of this attempt; an older one that still moves is told to stop.
+    pub generation: u32,
+    pub state: JobState,
+    /// When this attempt was queued.
+    pub queued_at: UnixMillis,
+    /// When it was first seen running.
+    pub running_at: Option<UnixMillis>,
+    /// Set once somebody or something wants it stopped; the attempt ends with this reason.
+    pub stop: Option<Stop>,
+    /// The agent's verdict, where it came before the submit was recorded.
+    pub early_report: Option<End>,
+    /// This attempt's check run.
+    pub check: Option<CheckRunId>,
+    /// A start phase may have created a check run and died before it could say so: look before creating.
+    pub check_uncertain: bool,
+    /// The newest check run of earlier attempts. GitHub's ids grow, so one of this attempt is larger.
+    pub previous_check: Option<CheckRunId>,
+    /// The waiting execution's task token.
+    pub task_token: Option<String>,
+    pub version: u64,
+}
+
+/// Where an attempt is. The allowed moves are the table in [`crate::transition`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum JobState {
+    /// Held back by `max-parallel`.
+    Waiting,
+    /// May start; an execution is owed.
+    Queued,
+    /// A start phase has its slot, until then nobody else may take it.
+    Claimed { until: UnixMillis },
+    /// The backend has it and has not been seen running it.
+    Submitted {
+        handle: BackendHandle,
+        since: UnixMillis,
+    },
+    Running {
+        handle: BackendHandle,
+        since: UnixMillis,
+    },
+    /// The verdict is known and not yet fully reported.
+    Ended { handle: Option<BackendHandle>, end: End },
+    /// Reported; the dependents have been told. Terminal for the attempt.
+    Concluded { handle: Option<BackendHandle>, end: End },
+}
+
+/// What a backend calls a job of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BackendHandle {
+    /// The backend's name in the deployment's table.
+    pub backend: String,
+    pub id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    #[serde(flatten)]
+    pub reason: Reason,
+    pub detail: String,
+    pub at: UnixMillis,
+}
+
+impl Job {
+    #[must_use]
+    pub const fn end(&self) -> Option<&End> {
+        match &self.state {
+            JobState::Ended { end, .. } | JobState::Concluded { end, .. } => Some(end),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub const fn handle(&self) -> Option<&BackendHandle> {
+        match &self.state {
+            JobState::Submitted { handle, .. } | JobState::Running { handle, .. } => Some(handle),
+            JobState::Ended { handle, .. } | JobState::Concluded { handle, .. } => handle.as_ref(),
+            JobState::Waiting | JobState::Queued | JobState::Claimed { .. } => None,
+        }
+    }
+
+    /// The deadline of the present state, with the reason that passing it gives.
+    #[must_use]
+    pub fn deadline(&self) -> Option<(UnixMillis, Reason)> {
+        match &self.state {
+            JobState::Queued | JobState::Claimed { .. } | JobState::Submitted { .. } => {
+                Some((self.queued_at + self.queue_timeout, Reason::QueueTimeout))
+            }
+            JobState::Running { since, .. } => Some((*since + self.run_timeout, Reason::RunTimeout)),
+            JobState::Waiting | JobState::Ended { .. } | JobState::Concluded { .. } => None,
+        }
+    }
+
+    /// When the sweep should look at this row if nothing has moved it by then; none when nothing is owed.
+    #[must_use]
+    pub fn due_at(&self) -> Option<UnixMillis> {
+        match &self.state {
+            JobState::Waiting | JobState::Concluded { .. } => None,
+            JobState::Queued => Some(self.queued_at + limits::SWEEP_GRACE),
+            JobState::Claimed { until } => Some(*until + limits::SWEEP_GRACE),
+            JobState::Submitted { .. } | JobState::Running { .. } => {
+                self.deadline().map(|(at, _)| at + limits::SWEEP_GRACE)
+            }
+            JobState::Ended { end, .. } => Some(end.at + limits::SWEEP_GRACE),
+        }
+    }
+}

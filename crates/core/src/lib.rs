@@ -1,0 +1,27 @@
+//! The job model of Checkmill: ids, events, runs, jobs, the transition table and the limits.
+//!
+//! Everything here is pure. Time and randomness come in as arguments; AWS, HTTP, files and GitHub's JSON live elsewhere.
+
+pub mod conclusion;
+pub mod error_name;
+pub mod event;
+pub mod execution;
+pub mod graph;
+pub mod ids;
+pub mod job;
+pub mod limits;
+pub mod policy;
+pub mod run;
+pub mod time;
+pub mod transition;
+
+pub use conclusion::{Conclusion, End, Reason};
+pub use error_name::ErrorName;
+pub use event::{Event, EventKind};
+pub use ids::{
+    AttemptNumber, CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, JobKey, Login, RepoName,
+    RepositoryId, RunId,
+};
+pub use job::{Job, JobState};
+pub use run::Run;
+pub use time::{Millis, UnixMillis};

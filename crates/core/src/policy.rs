@@ -1,0 +1,82 @@
+//! The repository's policy: `.checkmill/config.yml` of the default branch, and of that branch only, so that a pull request
+//! can't change the rules it is judged by. Parsed in `checkmill-workflow`.
+
+use crate::limits;
+use crate::time::Millis;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The most that a job's token may do, by permission; a job asks for its share with `permissions`.
+    pub permissions: TokenPermissions,
+    /// Pull requests from forks.
+    pub forks: ForkPolicy,
+    /// The comment on a pull request.
+    pub comment: CommentPolicy,
+    /// The `vars` context.
+    pub vars: BTreeMap<String, String>,
+    pub queue_timeout: Millis,
+    /// The longest `timeout-minutes` that a job may ask for.
+    pub run_timeout_max: Millis,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            permissions: TokenPermissions::read_only(),
+            forks: ForkPolicy::Approval,
+            comment: CommentPolicy::OnFailure,
+            vars: BTreeMap::new(),
+            queue_timeout: limits::QUEUE_TIMEOUT_DEFAULT,
+            run_timeout_max: limits::RUN_TIMEOUT_MAX,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForkPolicy {
+    /// Each commit needs the approval of somebody with write permission.
+    Approval,
+    /// They never run.
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommentPolicy {
+    Always,
+    OnFailure,
+    Never,
+}
+
+/// Access that a token has, by GitHub's permission name (`contents`, `checks`, `packages`, …). Absent means none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(transparent)]
+pub struct TokenPermissions(pub BTreeMap<String, Access>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    Read,
+    Write,
+}
+
+impl TokenPermissions {
+    /// What a job gets when nobody says anything: it can read the code, nothing else.
+    #[must_use]
+    pub fn read_only() -> Self {
+        Self(BTreeMap::from([("contents".to_owned(), Access::Read)]))
+    }
+
+    /// What both allow.
+    #[must_use]
+    pub fn intersect(&self, other: &Self) -> Self {
+        let both = self
+            .0
+            .iter()
+            .filter_map(|(name, mine)| Some((name.clone(), *mine.min(other.0.get(name)?))));
+        Self(both.collect())
+    }
+}

@@ -1,0 +1,51 @@
+//! A run: one workflow file evaluated for one event. Its row holds the graph of jobs; the jobs have rows of their own.
+
+use crate::event::Event;
+use crate::graph::Node;
+use crate::ids::{CommitSha, InstallationId, JobKey, Login, RunId};
+use crate::policy::Policy;
+use crate::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub id: RunId,
+    pub installation: InstallationId,
+    /// The event that caused it, for the contexts of its jobs.
+    pub event: Event,
+    pub sha: CommitSha,
+    /// Path of the workflow file in the repository.
+    pub workflow_path: String,
+    /// The workflow's `name`, or its path.
+    pub workflow_name: String,
+    /// The policy of the default branch when the run was planned.
+    pub policy: Policy,
+    pub trust: Trust,
+    /// The jobs of the file, in the file's order, as a graph.
+    pub nodes: BTreeMap<JobKey, Node>,
+    /// The comment on the pull request, once there is one.
+    pub comment: Option<u64>,
+    pub created_at: UnixMillis,
+    /// Bumped by every write; a write names the version it read.
+    pub version: u64,
+}
+
+/// Whether the run's commit may run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Trust {
+    /// The repository's own branch.
+    Own,
+    /// A fork's commit; nobody approved it yet.
+    ForkUnapproved,
+    /// A fork's commit, approved by somebody with write permission. The run is of this one commit, so is the approval.
+    ForkApproved { by: Login, at: UnixMillis },
+}
+
+impl Trust {
+    #[must_use]
+    pub const fn may_run(&self) -> bool {
+        !matches!(self, Self::ForkUnapproved)
+    }
+}

@@ -1,0 +1,412 @@
+//! The life of an attempt, as one total function.
+//!
+//! | event ╲ state     | Waiting | Queued  | Claimed  | Submitted | Running | Ended     | Concluded |
+//! |-------------------|---------|---------|----------|-----------|---------|-----------|-----------|
+//! | `Release`         | Queued  | start   | –        | –         | –       | –         | –         |
+//! | `Claim`           | illegal | Claimed | Claimed¹ | –         | –       | –         | –         |
+//! | `ClaimLost`       | –       | –       | Queued   | –         | –       | –         | –         |
+//! | `Submitted`       | illegal | illegal | Submitted²| –        | –       | stop it   | stop it   |
+//! | `Refused`         | illegal | Ended   | Ended    | –         | –       | –         | –         |
+//! | `SeenRunning`     | illegal | –       | –        | Running   | –       | –         | –         |
+//! | `Reported`        | illegal | –       | kept     | Ended     | Ended   | –         | –         |
+//! | `SeenEnded`       | illegal | –       | –        | Ended     | Ended   | –         | –         |
+//! | `StopRequested`   | Ended   | Ended   | kept     | stop it   | stop it | –         | –         |
+//! | `Awaiting`        | illegal | –       | –        | token     | token   | –         | –         |
+//! | `NewGeneration`   | –       | newer   | newer    | newer     | newer   | newer     | –         |
+//! | `Closed`          | illegal | illegal | illegal  | illegal   | illegal | Concluded | –         |
+//! | `Rerun`           | –       | –       | –        | –         | –       | –         | Queued³   |
+//!
+//! "–": late or a duplicate, nothing to do. ¹ only when the first claim has run out. ² or Ended, where the agent's report
+//! or the wish to stop came first. ³ as the next attempt.
+
+use crate::conclusion::{End, Reason};
+use crate::ids::{AttemptNumber, CheckRunId};
+use crate::job::{BackendHandle, Job, JobState, Stop};
+use crate::limits;
+use crate::time::UnixMillis;
+
+/// What a phase found out or wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobEvent {
+    /// The graph lets it start.
+    Release,
+    /// A start phase wants its slot.
+    Claim,
+    /// The claim's owner is known to be dead (the process was restarted).
+    ClaimLost,
+    /// The check run exists and the backend has the job.
+    Submitted {
+        check: CheckRunId,
+        handle: BackendHandle,
+    },
+    /// It can't or need not run.
+    Refused { check: Option<CheckRunId>, end: End },
+    /// The backend or the agent says that it runs.
+    SeenRunning,
+    /// The agent's verdict.
+    Reported { end: End },
+    /// The backend's verdict.
+    SeenEnded { end: End },
+    /// Somebody, or a deadline, wants it stopped.
+    StopRequested { reason: Reason, detail: String },
+    /// An execution waits for the callback under this token.
+    Awaiting { token: String },
+    /// The wait loop continues as new, or the sweep restarts it.
+    NewGeneration,
+    /// Everything about the end has been reported.
+    Closed { check: Option<CheckRunId> },
+    /// A person or a policy wants it again.
+    Rerun,
+}
+
+/// What the caller must do after the new row is written. Each is safe to do again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    StartExecution,
+    /// Create the check run (looking for one first when `check_uncertain`) and submit to the backend.
+    CreateCheckAndSubmit,
+    MarkInProgress,
+    CancelOnBackend,
+    /// Answer the task token, so that the execution goes on at once.
+    WakeExecution,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Write this row (its version is already the next one), then do the effects.
+    Moved { job: Box<Job>, effects: Vec<Effect> },
+    /// Nothing to write; the effects may still be owed.
+    Unchanged { effects: Vec<Effect> },
+    /// No order of honest events leads here.
+    Illegal(IllegalTransition),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {event} is illegal for a job that is {state}")]
+pub struct IllegalTransition {
+    pub event: &'static str,
+    pub state: &'static str,
+}
+
+/// The table above.
+#[must_use]
+pub fn apply(job: &Job, event: &JobEvent, now: UnixMillis) -> Outcome {
+    match event {
+        JobEvent::Release => release(job, now),
+        JobEvent::Claim => claim(job, now),
+        JobEvent::ClaimLost => claim_lost(job),
+        JobEvent::Submitted { check, handle } => submitted(job, *check, handle, now),
+        JobEvent::Refused { check, end } => refused(job, *check, end),
+        JobEvent::SeenRunning => seen_running(job, now),
+        JobEvent::Reported { end } => reported(job, end),
+        JobEvent::SeenEnded { end } => seen_ended(job, end),
+        JobEvent::StopRequested { reason, detail } => stop_requested(job, reason, detail, now),
+        JobEvent::Awaiting { token } => awaiting(job, token),
+        JobEvent::NewGeneration => new_generation(job),
+        JobEvent::Closed { check } => closed(job, *check),
+        JobEvent::Rerun => rerun(job, now),
+    }
+}
+
+const LATE: Outcome = Outcome::Unchanged { effects: Vec::new() };
+
+fn moved(job: &Job, effects: impl Into<Vec<Effect>>, change: impl FnOnce(&mut Job)) -> Outcome {
+    let mut next = job.clone();
+    change(&mut next);
+    next.version += 1;
+    Outcome::Moved {
+        job: Box::new(next),
+        effects: effects.into(),
+    }
+}
+
+fn illegal(job: &Job, event: &JobEvent) -> Outcome {
+    Outcome::Illegal(IllegalTransition {
+        event: event.name(),
+        state: job.state.name(),
+    })
+}
+
+fn release(job: &Job, now: UnixMillis) -> Outcome {
+    match job.state {
+        JobState::Waiting => moved(job, [Effect::StartExecution], |next| {
+            next.state = JobState::Queued;
+            next.queued_at = now;
+        }),
+        JobState::Queued => Outcome::Unchanged {
+            effects: vec![Effect::StartExecution],
+        },
+        _ => LATE,
+    }
+}
+
+fn claim(job: &Job, now: UnixMillis) -> Outcome {
+    let take = |uncertain: bool| {
+        moved(job, [Effect::CreateCheckAndSubmit], |next| {
+            next.state = JobState::Claimed {
+                until: now + limits::CLAIM,
+            };
+            next.check_uncertain = uncertain;
+        })
+    };
+    match job.state {
+        JobState::Waiting => illegal(job, &JobEvent::Claim),
+        JobState::Queued => take(job.check_uncertain),
+        JobState::Claimed { until } if until <= now => take(true),
+        _ => LATE,
+    }
+}
+
+fn claim_lost(job: &Job) -> Outcome {
+    match job.state {
+        JobState::Claimed { .. } => moved(job, [Effect::StartExecution], |next| {
+            next.state = JobState::Queued;
+            next.check_uncertain = true;
+        }),
+        _ => LATE,
+    }
+}
+
+fn submitted(job: &Job, check: CheckRunId, handle: &BackendHandle, now: UnixMillis) -> Outcome {
+    let event = || JobEvent::Submitted {
+        check,
+        handle: handle.clone(),
+    };
+    match &job.state {
+        JobState::Waiting | JobState::Queued => illegal(job, &event()),
+        JobState::Claimed { .. } => {
+            let stopping = job.stop.is_some() && job.early_report.is_none();
+            let effects = if stopping {
+                vec![Effect::CancelOnBackend]
+            } else {
+                Vec::new()
+            };
+            moved(job, effects, |next| {
+                next.check = Some(check);
+                next.check_uncertain = false;
+                next.state = match next.early_report.take() {
+                    Some(end) => JobState::Ended {
+                        handle: Some(handle.clone()),
+                        end: with_stop(end, job.stop.as_ref()),
+                    },
+                    None => JobState::Submitted {
+                        handle: handle.clone(),
+                        since: now,
+                    },
+                };
+            })
+        }
+        JobState::Submitted { .. } | JobState::Running { .. } => LATE,
+        // A deadline ended the attempt while its submit was under way: what the backend has now must not run on.
+        JobState::Ended { handle: None, .. } => moved(job, [Effect::CancelOnBackend], |next| {
+            next.check = next.check.or(Some(check));
+            next.check_uncertain = false;
+            if let JobState::Ended { handle: known, .. } = &mut next.state {
+                *known = Some(handle.clone());
+            }
+        }),
+        JobState::Concluded { handle: None, .. } => moved(job, [Effect::CancelOnBackend], |next| {
+            if let JobState::Concluded { handle: known, .. } = &mut next.state {
+                *known = Some(handle.clone());
+            }
+        }),
+        JobState::Ended { .. } | JobState::Concluded { .. } => LATE,
+    }
+}
+
+fn refused(job: &Job, check: Option<CheckRunId>, end: &End) -> Outcome {
+    match job.state {
+        JobState::Waiting => illegal(
+            job,
+            &JobEvent::Refused {
+                check,
+                end: end.clone(),
+            },
+        ),
+        JobState::Queued | JobState::Claimed { .. } => moved(job, [], |next| {
+            next.check = check.or(next.check);
+            next.check_uncertain &= check.is_none();
+            next.state = JobState::Ended {
+                handle: None,
+                end: end.clone(),
+            };
+        }),
+        _ => LATE,
+    }
+}
+
+fn seen_running(job: &Job, now: UnixMillis) -> Outcome {
+    match &job.state {
+        JobState::Waiting => illegal(job, &JobEvent::SeenRunning),
+        JobState::Submitted { handle, .. } => moved(job, [Effect::MarkInProgress], |next| {
+            next.state = JobState::Running {
+                handle: handle.clone(),
+                since: now,
+            };
+            next.running_at = Some(now);
+        }),
+        _ => LATE,
+    }
+}
+
+fn reported(job: &Job, end: &End) -> Outcome {
+    match &job.state {
+        JobState::Waiting => illegal(job, &JobEvent::Reported { end: end.clone() }),
+        JobState::Claimed { .. } if job.early_report.is_none() => {
+            moved(job, [], |next| next.early_report = Some(end.clone()))
+        }
+        JobState::Submitted { .. } | JobState::Running { .. } => ended(job, end, [Effect::WakeExecution]),
+        _ => LATE,
+    }
+}
+
+fn seen_ended(job: &Job, end: &End) -> Outcome {
+    match &job.state {
+        JobState::Waiting => illegal(job, &JobEvent::SeenEnded { end: end.clone() }),
+        JobState::Submitted { .. } | JobState::Running { .. } => ended(job, end, []),
+        _ => LATE,
+    }
+}
+
+fn ended(job: &Job, end: &End, effects: impl Into<Vec<Effect>>) -> Outcome {
+    moved(job, effects, |next| {
+        next.state = JobState::Ended {
+            handle: job.handle().cloned(),
+            end: with_stop(end.clone(), job.stop.as_ref()),
+        };
+    })
+}
+
+/// A job that was asked to stop ended because of that, whatever its last words were.
+fn with_stop(end: End, stop: Option<&Stop>) -> End {
+    match stop {
+        Some(stop) => End {
+            reason: stop.reason.clone(),
+            detail: stop.detail.clone(),
+            ..end
+        },
+        None => end,
+    }
+}
+
+fn stop_requested(job: &Job, reason: &Reason, detail: &str, now: UnixMillis) -> Outcome {
+    let end = || End::new(reason.clone(), detail, now);
+    let stop = || {
+        Some(Stop {
+            reason: reason.clone(),
+            detail: detail.to_owned(),
+            at: now,
+        })
+    };
+    match &job.state {
+        JobState::Waiting | JobState::Queued => moved(job, [Effect::StartExecution], |next| {
+            next.state = JobState::Ended {
+                handle: None,
+                end: end(),
+            };
+        }),
+        JobState::Claimed { .. } if job.stop.is_none() => moved(job, [], |next| next.stop = stop()),
+        JobState::Submitted { .. } | JobState::Running { .. } if job.stop.is_none() => {
+            moved(job, [Effect::CancelOnBackend, Effect::WakeExecution], |next| {
+                next.stop = stop()
+            })
+        }
+        JobState::Submitted { .. } | JobState::Running { .. } => Outcome::Unchanged {
+            effects: vec![Effect::CancelOnBackend],
+        },
+        _ => LATE,
+    }
+}
+
+fn awaiting(job: &Job, token: &str) -> Outcome {
+    match &job.state {
+        JobState::Waiting => illegal(job, &JobEvent::Awaiting { token: String::new() }),
+        JobState::Submitted { .. } | JobState::Running { .. } if job.task_token.as_deref() != Some(token) => {
+            moved(job, [], |next| next.task_token = Some(token.to_owned()))
+        }
+        _ => LATE,
+    }
+}
+
+fn new_generation(job: &Job) -> Outcome {
+    match &job.state {
+        JobState::Waiting | JobState::Concluded { .. } => LATE,
+        _ => moved(job, [Effect::StartExecution], |next| {
+            next.generation += 1;
+            next.task_token = None;
+        }),
+    }
+}
+
+fn closed(job: &Job, check: Option<CheckRunId>) -> Outcome {
+    match &job.state {
+        JobState::Ended { handle, end } => moved(job, [], |next| {
+            next.check = check.or(next.check);
+            next.check_uncertain = false;
+            next.task_token = None;
+            next.state = JobState::Concluded {
+                handle: handle.clone(),
+                end: end.clone(),
+            };
+        }),
+        JobState::Concluded { .. } => LATE,
+        _ => illegal(job, &JobEvent::Closed { check }),
+    }
+}
+
+fn rerun(job: &Job, now: UnixMillis) -> Outcome {
+    match job.state {
+        JobState::Concluded { .. } if job.attempt < AttemptNumber(limits::ATTEMPTS) => {
+            moved(job, [Effect::StartExecution], |next| {
+                next.attempt = job.attempt.next();
+                next.generation = 0;
+                next.state = JobState::Queued;
+                next.queued_at = now;
+                next.running_at = None;
+                next.stop = None;
+                next.early_report = None;
+                next.previous_check = job.check.max(job.previous_check);
+                next.check = None;
+                next.check_uncertain = false;
+                next.task_token = None;
+            })
+        }
+        _ => LATE,
+    }
+}
+
+impl JobEvent {
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Claim => "claim",
+            Self::ClaimLost => "claim lost",
+            Self::Submitted { .. } => "submitted",
+            Self::Refused { .. } => "refused",
+            Self::SeenRunning => "seen running",
+            Self::Reported { .. } => "reported",
+            Self::SeenEnded { .. } => "seen ended",
+            Self::StopRequested { .. } => "stop requested",
+            Self::Awaiting { .. } => "awaiting",
+            Self::NewGeneration => "new generation",
+            Self::Closed { .. } => "closed",
+            Self::Rerun => "rerun",
+        }
+    }
+}
+
+impl JobState {
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Queued => "queued",
+            Self::Claimed { .. } => "claimed",
+            Self::Submitted { .. } => "submitted",
+            Self::Running { .. } => "running",
+            Self::Ended { .. } => "ended",
+            Self::Concluded { .. } => "concluded",
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! GitHub: the Forge port and its adapter, webhook signatures and payloads, and how a check reads.
+
+pub mod forge;

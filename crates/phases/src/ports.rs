@@ -1,0 +1,156 @@
+//! The ports that are neither GitHub nor compute: store, queue, engine, blobs, clock. A phase names only those it uses.
+
+use async_trait::async_trait;
+use checkmill_core::execution::{ExecutionInput, ExecutionName};
+use checkmill_core::{
+    CommitSha, DeliveryId, ErrorName, Event, Job, JobId, RepositoryId, Run, RunId, UnixMillis,
+};
+use serde::{Deserialize, Serialize};
+
+pub trait Clock: Send + Sync {
+    fn now(&self) -> UnixMillis;
+}
+
+/// The inbox: one row for each delivery, so that none is lost and none is planned twice.
+#[async_trait]
+pub trait Deliveries: Send + Sync {
+    /// Writes the row as [`DeliveryState::Received`] unless there is one; gives the state of the row that is there then.
+    async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError>;
+
+    /// Moves the row on. Moving to an earlier state than the present one does nothing.
+    async fn advance(&self, id: &DeliveryId, to: &DeliveryState) -> Result<(), StoreError>;
+
+    async fn load(&self, id: &DeliveryId) -> Result<Option<(Event, DeliveryState)>, StoreError>;
+
+    /// Deliveries that are not finished and whose row was last written before `before`, oldest first, at most `limit`.
+    async fn stuck(&self, before: UnixMillis, limit: usize) -> Result<Vec<Event>, StoreError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Known to us, perhaps not queued.
+    Received,
+    /// In the queue.
+    Enqueued,
+    /// Planned: every run, job and execution that follows from it exists.
+    Planned,
+    /// Given up on, with the reason.
+    Failed { reason: String },
+}
+
+/// Runs and their jobs. Every write is conditional: on absence, or on the version that was read (the row to be written
+/// carries the next one).
+#[async_trait]
+pub trait Runs: Send + Sync {
+    /// Writes the run unless it is there; whether it was written.
+    async fn create(&self, run: &Run) -> Result<bool, StoreError>;
+
+    async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError>;
+
+    /// The run and all its jobs, in one consistent query where they fit a page.
+    async fn load_with_jobs(&self, id: &RunId) -> Result<Option<(Run, Vec<Job>)>, StoreError>;
+
+    /// `run.version` is one more than the stored row's, else [`StoreError::Conflict`].
+    async fn update(&self, run: &Run) -> Result<(), StoreError>;
+
+    /// Writes those of the jobs that have no row yet, and the run, as [`Runs::update`] does, last: the run never names a
+    /// job without a row. In one transaction where the jobs fit one.
+    async fn expand(&self, run: &Run, jobs: &[Job]) -> Result<(), StoreError>;
+
+    /// The runs of a commit, oldest first.
+    async fn of_commit(&self, repository: RepositoryId, sha: &CommitSha) -> Result<Vec<RunId>, StoreError>;
+}
+
+#[async_trait]
+pub trait Jobs: Send + Sync {
+    async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError>;
+
+    /// `job.version` is one more than the stored row's, else [`StoreError::Conflict`].
+    async fn update(&self, job: &Job) -> Result<(), StoreError>;
+
+    /// Jobs whose [`Job::due_at`] is at or before `at`, most overdue first, at most `limit`.
+    async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Job>, StoreError>;
+}
+
+/// What travels through the queue: an id; the event is in its row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanMessage {
+    pub delivery: DeliveryId,
+}
+
+#[async_trait]
+pub trait Queue: Send + Sync {
+    async fn send(&self, message: &PlanMessage) -> Result<(), QueueError>;
+}
+
+/// Step Functions, or the embedded interpreter.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Starts the execution named by the input. One of that name already there, running or ended, is a success.
+    async fn start(&self, input: &ExecutionInput) -> Result<(), EngineError>;
+
+    async fn is_running(&self, name: &ExecutionName) -> Result<bool, EngineError>;
+
+    async fn stop(&self, name: &ExecutionName, cause: &str) -> Result<(), EngineError>;
+
+    /// Answers a task token with an empty object. A token that is used up or unknown is a success: the poll will see.
+    async fn wake(&self, task_token: &str) -> Result<(), EngineError>;
+}
+
+/// Workflow sources, job logs and results: what is too large for a row.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), StoreError>;
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Keys that begin with `prefix`, sorted.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody wrote in between: load again.
+    #[error("the row was changed by somebody else")]
+    Conflict,
+    #[error("the store could not be reached or failed: {0}")]
+    Transient(String),
+    /// A row or blob that can't be read or written as it is.
+    #[error("the store holds or was given something unusable: {0}")]
+    Corrupt(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the queue did not take the message: {0}")]
+pub struct QueueError(pub String);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    #[error("the state machine's engine could not be reached or failed: {0}")]
+    Transient(String),
+    #[error("the state machine's engine refuses: {0}")]
+    Refused(String),
+}
+
+impl StoreError {
+    #[must_use]
+    pub const fn error_name(&self) -> ErrorName {
+        match self {
+            Self::Conflict => ErrorName::Conflict,
+            Self::Transient(_) => ErrorName::Transient,
+            Self::Corrupt(_) => ErrorName::Permanent,
+        }
+    }
+}
+
+impl EngineError {
+    #[must_use]
+    pub const fn error_name(&self) -> ErrorName {
+        match self {
+            Self::Transient(_) => ErrorName::Transient,
+            Self::Refused(_) => ErrorName::Permanent,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The contract with the agent: what it is told to run, and what it says at the end.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// One attempt of one job, complete: the agent needs nothing else but its secrets, which come by environment variable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobDescription {
+    /// Our job id, for logs and the callback.
+    pub job: String,
+    pub attempt: u32,
+    /// The check's name.
+    pub name: String,
+    pub checkout: CheckoutSource,
+    /// The contexts that are known before the job starts: `github`, `vars`, `inputs`, `matrix`, `strategy`, `needs`.
+    pub contexts: Map<String, Value>,
+    /// `env` of the workflow and then of the job, unevaluated, later entries winning; values may hold expressions.
+    pub env: Vec<BTreeMap<String, String>>,
+    /// `defaults.run` of the workflow and the job, merged.
+    pub defaults: RunDefaults,
+    pub steps: Vec<StepDescription>,
+    /// `outputs` of the job, unevaluated.
+    pub outputs: BTreeMap<String, String>,
+    /// `timeout-minutes` of the job.
+    pub timeout_ms: u64,
+    /// Where to report; none where the compute can't reach us.
+    pub callback: Option<Callback>,
+}
+
+/// How `actions/checkout` gets the commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckoutSource {
+    pub clone_url: String,
+    pub repository: String,
+    /// 40 hexadecimal digits.
+    pub sha: String,
+    /// The full ref, such as `refs/heads/main`.
+    pub git_ref: String,
+}
+
+/// The agent posts `{url}/log?offset=N` (bytes), `{url}/running` and `{url}/end` (a [`JobResult`]) with the job's own
+/// token, found in the environment variable `CHECKMILL_CALLBACK_TOKEN`, as `Authorization: Bearer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    pub url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RunDefaults {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_directory: Option<String>,
+}
+
+/// A step, its expressions unevaluated: they may read what earlier steps did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepDescription {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// As written; none where GitHub would show `Run {first line}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "if")]
+    pub condition: Option<String>,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// `continue-on-error`: `true`, `false` or an expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continue_on_error: Option<String>,
+    /// `timeout-minutes`: a number or an expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_minutes: Option<String>,
+    #[serde(flatten)]
+    pub action: StepAction,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum StepAction {
+    Run {
+        run: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shell: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        working_directory: Option<String>,
+    },
+    /// `uses: actions/checkout@*`, built in.
+    Checkout { with: BTreeMap<String, String> },
+}
+
+/// What the agent writes to its result file and posts to `{url}/end`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobResult {
+    pub conclusion: JobVerdict,
+    /// One sentence for people, such as `Step "Test" failed with exit code 3`.
+    pub detail: String,
+    /// Exit code of the failing step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    pub steps: Vec<StepResult>,
+    pub outputs: BTreeMap<String, String>,
+    pub annotations: Vec<ResultAnnotation>,
+    /// `GITHUB_STEP_SUMMARY` of all steps, Markdown, cut to [`checkmill_core::limits::CHECK_TEXT_CHARS`].
+    #[serde(default)]
+    pub summary: String,
+    /// Length of the whole log in bytes, so that the reader knows when it has all of it.
+    pub log_bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobVerdict {
+    Success,
+    /// A step failed.
+    Failure,
+    /// The job or a step can't be run as written (an expression error, an unknown shell).
+    Configuration,
+    /// The agent's own surroundings failed (disk full, checkout unreachable).
+    Infrastructure,
+    /// The job's time limit.
+    TimedOut,
+    /// The agent was told to stop.
+    Cancelled,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepResult {
+    pub name: String,
+    /// Before `continue-on-error`.
+    pub outcome: StepStatus,
+    /// After it.
+    pub conclusion: StepStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    pub duration_ms: u64,
+    /// The last lines it printed, masked, at most [`checkmill_core::limits::FAILURE_TAIL_LINES`]; only for a failed step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tail: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    Success,
+    Failure,
+    Cancelled,
+    Skipped,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultAnnotation {
+    pub level: ResultLevel,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_line: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_line: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_column: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_column: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultLevel {
+    Notice,
+    Warning,
+    Error,
+}

@@ -1,0 +1,3 @@
+//! Workflow files to jobs: parsing, triggers and filters, expressions, the matrix. No I/O.
+
+pub mod job;

@@ -1,0 +1,3 @@
+//! Wiring follows.
+
+fn main() {}
