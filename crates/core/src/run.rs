@@ -22,6 +22,9 @@ pub struct Run {
     /// The policy of the default branch when the run was planned.
     pub policy: Policy,
     pub trust: Trust,
+    /// Why its jobs don't run at all, where that was known when it was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// The jobs of the file, in the file's order, as a graph.
     pub nodes: BTreeMap<JobKey, Node>,
     /// The comment on the pull request, once there is one.
@@ -29,6 +32,16 @@ pub struct Run {
     pub created_at: UnixMillis,
     /// Bumped by every write; a write names the version it read.
     pub version: u64,
+}
+
+/// Why the jobs of a run end without having run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Hold {
+    /// The workflow or policy file is broken: the diagnostics, as Markdown.
+    Broken { text: String },
+    /// The commit asks for no CI.
+    SkipCi,
 }
 
 /// Whether the run's commit may run.

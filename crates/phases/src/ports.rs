@@ -17,13 +17,19 @@ pub trait Deliveries: Send + Sync {
     /// Writes the row as [`DeliveryState::Received`] unless there is one; gives the state of the row that is there then.
     async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError>;
 
-    /// Moves the row on. Moving to an earlier state than the present one does nothing.
+    /// Moves the row on and stamps it. Moving to an earlier state than the present one does nothing; moving to the present
+    /// one renews the stamp (the sweep does that when it queues a delivery again).
     async fn advance(&self, id: &DeliveryId, to: &DeliveryState) -> Result<(), StoreError>;
 
     async fn load(&self, id: &DeliveryId) -> Result<Option<(Event, DeliveryState)>, StoreError>;
 
-    /// Deliveries that are not finished and whose row was last written before `before`, oldest first, at most `limit`.
-    async fn stuck(&self, before: UnixMillis, limit: usize) -> Result<Vec<Event>, StoreError>;
+    /// Deliveries that are neither planned nor failed and whose row was stamped before `before`, oldest first, at most
+    /// `limit`.
+    async fn stuck(
+        &self,
+        before: UnixMillis,
+        limit: usize,
+    ) -> Result<Vec<(Event, DeliveryState)>, StoreError>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
