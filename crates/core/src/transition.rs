@@ -5,7 +5,7 @@
 //! | `Release`         | Queued  | start   | –        | –         | –       | –         | –         |
 //! | `Claim`           | illegal | Claimed | Claimed¹ | –         | –       | –         | –         |
 //! | `ClaimLost`       | –       | –       | Queued   | –         | –       | –         | –         |
-//! | `Submitted`       | illegal | illegal | Submitted²| –        | –       | stop it   | stop it   |
+//! | `Submitted`       | illegal | Submitted²⁴| Submitted²| –        | –       | stop it   | stop it   |
 //! | `Refused`         | illegal | Ended   | Ended    | –         | –       | –         | –         |
 //! | `SeenRunning`     | illegal | –       | –        | Running   | –       | –         | –         |
 //! | `Reported`        | illegal | –       | kept     | Ended     | Ended   | –         | –         |
@@ -173,8 +173,8 @@ fn submitted(job: &Job, check: CheckRunId, handle: &BackendHandle, now: UnixMill
         handle: handle.clone(),
     };
     match &job.state {
-        JobState::Waiting | JobState::Queued => illegal(job, &event()),
-        JobState::Claimed { .. } => {
+        JobState::Waiting => illegal(job, &event()),
+        JobState::Queued | JobState::Claimed { .. } => {
             let stopping = job.stop.is_some() && job.early_report.is_none();
             let effects = if stopping {
                 vec![Effect::CancelOnBackend]

@@ -1,0 +1,288 @@
+//! The transition table, cell by cell, and what holds for every order of events.
+
+use checkmill_core::conclusion::CancelledBy;
+use checkmill_core::job::{BackendHandle, Stop};
+use checkmill_core::transition::{Effect, JobEvent, Outcome, apply};
+use checkmill_core::{AttemptNumber, CheckRunId, End, Job, JobState, Millis, Reason, UnixMillis};
+use proptest::prelude::*;
+use std::fmt::Write as _;
+
+const NOW: UnixMillis = UnixMillis(1_000_000);
+
+fn job() -> Job {
+    Job {
+        id: "0123456789abcdef-01234567".parse().unwrap(),
+        key: "test".parse().unwrap(),
+        leg: String::new(),
+        name: "CI / test".to_owned(),
+        runs_on: vec!["linux".to_owned()],
+        continue_on_error: false,
+        queue_timeout: Millis::from_minutes(60),
+        run_timeout: Millis::from_minutes(360),
+        attempt: AttemptNumber::FIRST,
+        generation: 0,
+        state: JobState::Queued,
+        queued_at: UnixMillis(0),
+        running_at: None,
+        stop: None,
+        early_report: None,
+        check: None,
+        check_uncertain: false,
+        previous_check: None,
+        task_token: None,
+        version: 1,
+    }
+}
+
+fn handle() -> BackendHandle {
+    BackendHandle {
+        backend: "process".to_owned(),
+        id: "1".to_owned(),
+    }
+}
+
+fn end(reason: Reason) -> End {
+    End::new(reason, "because", NOW)
+}
+
+fn states() -> Vec<JobState> {
+    vec![
+        JobState::Waiting,
+        JobState::Queued,
+        JobState::Claimed {
+            until: NOW + Millis(1),
+        },
+        JobState::Submitted {
+            handle: handle(),
+            since: NOW,
+        },
+        JobState::Running {
+            handle: handle(),
+            since: NOW,
+        },
+        JobState::Ended {
+            handle: None,
+            end: end(Reason::Test),
+        },
+        JobState::Concluded {
+            handle: None,
+            end: end(Reason::Test),
+        },
+    ]
+}
+
+fn events() -> Vec<JobEvent> {
+    vec![
+        JobEvent::Release,
+        JobEvent::Claim,
+        JobEvent::ClaimLost,
+        JobEvent::Submitted {
+            check: CheckRunId(7),
+            handle: handle(),
+        },
+        JobEvent::Refused {
+            check: None,
+            end: end(Reason::Configuration),
+        },
+        JobEvent::SeenRunning,
+        JobEvent::Reported {
+            end: end(Reason::Success),
+        },
+        JobEvent::SeenEnded {
+            end: end(Reason::Success),
+        },
+        JobEvent::StopRequested {
+            reason: Reason::Cancelled {
+                by: CancelledBy::FailFast,
+            },
+            detail: "stop".to_owned(),
+        },
+        JobEvent::Awaiting {
+            token: "token".to_owned(),
+        },
+        JobEvent::NewGeneration,
+        JobEvent::Closed {
+            check: Some(CheckRunId(7)),
+        },
+        JobEvent::Rerun,
+    ]
+}
+
+fn cell(outcome: &Outcome) -> String {
+    let effects = |effects: &[Effect]| effects.iter().map(|e| format!(" +{e:?}")).collect::<String>();
+    match outcome {
+        Outcome::Moved { job, effects: owed } => format!("{}{}", job.state.name(), effects(owed)),
+        Outcome::Unchanged { effects: owed } => format!("-{}", effects(owed)),
+        Outcome::Illegal(_) => "illegal".to_owned(),
+    }
+}
+
+#[test]
+fn the_whole_table() {
+    let mut table = String::new();
+    for event in events() {
+        writeln!(table, "{}", event.name()).unwrap();
+        for state in states() {
+            let from = state.name();
+            let outcome = apply(&Job { state, ..job() }, &event, NOW);
+            writeln!(table, "  {from}: {}", cell(&outcome)).unwrap();
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn a_claim_that_has_run_out_may_be_taken_again_and_makes_the_check_uncertain() {
+    let state = JobState::Claimed { until: NOW };
+    let Outcome::Moved { job, .. } = apply(&Job { state, ..job() }, &JobEvent::Claim, NOW) else {
+        panic!("the claim must be taken")
+    };
+    assert!(job.check_uncertain);
+}
+
+#[test]
+fn a_report_that_comes_before_the_submit_is_recorded_ends_the_attempt_with_it() {
+    let claimed = Job {
+        state: JobState::Claimed {
+            until: NOW + Millis(1),
+        },
+        ..job()
+    };
+    let reported = JobEvent::Reported {
+        end: end(Reason::Success),
+    };
+    let Outcome::Moved { job: kept, effects } = apply(&claimed, &reported, NOW) else {
+        panic!()
+    };
+    assert_eq!(effects, []);
+    let submitted = JobEvent::Submitted {
+        check: CheckRunId(7),
+        handle: handle(),
+    };
+    let Outcome::Moved { job: ended, effects } = apply(&kept, &submitted, NOW) else {
+        panic!()
+    };
+    assert_eq!(effects, []);
+    assert_eq!(
+        ended.state,
+        JobState::Ended {
+            handle: Some(handle()),
+            end: end(Reason::Success)
+        }
+    );
+    assert_eq!(ended.check, Some(CheckRunId(7)));
+}
+
+#[test]
+fn a_stop_wish_during_the_submit_cancels_what_was_submitted() {
+    let stop = Some(Stop {
+        reason: Reason::QueueTimeout,
+        detail: "late".to_owned(),
+        at: NOW,
+    });
+    let claimed = Job {
+        state: JobState::Claimed {
+            until: NOW + Millis(1),
+        },
+        stop,
+        ..job()
+    };
+    let submitted = JobEvent::Submitted {
+        check: CheckRunId(7),
+        handle: handle(),
+    };
+    let Outcome::Moved { job: next, effects } = apply(&claimed, &submitted, NOW) else {
+        panic!()
+    };
+    assert_eq!(effects, [Effect::CancelOnBackend]);
+    // The job's last words do not change why it ended.
+    let Outcome::Moved { job: ended, .. } = apply(
+        &next,
+        &JobEvent::SeenEnded {
+            end: end(Reason::Test),
+        },
+        NOW,
+    ) else {
+        panic!()
+    };
+    assert_eq!(ended.end().unwrap().reason, Reason::QueueTimeout);
+    assert_eq!(ended.end().unwrap().detail, "late");
+}
+
+#[test]
+fn a_submit_recorded_after_the_end_is_cancelled() {
+    let over = Job {
+        state: JobState::Ended {
+            handle: None,
+            end: end(Reason::QueueTimeout),
+        },
+        ..job()
+    };
+    let submitted = JobEvent::Submitted {
+        check: CheckRunId(7),
+        handle: handle(),
+    };
+    let Outcome::Moved { job: next, effects } = apply(&over, &submitted, NOW) else {
+        panic!()
+    };
+    assert_eq!(effects, [Effect::CancelOnBackend]);
+    assert_eq!(next.handle(), Some(&handle()));
+}
+
+#[test]
+fn a_rerun_is_the_next_attempt_and_remembers_the_check_before() {
+    let over = Job {
+        state: JobState::Concluded {
+            handle: None,
+            end: end(Reason::Test),
+        },
+        check: Some(CheckRunId(7)),
+        generation: 3,
+        ..job()
+    };
+    let Outcome::Moved { job: next, effects } = apply(&over, &JobEvent::Rerun, NOW) else {
+        panic!()
+    };
+    assert_eq!(effects, [Effect::StartExecution]);
+    assert_eq!((next.attempt, next.generation), (AttemptNumber(2), 0));
+    assert_eq!((next.check, next.previous_check), (None, Some(CheckRunId(7))));
+    let last = Job {
+        attempt: AttemptNumber(checkmill_core::limits::ATTEMPTS),
+        ..over
+    };
+    assert_eq!(
+        apply(&last, &JobEvent::Rerun, NOW),
+        Outcome::Unchanged { effects: vec![] }
+    );
+}
+
+proptest! {
+    /// Any order of events: versions count the writes, an end is never taken back or changed, an attempt ends once.
+    #[test]
+    fn any_order_of_events_ends_an_attempt_at_most_once(picks in prop::collection::vec(0..13usize, 0..60)) {
+        let mut current = job();
+        let mut verdict: Option<(AttemptNumber, End)> = None;
+        let mut now = NOW;
+        for pick in picks {
+            now = now + Millis(30_000);
+            let event = &events()[pick];
+            if let Outcome::Moved { job: next, .. } = apply(&current, event, now) {
+                prop_assert_eq!(next.version, current.version + 1);
+                prop_assert!(next.attempt >= current.attempt);
+                if let (Some((attempt, said)), Some(says)) = (&verdict, next.end()) {
+                    prop_assert!(*attempt < next.attempt || said == says, "an end was changed by {}", event.name());
+                }
+                if let Some(says) = next.end() {
+                    verdict = Some((next.attempt, says.clone()));
+                } else if let Some((attempt, _)) = &verdict {
+                    prop_assert!(*attempt < next.attempt, "an end was taken back by {}", event.name());
+                }
+                // Whatever is owed to a job that is not concluded, the sweep will come for it, but for one held back by
+                // its siblings.
+                let owed = !matches!(next.state, JobState::Waiting | JobState::Concluded { .. });
+                prop_assert_eq!(next.due_at().is_some(), owed);
+                current = *next;
+            }
+        }
+    }
+}
