@@ -4,6 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+/// The environment variable that gives the agent the job's token (`github.token`). Steps don't see it.
+pub const JOB_TOKEN_VARIABLE: &str = "GITHUB_TOKEN";
+/// The environment variable that gives the agent the callback's token. Steps don't see it.
+pub const CALLBACK_TOKEN_VARIABLE: &str = "CHECKMILL_CALLBACK_TOKEN";
+
 /// One attempt of one job, complete: the agent needs nothing else but its secrets, which come by environment variable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobDescription {
