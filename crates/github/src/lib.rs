@@ -1,3 +1,4 @@
 //! GitHub: the Forge port and its adapter, webhook signatures and payloads, and how a check reads.
 
 pub mod forge;
+pub mod webhook;

@@ -1,0 +1,11 @@
+//! What GitHub sends us: is it really from GitHub ([`signature`]), and what does it say ([`payload`]).
+//!
+//! Built without the `client` feature too, so that the webhook Lambda stays small.
+
+mod need;
+pub mod payload;
+pub mod signature;
+mod wire;
+
+pub use payload::{Parsed, PayloadError, parse, parse_for_app};
+pub use signature::{SecretError, SignatureError, WebhookSecrets, sign};

@@ -1,0 +1,429 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const SHA: &str = "6113728f27ae82c7b1a177c8d03f9e96e0adf246";
+const BASE: &str = "aaaa728f27ae82c7b1a177c8d03f9e96e0adf246";
+const ZERO: &str = "0000000000000000000000000000000000000000";
+const JOB: &str = "0123456789abcdef-01234567";
+const APP: u64 = 7;
+
+/// `specific` with what every payload has.
+fn payload(specific: Value) -> Value {
+    let mut payload = json!({
+        "installation": {"id": 42, "node_id": "x"},
+        "sender": {"login": "octocat", "id": 1},
+        "repository": {
+            "id": 186_853_002,
+            "full_name": "octo-org/hello",
+            "default_branch": "main",
+            "private": false,
+            "clone_url": "https://github.com/octo-org/hello.git",
+            "html_url": "https://github.com/octo-org/hello",
+            "stargazers_count": 9,
+        },
+    });
+    let Value::Object(fields) = specific else {
+        panic!("a payload is an object")
+    };
+    payload.as_object_mut().unwrap().extend(fields);
+    payload
+}
+
+fn read(event: &str, specific: Value) -> Result<Parsed, PayloadError> {
+    let body = payload(specific).to_string();
+    parse_for_app(
+        event,
+        "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        body.as_bytes(),
+        UnixMillis(5),
+        Some(APP),
+    )
+}
+
+fn kind(event: &str, specific: Value) -> EventKind {
+    match read(event, specific) {
+        Ok(Parsed::Event(event)) => event.kind,
+        other => panic!("not an event: {other:?}"),
+    }
+}
+
+fn reason(event: &str, specific: Value) -> String {
+    match read(event, specific) {
+        Ok(Parsed::Ignored { reason }) => reason,
+        other => panic!("not ignored: {other:?}"),
+    }
+}
+
+fn push(git_ref: &str, before: &str, after: &str) -> Value {
+    json!({"ref": git_ref, "before": before, "after": after, "head_commit": {"id": after, "message": "Fix it"}})
+}
+
+fn pull_request(action: &str) -> Value {
+    json!({
+        "action": action,
+        "number": 3,
+        "pull_request": {
+            "number": 3, "title": "Add | a\nthing", "draft": true, "user": {"login": "dependabot[bot]"},
+            "labels": [{"name": "bug", "color": "f00"}, {"name": "ci: full"}],
+            "head": {"ref": "patch-1", "sha": SHA, "repo": {"full_name": "fork/hello", "id": 9}},
+            "base": {"ref": "main", "sha": BASE, "repo": {"full_name": "octo-org/hello"}},
+        },
+    })
+}
+
+fn check_run(action: &str, external_id: &str, app: u64) -> Value {
+    json!({
+        "action": action,
+        "check_run": {"id": 128_620_228, "head_sha": SHA, "external_id": external_id, "app": {"id": app}},
+    })
+}
+
+#[test]
+fn the_common_part() {
+    let Ok(Parsed::Event(event)) = read("push", push("refs/heads/main", BASE, SHA)) else {
+        panic!()
+    };
+    assert_eq!(event.delivery.as_str(), "72d3162e-cc78-11e3-81ab-4c9367dc0958");
+    assert_eq!(event.installation, InstallationId(42));
+    assert_eq!(event.sender.as_str(), "octocat");
+    assert_eq!(event.received_at, UnixMillis(5));
+    assert_eq!(event.repository.id, RepositoryId(186_853_002));
+    assert_eq!(event.repository.name.to_string(), "octo-org/hello");
+    assert_eq!(
+        event.repository.clone_url,
+        "https://github.com/octo-org/hello.git"
+    );
+    assert!(!event.repository.private);
+}
+
+#[test]
+fn pushes() {
+    let expected = |git_ref, before: Option<&str>, after: Option<&str>| {
+        EventKind::Push(Push {
+            git_ref,
+            before: before.map(|sha| sha.parse().unwrap()),
+            after: after.map(|sha| sha.parse().unwrap()),
+            forced: false,
+            message: "Fix it".to_owned(),
+        })
+    };
+    let branch = || GitRef::Branch("feature/x".to_owned());
+    let table = [
+        (
+            push("refs/heads/feature/x", BASE, SHA),
+            expected(branch(), Some(BASE), Some(SHA)),
+        ),
+        (
+            push("refs/heads/feature/x", ZERO, SHA),
+            expected(branch(), None, Some(SHA)),
+        ),
+        (
+            push("refs/heads/feature/x", SHA, ZERO),
+            expected(branch(), Some(SHA), None),
+        ),
+        (
+            push("refs/tags/v1", ZERO, SHA),
+            expected(GitRef::Tag("v1".to_owned()), None, Some(SHA)),
+        ),
+    ];
+    for (payload, expected) in table {
+        assert_eq!(kind("push", payload), expected);
+    }
+    assert_eq!(
+        reason("push", push("refs/notes/commits", BASE, SHA)),
+        "`refs/notes/commits` is neither a branch nor a tag"
+    );
+}
+
+#[test]
+fn a_deletion_has_no_head_commit() {
+    let mut payload = push("refs/heads/x", SHA, ZERO);
+    payload["head_commit"] = Value::Null;
+    let EventKind::Push(push) = kind("push", payload) else {
+        panic!()
+    };
+    assert_eq!((push.after, push.message), (None, String::new()));
+}
+
+#[test]
+fn long_texts_are_cut_between_characters() {
+    let mut payload = push("refs/heads/main", BASE, SHA);
+    payload["head_commit"]["message"] = json!("é".repeat(5000));
+    let EventKind::Push(push) = kind("push", payload) else {
+        panic!()
+    };
+    assert_eq!(push.message, "é".repeat(limits::COMMIT_MESSAGE_CHARS));
+    let mut payload = pull_request("opened");
+    payload["pull_request"]["title"] = json!("𝒳".repeat(300));
+    let EventKind::PullRequest(pr) = kind("pull_request", payload) else {
+        panic!()
+    };
+    assert_eq!(pr.title, "𝒳".repeat(limits::TITLE_CHARS));
+}
+
+#[test]
+fn pull_requests_of_any_action() {
+    for action in [
+        "opened",
+        "synchronize",
+        "reopened",
+        "labeled",
+        "closed",
+        "something_new",
+    ] {
+        let EventKind::PullRequest(pr) = kind("pull_request", pull_request(action)) else {
+            panic!()
+        };
+        assert_eq!(pr.action, action);
+        assert_eq!(pr.number, 3);
+        assert_eq!(pr.author.as_str(), "dependabot[bot]");
+        assert_eq!(pr.labels, ["bug", "ci: full"]);
+        assert!(pr.draft);
+        assert_eq!(
+            (pr.head.git_ref.as_str(), pr.base_ref.as_str()),
+            ("patch-1", "main")
+        );
+        assert_eq!((pr.head.sha.as_str(), pr.base_sha.as_str()), (SHA, BASE));
+        assert_eq!(pr.head.repository.unwrap().to_string(), "fork/hello");
+    }
+}
+
+#[test]
+fn a_pull_request_whose_fork_and_author_are_gone() {
+    let mut payload = pull_request("synchronize");
+    payload["pull_request"]["head"]["repo"] = Value::Null;
+    payload["pull_request"]["user"] = Value::Null;
+    let EventKind::PullRequest(pr) = kind("pull_request", payload) else {
+        panic!()
+    };
+    assert_eq!(pr.head.repository, None);
+    assert_eq!(pr.author.as_str(), "ghost");
+}
+
+#[test]
+fn check_runs() {
+    let check = || CheckRef {
+        id: CheckRunId(128_620_228),
+        head_sha: SHA.parse().unwrap(),
+        job: JOB.parse().ok(),
+    };
+    assert_eq!(
+        kind("check_run", check_run("rerequested", JOB, APP)),
+        EventKind::CheckRunRerequested(check())
+    );
+    let mut approve = check_run("requested_action", JOB, APP);
+    approve["requested_action"] = json!({"identifier": "approve"});
+    assert_eq!(
+        kind("check_run", approve.clone()),
+        EventKind::RequestedAction {
+            action: ButtonAction::Approve,
+            check: check()
+        }
+    );
+    approve["requested_action"] = json!({"identifier": "launch"});
+    assert_eq!(reason("check_run", approve), "Checkmill has no button `launch`");
+}
+
+#[test]
+fn check_runs_that_are_none_of_ours() {
+    let table = [
+        (
+            check_run("created", JOB, APP),
+            "nothing follows from a check run that is `created`",
+        ),
+        (
+            check_run("completed", JOB, APP),
+            "nothing follows from a check run that is `completed`",
+        ),
+        (
+            check_run("rerequested", JOB, APP + 1),
+            "the check run belongs to another App",
+        ),
+        (
+            check_run("rerequested", "", APP),
+            "the check run is not one of a Checkmill job (by its external id)",
+        ),
+        (
+            check_run("requested_action", "lint-1", APP),
+            "the check run is not one of a Checkmill job (by its external id)",
+        ),
+    ];
+    for (payload, expected) in table {
+        assert_eq!(reason("check_run", payload), expected);
+    }
+}
+
+#[test]
+fn check_suites() {
+    let suite = |action: &str, app: u64| json!({"action": action, "check_suite": {"head_sha": SHA, "app": {"id": app}}});
+    assert_eq!(
+        kind("check_suite", suite("rerequested", APP)),
+        EventKind::CheckSuiteRerequested {
+            head_sha: SHA.parse().unwrap()
+        }
+    );
+    assert_eq!(
+        reason("check_suite", suite("rerequested", 1)),
+        "the check suite belongs to another App"
+    );
+    assert_eq!(
+        reason("check_suite", suite("completed", APP)),
+        "nothing follows from a check suite that is `completed`"
+    );
+}
+
+#[test]
+fn dispatches() {
+    let dispatch =
+        |git_ref: &str, inputs: Value| json!({"workflow": "a.yml", "ref": git_ref, "inputs": inputs});
+    let inputs = json!({"text": "x", "flag": true, "number": 3, "none": null});
+    let EventKind::WorkflowDispatch(got) = kind("workflow_dispatch", dispatch("refs/tags/v1", inputs)) else {
+        panic!()
+    };
+    assert_eq!(got.git_ref, GitRef::Tag("v1".to_owned()));
+    assert_eq!(got.sha, None);
+    let pairs: Vec<_> = got.inputs.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(pairs, ["flag=true", "number=3", "text=x"]);
+
+    let EventKind::WorkflowDispatch(got) = kind("workflow_dispatch", dispatch("main", Value::Null)) else {
+        panic!()
+    };
+    assert_eq!(got.git_ref, GitRef::Branch("main".to_owned()));
+    assert!(got.inputs.is_empty());
+}
+
+#[test]
+fn pings_and_events_of_no_interest() {
+    assert_eq!(read("ping", json!({})), Ok(Parsed::Ping));
+    assert_eq!(
+        reason("star", json!({})),
+        "Checkmill does not act on the event `star`"
+    );
+    assert_eq!(reason("", json!({})), "the header X-GitHub-Event is empty");
+    assert_eq!(
+        reason("a\r\nSet-Cookie: b", json!({})),
+        "Checkmill does not act on the event `aSet-Cookie: b`"
+    );
+}
+
+#[test]
+fn a_repositorys_own_webhook_is_told_apart() {
+    let mut body = payload(push("refs/heads/main", BASE, SHA));
+    body.as_object_mut().unwrap().remove("installation");
+    let parsed = parse("push", "d-1", body.to_string().as_bytes(), UnixMillis(0));
+    insta::assert_debug_snapshot!(parsed.unwrap(), @r#"
+    Ignored {
+        reason: "the delivery names no installation: it comes from a repository's or an organisation's webhook, not from the GitHub App's",
+    }
+    "#);
+}
+
+#[test]
+fn what_is_wrong_with_a_body_is_said() {
+    let mut no_sha = pull_request("opened");
+    no_sha["pull_request"]["head"]
+        .as_object_mut()
+        .unwrap()
+        .remove("sha");
+    let mut bad_sha = push("refs/heads/main", BASE, SHA);
+    bad_sha["after"] = json!("HEAD");
+    let mut no_repository = push("refs/heads/main", BASE, SHA);
+    no_repository["repository"] = Value::Null;
+    let mut no_id = push("refs/heads/main", BASE, SHA);
+    no_id["installation"] = json!({});
+    let table = [
+        (
+            "pull_request",
+            no_sha,
+            "the body of the event `pull_request` has no `pull_request.head.sha`",
+        ),
+        (
+            "pull_request",
+            json!({"action": ""}),
+            "the body of the event `pull_request` has no `action`",
+        ),
+        (
+            "push",
+            bad_sha,
+            "the body of the event `push` has an unusable `after`: \"HEAD\" is not a commit id (40 hexadecimal digits)",
+        ),
+        (
+            "push",
+            no_repository,
+            "the body of the event `push` has no `repository`",
+        ),
+        (
+            "push",
+            no_id,
+            "the body of the event `push` has no `installation.id`",
+        ),
+    ];
+    for (event, payload, expected) in table {
+        assert_eq!(read(event, payload).unwrap_err().to_string(), expected);
+    }
+    let malformed = parse("push", "d-1", b"{\"ref\": ", UnixMillis(0))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        malformed,
+        "the body of the event `push` is not the JSON that GitHub documents: EOF while parsing a value at line 1 column 8"
+    );
+    let delivery = parse("push", "../etc", b"{}", UnixMillis(0))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        delivery.starts_with("the header X-GitHub-Delivery is wrong: \"../etc\" is not"),
+        "{delivery}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_it_panic(
+        event in prop::sample::select(vec!["push", "pull_request", "check_run", "check_suite", "workflow_dispatch", "ping", "star"]),
+        body in proptest::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let _ = parse(event, "d-1", &body, UnixMillis(0));
+    }
+
+    /// Taking any field away or putting anything in its place gives an answer or an error that names the event.
+    #[test]
+    fn a_damaged_payload_gives_an_error_that_names_the_event(
+        at in any::<prop::sample::Index>(),
+        with in prop::sample::select(vec![Value::Null, json!(1), json!(""), json!([]), json!({}), json!("x")]),
+    ) {
+        let mut body = payload(pull_request("opened"));
+        let pointers = pointers(&body, "");
+        let pointer = &pointers[at.index(pointers.len())];
+        *body.pointer_mut(pointer).unwrap() = with;
+        if let Err(error) = parse("pull_request", "d-1", body.to_string().as_bytes(), UnixMillis(0)) {
+            prop_assert!(error.to_string().contains("`pull_request`"), "{}", error);
+        }
+    }
+}
+
+/// JSON pointers to every value below `value`.
+fn pointers(value: &Value, prefix: &str) -> Vec<String> {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, child)| (format!("{prefix}/{key}"), child))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(at, child)| (format!("{prefix}/{at}"), child))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let below = children
+        .iter()
+        .flat_map(|(pointer, child)| pointers(child, pointer))
+        .collect::<Vec<_>>();
+    children
+        .into_iter()
+        .map(|(pointer, _)| pointer)
+        .chain(below)
+        .collect()
+}

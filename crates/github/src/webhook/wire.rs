@@ -1,0 +1,152 @@
+//! The parts of GitHub's payloads that are read. Every field is optional here, so that a missing one can be named; fields
+//! that are not listed are skipped unread. Source: GitHub docs, "Webhook events and payloads".
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Payload {
+    pub(super) action: Option<String>,
+    pub(super) installation: Option<Numbered>,
+    pub(super) repository: Option<Repository>,
+    pub(super) sender: Option<User>,
+}
+
+/// Anything of which the number is all we need: an installation, an App.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Numbered {
+    pub(super) id: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Repository {
+    pub(super) id: Option<u64>,
+    pub(super) full_name: Option<String>,
+    pub(super) default_branch: Option<String>,
+    pub(super) private: Option<bool>,
+    pub(super) clone_url: Option<String>,
+    pub(super) html_url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct User {
+    pub(super) login: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Push {
+    #[serde(rename = "ref")]
+    pub(super) git_ref: Option<String>,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
+    pub(super) forced: bool,
+    pub(super) head_commit: Option<Commit>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Commit {
+    pub(super) message: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PullRequestPayload {
+    pub(super) number: Option<u64>,
+    pub(super) pull_request: Option<PullRequest>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PullRequest {
+    pub(super) number: Option<u64>,
+    pub(super) title: Option<String>,
+    pub(super) user: Option<User>,
+    /// Absent on the oldest Enterprise Servers, which have no drafts.
+    pub(super) draft: Option<bool>,
+    pub(super) labels: Vec<Label>,
+    pub(super) head: Option<Branch>,
+    pub(super) base: Option<Branch>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Label {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Branch {
+    #[serde(rename = "ref")]
+    pub(super) git_ref: Option<String>,
+    pub(super) sha: Option<String>,
+    /// `null` when the fork was deleted.
+    pub(super) repo: Option<BranchRepository>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct BranchRepository {
+    pub(super) full_name: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CheckRunPayload {
+    pub(super) check_run: Option<CheckRun>,
+    pub(super) requested_action: Option<RequestedAction>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CheckRun {
+    pub(super) id: Option<u64>,
+    pub(super) head_sha: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) app: Option<Numbered>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RequestedAction {
+    pub(super) identifier: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CheckSuitePayload {
+    pub(super) check_suite: Option<CheckSuite>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CheckSuite {
+    pub(super) head_sha: Option<String>,
+    pub(super) app: Option<Numbered>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WorkflowDispatch {
+    pub(super) workflow: Option<String>,
+    #[serde(rename = "ref")]
+    pub(super) git_ref: Option<String>,
+    /// `null` where the workflow has none.
+    pub(super) inputs: Option<BTreeMap<String, Input>>,
+}
+
+/// An input's value. GitHub sends text; callers of its REST API have been seen to send the others.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Input {
+    Text(String),
+    Flag(bool),
+    Number(serde_json::Number),
+    Null(()),
+}

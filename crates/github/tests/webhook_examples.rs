@@ -1,0 +1,170 @@
+//! Every payload example that GitHub's octokit project publishes gets the right answer: an event, ignored, or ping. Never an
+//! error, which would be a 400 to GitHub, and never a panic.
+//!
+//! The examples come from the npm package `@octokit/webhooks-examples`, which `cargo xtask test` installs under
+//! `target/tools`; `CHECKMILL_WEBHOOK_EXAMPLES` names another place. Without them the test says SKIPPED and proves nothing.
+
+use checkmill_core::{EventKind, UnixMillis};
+use checkmill_github::webhook::{Parsed, parse};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What each event of the examples must give, with an installation in the payload. Events that are not listed are ignored.
+fn expected(event: &str, payload: &Value) -> &'static str {
+    let action = payload["action"].as_str().unwrap_or_default();
+    match (event, action) {
+        ("ping", _) => "ping",
+        ("push", _) => "push",
+        ("pull_request", _) => "pull_request",
+        ("workflow_dispatch", _) => "workflow_dispatch",
+        // The suites' numbers are not compared here: the examples come from many Apps.
+        ("check_suite", "rerequested") => "check_suite",
+        // All examples' external ids are those of other Apps.
+        _ => "ignored",
+    }
+}
+
+fn answer(event: &str, payload: &Value) -> Result<String, String> {
+    let body = serde_json::to_vec(payload).expect("JSON is serialisable");
+    match parse(
+        event,
+        "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        &body,
+        UnixMillis(0),
+    ) {
+        Ok(Parsed::Ping) => Ok("ping".to_owned()),
+        Ok(Parsed::Ignored { reason }) => {
+            assert!(!reason.is_empty());
+            Ok("ignored".to_owned())
+        }
+        Ok(Parsed::Event(event)) => Ok(event.name().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn every_published_example_gets_the_right_answer() {
+    let Some(directory) = examples() else {
+        eprintln!(
+            "\n==== SKIPPED: no webhook examples. Install the npm package @octokit/webhooks-examples under \
+             target/tools, or name its directory in CHECKMILL_WEBHOOK_EXAMPLES. ====\n"
+        );
+        return;
+    };
+    let mut answers: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (host, event, payload) in payloads(&directory) {
+        // As it is: a repository's webhook has no installation.
+        let mut check = |payload: &Value, expected: &str| {
+            let got = answer(&event, payload);
+            if got.as_deref() != Ok(expected) {
+                wrong.push(format!(
+                    "{host} {event} {}: expected {expected}, got {got:?}",
+                    payload["action"]
+                ));
+            }
+        };
+        let bare = payload.get("installation").is_none();
+        let now = expected(&event, &payload);
+        check(&payload, if bare && now != "ping" { "ignored" } else { now });
+        // And as an App would get it.
+        let mut of_app = payload.clone();
+        of_app["installation"] = json!({"id": 1});
+        check(&of_app, now);
+        *answers.entry((event, now.to_owned())).or_default() += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let total: usize = answers.values().sum();
+    assert!(total >= 329, "only {total} examples in {}", directory.display());
+    let kinds = |name: &str| {
+        answers
+            .iter()
+            .filter(|((_, got), _)| got == name)
+            .map(|(_, n)| n)
+            .sum::<usize>()
+    };
+    for kind in [
+        "ping",
+        "push",
+        "pull_request",
+        "workflow_dispatch",
+        "check_suite",
+        "ignored",
+    ] {
+        assert!(kinds(kind) > 0, "no example is answered as {kind}");
+    }
+    println!("{total} examples answered");
+}
+
+/// A check run of the examples, re-labelled as one of ours, is an event.
+#[test]
+fn rerequested_examples_with_our_external_id_are_events() {
+    let Some(directory) = examples() else {
+        eprintln!("\n==== SKIPPED: no webhook examples (see above) ====\n");
+        return;
+    };
+    let mut seen = 0;
+    for (_, event, mut payload) in payloads(&directory) {
+        if event != "check_run" || payload["action"] != "rerequested" {
+            continue;
+        }
+        payload["installation"] = json!({"id": 1});
+        payload["check_run"]["external_id"] = json!("0123456789abcdef-01234567");
+        let body = serde_json::to_vec(&payload).expect("JSON is serialisable");
+        match parse("check_run", "d-1", &body, UnixMillis(0)) {
+            Ok(Parsed::Event(event)) => assert!(matches!(event.kind, EventKind::CheckRunRerequested(_))),
+            other => panic!("{other:?}"),
+        }
+        seen += 1;
+    }
+    assert!(seen > 0, "the examples hold no rerequested check run");
+}
+
+/// The package's directory, where there is one.
+fn examples() -> Option<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's own switch, not a setting of the program"
+    )]
+    if let Ok(named) = std::env::var("CHECKMILL_WEBHOOK_EXAMPLES") {
+        let named = PathBuf::from(named);
+        assert!(
+            named.is_dir(),
+            "CHECKMILL_WEBHOOK_EXAMPLES names no directory: {}",
+            named.display()
+        );
+        return Some(named);
+    }
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
+    ["node_modules", "npm/node_modules"]
+        .map(|modules| target.join(modules).join("@octokit/webhooks-examples"))
+        .into_iter()
+        .find(|directory| directory.is_dir())
+}
+
+/// Host flavour (github.com or an Enterprise Server version), event name, payload.
+fn payloads(package: &Path) -> Vec<(String, String, Value)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(package).expect("the package can be listed") {
+        let directory = entry.expect("an entry can be read").path();
+        let index = directory.join("index.json");
+        if !index.is_file() {
+            continue;
+        }
+        let host = directory
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let bytes = std::fs::read(&index).expect("the index can be read");
+        let events: Vec<Value> = serde_json::from_slice(&bytes).expect("the index is a JSON list");
+        for event in events {
+            let name = event["name"].as_str().expect("an event has a name").to_owned();
+            for payload in event["examples"].as_array().expect("an event has examples") {
+                found.push((host.clone(), name.clone(), payload.clone()));
+            }
+        }
+    }
+    found
+}
