@@ -1,0 +1,258 @@
+# The module's rules, held against a plan with a mocked provider: no account, no network, a few seconds.
+# Run: terraform init && terraform test (or `cargo xtask test --only terraform`).
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { id = "eu-central-1", name = "eu-central-1" }
+  }
+  mock_resource "aws_dynamodb_table" {
+    defaults = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/checkmill-state" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-central-1:123456789012:queue", url = "https://sqs.example/queue" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::logs" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = {
+      arn        = "arn:aws:lambda:eu-central-1:123456789012:function:checkmill-some"
+      invoke_arn = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/some/invocations"
+    }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/some" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:some" }
+  }
+  mock_resource "aws_scheduler_schedule_group" {
+    defaults = { arn = "arn:aws:scheduler:eu-central-1:123456789012:schedule-group/checkmill" }
+  }
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = {
+      api_endpoint  = "https://abc.execute-api.eu-central-1.amazonaws.com"
+      execution_arn = "arn:aws:execute-api:eu-central-1:123456789012:abc"
+    }
+  }
+  mock_resource "aws_lambda_function_url" {
+    defaults = { function_url = "https://abc.lambda-url.eu-central-1.on.aws/" }
+  }
+}
+
+variables {
+  github_app_id   = "12345"
+  functions_dir   = "tests/fixtures/lambda"
+  definition_file = "tests/fixtures/job.asl.json"
+}
+
+run "least_privilege" {
+  variables {
+    parameter_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/1"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in values(output.policies) : [
+        for statement in jsondecode(policy).Statement : [
+          for action in statement.Action : length(regexall("[*?]", action)) == 0
+        ]
+      ]
+    ]))
+    error_message = "A role has an action with a wildcard."
+  }
+
+  # Every resource is an ARN; '*' appears only where a name can't be known: in log streams, objects, executions. The one
+  # exception is log delivery, whose actions take no resource.
+  assert {
+    condition = alltrue(flatten([
+      for policy in values(output.policies) : [
+        for statement in jsondecode(policy).Statement : [
+          for resource in statement.Resource :
+          can(regex("^arn:aws:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[^*]+$", resource))
+          || can(regex("^arn:aws:logs:[^*]+:log-group:[^*]+:\\*$", resource))
+          || can(regex("^arn:aws:s3:::[^*]+/\\*$", resource))
+          || can(regex("^arn:aws:states:[^*]+:execution:checkmill-job:\\*$", resource))
+          || (statement.Sid == "LogOfFailures" && resource == "*")
+        ]
+      ]
+    ]))
+    error_message = "A role has a wider resource than its service needs."
+  }
+
+  # What each function may touch at all, so that a new permission is a decision and not an accident.
+  assert {
+    condition = jsonencode({
+      for name, policy in output.policies :
+      name => sort([for statement in jsondecode(policy).Statement : statement.Sid])
+      }) == jsonencode({
+      webhook       = ["DecryptParameters", "Deliveries", "Enqueue", "OwnLog", "WebhookSecrets"]
+      plan          = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Receive", "Rows", "StartExecutions", "WakeExecutions"]
+      start         = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Rows", "WebhookSecrets"]
+      poll          = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Rows", "WakeExecutions"]
+      results       = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Rows", "StartExecutions", "WakeExecutions"]
+      sweep         = ["Blobs", "DecryptParameters", "Enqueue", "ListBlobs", "OpenRows", "OwnLog", "PrivateKey", "Rows", "StartExecutions", "WakeExecutions", "WatchAndStopExecutions"]
+      api           = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "Rows", "WakeExecutions", "WebhookSecrets"]
+      schedule      = ["Sweep"]
+      state_machine = ["ContinueAsNew", "LogOfFailures", "Phases"]
+    })
+    error_message = "A role's permissions are not the ones that are written down here."
+  }
+
+  # No secret by any road but Parameter Store: what is in the environment is in the state.
+  assert {
+    condition = alltrue([
+      for name in ["GH_PRIVATE_KEY", "GH_WEBHOOK_SECRET", "PRIVATE_KEY", "WEBHOOK_SECRET"] :
+      !contains(keys(local.environment), name)
+    ])
+    error_message = "A secret is in the functions' environment."
+  }
+}
+
+run "durability" {
+  assert {
+    condition     = aws_dynamodb_table.state.point_in_time_recovery[0].enabled && aws_dynamodb_table.state.deletion_protection_enabled
+    error_message = "The table can be lost."
+  }
+
+  assert {
+    condition     = one(aws_dynamodb_table.state.ttl).attribute_name == "expires_at" && one(aws_dynamodb_table.state.ttl).enabled
+    error_message = "Finished rows would be kept for ever."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.deliveries.visibility_timeout_seconds >= 6 * local.functions.plan.timeout
+    error_message = "AWS: the visibility timeout is at least six times the consumer's timeout."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue.deliveries.redrive_policy).maxReceiveCount == 5
+    error_message = "A poison message must reach the dead-letter queue after five tries."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.dead_letters.message_retention_seconds > aws_sqs_queue.deliveries.message_retention_seconds
+    error_message = "A dead letter keeps its first date: it must not expire on arrival."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.plan.function_response_types == toset(["ReportBatchItemFailures"])
+    error_message = "One bad message would bring its batch back."
+  }
+
+  assert {
+    condition     = !aws_s3_bucket.logs.force_destroy
+    error_message = "The log bucket can be deleted with its logs."
+  }
+}
+
+run "alarms" {
+  variables {
+    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:alarms"
+  }
+
+  assert {
+    condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
+      "dead-letters", "queue-age", "failed-executions", "timed-out-executions", "sweep-errors",
+    ])
+    error_message = "An alarm is missing."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.sweep_missing]) :
+      contains(alarm.alarm_actions, "arn:aws:sns:eu-central-1:123456789012:alarms")
+    ])
+    error_message = "An alarm that nobody hears."
+  }
+}
+
+run "http_api" {
+  assert {
+    condition     = output.webhook_url == "https://abc.execute-api.eu-central-1.amazonaws.com/webhook"
+    error_message = "webhook_url is ${output.webhook_url}"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function_url.webhook) == 0 && length(aws_lambda_function_url.api) == 0
+    error_message = "There are function URLs beside the HTTP API."
+  }
+}
+
+run "function_url" {
+  variables {
+    entry = "function_url"
+  }
+
+  assert {
+    condition     = output.webhook_url == "https://abc.lambda-url.eu-central-1.on.aws/webhook" && output.api_url == "https://abc.lambda-url.eu-central-1.on.aws"
+    error_message = "webhook_url is ${output.webhook_url}, api_url ${output.api_url}"
+  }
+
+  assert {
+    condition     = length(aws_apigatewayv2_api.entry) == 0 && length(aws_lambda_permission.http_api) == 0
+    error_message = "There is an HTTP API beside the function URLs."
+  }
+
+  assert {
+    condition     = strcontains(output.next_steps, "--invoked-via-function-url")
+    error_message = "The permission that older providers can't give is not among the next steps."
+  }
+}
+
+run "own_domain" {
+  variables {
+    public_url = "https://ci.example.com"
+  }
+
+  assert {
+    condition     = output.api_url == "https://ci.example.com"
+    error_message = "Jobs would not report to the given address."
+  }
+}
+
+run "refuses_a_bad_app_id" {
+  command = plan
+
+  variables {
+    github_app_id = "Iv1.abcdef"
+  }
+
+  expect_failures = [var.github_app_id]
+}
+
+run "refuses_a_bad_sweep" {
+  command = plan
+
+  variables {
+    sweep_minutes = 10
+  }
+
+  expect_failures = [var.sweep_minutes]
+}
+
+run "refuses_an_unknown_function" {
+  command = plan
+
+  variables {
+    reserved_concurrency = { webhok = 5 }
+  }
+
+  expect_failures = [var.reserved_concurrency]
+}
+
+run "refuses_a_prefix_that_ends_in_a_slash" {
+  command = plan
+
+  variables {
+    parameter_prefix = "/checkmill/"
+  }
+
+  expect_failures = [var.parameter_prefix]
+}
