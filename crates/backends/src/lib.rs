@@ -1,4 +1,6 @@
 //! Where jobs run: the Backend port, its contract test, and one module for each backend.
 
+pub mod attempt;
 pub mod port;
+pub mod process;
 pub mod registry;

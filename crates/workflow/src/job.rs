@@ -8,6 +8,17 @@ use std::collections::BTreeMap;
 pub const JOB_TOKEN_VARIABLE: &str = "GITHUB_TOKEN";
 /// The environment variable that gives the agent the callback's token. Steps don't see it.
 pub const CALLBACK_TOKEN_VARIABLE: &str = "CHECKMILL_CALLBACK_TOKEN";
+/// Environment variables that begin with this give the agent further secrets: `secrets.NAME`. Steps don't see them.
+pub const SECRET_VARIABLE_PREFIX: &str = "CHECKMILL_SECRET_";
+
+/// Whether a variable of this name may carry a secret to the agent: the agent masks and hides these, and no others.
+#[must_use]
+pub fn is_secret_variable(name: &str) -> bool {
+    let further = name
+        .strip_prefix(SECRET_VARIABLE_PREFIX)
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+    name == JOB_TOKEN_VARIABLE || name == CALLBACK_TOKEN_VARIABLE || further
+}
 
 /// One attempt of one job, complete: the agent needs nothing else but its secrets, which come by environment variable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

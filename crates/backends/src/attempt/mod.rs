@@ -1,11 +1,11 @@
-//! The contract of an attempt's directory: what the backend that makes it, the agent that runs in it and whoever looks at
-//! it later write there. One directory is one attempt of one job.
+//! The contract of an attempt's directory: what the backend that makes it, the agent that runs in it and the agent that
+//! cleans up after a dead one write there. One directory is one attempt of one job.
 //!
 //! | file | written by | when | how |
 //! |---|---|---|---|
 //! | [`JOB_FILE`] | backend | submit | renamed into place |
 //! | [`SUBMIT_FILE`] | backend | each submit | renamed into place |
-//! | [`LOCK_FILE`] | agent | start | `flock`, held as long as the agent lives |
+//! | [`LOCK_FILE`] | agent | start, unless there is a claim | `flock`, held as long as the agent lives |
 //! | [`CLAIM_FILE`] | agent, or the backend that voids it | start | linked into place, so the first one wins |
 //! | [`LOG_FILE`] | agent | while it runs | appended |
 //! | [`CANCEL_FILE`] | backend | first cancel | linked into place |
@@ -14,21 +14,27 @@
 //!
 //! The claim decides: an attempt without one may still start, an attempt with one never starts again.
 
+mod dir;
+
+pub use dir::{AttemptDir, DirError, LockState};
+
 use serde::{Deserialize, Serialize};
 
-/// The job: a [`crate::job::JobDescription`].
+/// The job: a [`checkmill_workflow::job::JobDescription`].
 pub const JOB_FILE: &str = "job.json";
 /// A [`SubmitRecord`].
 pub const SUBMIT_FILE: &str = "submit.json";
 /// Empty; its lock says whether the agent lives. Unlike a process id, a lock can't be another process's by accident.
 pub const LOCK_FILE: &str = "lock";
+/// Empty; its lock keeps two clean-ups after the same dead agent apart.
+pub const REAP_LOCK_FILE: &str = "reap.lock";
 /// A [`Claim`].
 pub const CLAIM_FILE: &str = "claim.json";
 /// A [`CancelRecord`].
 pub const CANCEL_FILE: &str = "cancel.json";
 /// The log that users see, masked.
 pub const LOG_FILE: &str = "log";
-/// A [`crate::job::JobResult`].
+/// A [`checkmill_workflow::job::JobResult`].
 pub const RESULT_FILE: &str = "result.json";
 /// An [`ExitRecord`].
 pub const EXIT_FILE: &str = "exit.json";
