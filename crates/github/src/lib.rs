@@ -1,4 +1,5 @@
 //! GitHub: the Forge port and its adapter, webhook signatures and payloads, and how a check reads.
 
 pub mod forge;
+pub mod render;
 pub mod webhook;

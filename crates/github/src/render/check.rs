@@ -1,0 +1,256 @@
+//! A job's check at each stage of its life.
+
+use super::cut::{cut, cut_line};
+use super::escape::{code, inline};
+use super::fence::{fenced, shorten_runs};
+use super::log::excerpt;
+use super::span::{grouped, span};
+use super::steps::{Step, failing, last_lines, table};
+use crate::forge::{Annotation, CheckState, CheckStatus};
+use checkmill_core::conclusion::CancelledBy;
+use checkmill_core::event::ButtonAction;
+use checkmill_core::{AttemptNumber, End, Millis, Reason, UnixMillis, limits};
+
+/// Of a check's text, what the steps' own summaries may take; the log has the rest.
+const STEP_SUMMARY_BYTES: usize = 30_000;
+/// Of a check's summary, what the diagnostics of a broken file may take.
+const DIAGNOSTICS_BYTES: usize = 30_000;
+/// Headings and fences around the parts of a check's text.
+const FRAME_BYTES: usize = 600;
+
+/// What is the same at every stage of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    pub number: AttemptNumber,
+    /// `runs-on`.
+    pub labels: &'a [String],
+    /// The backend's name, once it is known where the job runs.
+    pub backend: Option<&'a str>,
+    /// The job's own page.
+    pub details_url: Option<&'a str>,
+}
+
+/// Everything that is known of an attempt when it ends. Texts are masked, of any length, and from anybody.
+#[derive(Debug, Clone)]
+pub struct Ended<'a> {
+    pub attempt: Attempt<'a>,
+    pub end: &'a End,
+    pub started_at: Option<UnixMillis>,
+    /// From queued to running, or to the end where it never ran.
+    pub queued_for: Millis,
+    /// None where it never ran.
+    pub ran_for: Option<Millis>,
+    pub steps: &'a [Step<'a>],
+    /// What is wrong with the workflow file or the policy: Markdown of ours, with quoted lines in fences.
+    pub diagnostics: Option<&'a str>,
+    /// Plain text.
+    pub log: Option<&'a str>,
+    /// `GITHUB_STEP_SUMMARY` of all steps: Markdown of the job's.
+    pub step_summary: &'a str,
+    pub annotations: Vec<Annotation>,
+}
+
+/// A check that waits for compute.
+#[must_use]
+pub fn queued(attempt: &Attempt<'_>) -> CheckState {
+    let labels: Vec<_> = attempt.labels.iter().map(|label| code(label)).collect();
+    let wanted = if labels.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", labels.join(", "))
+    };
+    CheckState {
+        status: CheckStatus::Queued,
+        title: "Queued".to_owned(),
+        summary: paragraphs(vec![
+            format!("Waiting for compute{wanted}.\n"),
+            footer(attempt, None, None),
+        ]),
+        text: None,
+        annotations: Vec::new(),
+        details_url: attempt.details_url.map(str::to_owned),
+        buttons: vec![ButtonAction::Cancel],
+    }
+}
+
+/// A check whose job runs.
+#[must_use]
+pub fn in_progress(attempt: &Attempt<'_>, started_at: UnixMillis, queued_for: Millis) -> CheckState {
+    CheckState {
+        status: CheckStatus::InProgress { started_at },
+        title: "Running".to_owned(),
+        summary: paragraphs(vec![
+            "The job runs.\n".to_owned(),
+            footer(attempt, Some(queued_for), None),
+        ]),
+        text: None,
+        annotations: Vec::new(),
+        details_url: attempt.details_url.map(str::to_owned),
+        buttons: vec![ButtonAction::Cancel],
+    }
+}
+
+/// A check whose job has ended, for whatever reason.
+#[must_use]
+pub fn completed(ended: &Ended<'_>) -> CheckState {
+    let Ended { attempt, end, .. } = ended;
+    let buttons = match end.reason {
+        Reason::ApprovalRequired => vec![ButtonAction::Approve],
+        _ => Vec::new(),
+    };
+    let mut annotations = ended.annotations.clone();
+    annotations.truncate(limits::ANNOTATIONS);
+    CheckState {
+        status: CheckStatus::Completed {
+            conclusion: end.reason.conclusion(),
+            started_at: ended.started_at,
+            completed_at: end.at,
+        },
+        title: cut_line(&title(ended), limits::CHECK_TITLE_CHARS),
+        summary: cut(&summary(ended), limits::CHECK_TEXT_CHARS),
+        text: text(ended),
+        annotations,
+        details_url: attempt.details_url.map(str::to_owned),
+        buttons,
+    }
+}
+
+/// The line beside the check's name. Plain text.
+fn title(ended: &Ended<'_>) -> String {
+    let end = ended.end;
+    let ran = span(ended.ran_for.unwrap_or_default());
+    match &end.reason {
+        Reason::Success => format!("Passed in {ran}"),
+        Reason::Test => match failing(ended.steps) {
+            Some(Step {
+                name,
+                exit_code: Some(code),
+                ..
+            }) => {
+                format!("Step \"{}\" failed with exit code {code}", cut_line(name, 120))
+            }
+            Some(step) => format!("Step \"{}\" failed", cut_line(step.name, 120)),
+            None => format!("Failed after {ran}"),
+        },
+        Reason::Configuration => "Can't run as it is written".to_owned(),
+        Reason::Infrastructure => "No verdict: the infrastructure failed".to_owned(),
+        Reason::QueueTimeout => format!("No compute within {}", span(ended.queued_for)),
+        Reason::RunTimeout => format!("Stopped at its time limit after {ran}"),
+        Reason::Cancelled {
+            by: CancelledBy::User(login),
+        } => format!("Cancelled by {login}"),
+        Reason::Cancelled {
+            by: CancelledBy::FailFast,
+        } => "Cancelled: another leg failed".to_owned(),
+        Reason::Cancelled {
+            by: CancelledBy::Uninstalled,
+        } => "Cancelled: the App lost its access".to_owned(),
+        Reason::Skipped => "Skipped".to_owned(),
+        Reason::Neutral => "Failed, which continue-on-error allows".to_owned(),
+        Reason::ApprovalRequired => "Waits for an approval".to_owned(),
+    }
+}
+
+/// Verdict, reason class and detail; then what helps most for this reason; then the steps.
+fn summary(ended: &Ended<'_>) -> String {
+    let end = ended.end;
+    let verdict = match &end.reason {
+        Reason::Success => "Passed",
+        Reason::Test => "Failed",
+        Reason::Configuration => "Not run",
+        Reason::Infrastructure => "No verdict",
+        Reason::QueueTimeout | Reason::RunTimeout => "Timed out",
+        Reason::Cancelled { .. } => "Cancelled",
+        Reason::Skipped => "Skipped",
+        Reason::Neutral => "Failed, allowed",
+        Reason::ApprovalRequired => "Not run yet",
+    };
+    let mut parts = vec![match inline(&end.detail) {
+        detail if detail.is_empty() => format!("**{verdict}** ({})\n", code(end.reason.class())),
+        detail => format!("**{verdict}** ({}): {detail}\n", code(end.reason.class())),
+    }];
+    if let Some(advice) = advice(&end.reason) {
+        parts.push(format!("{advice}\n"));
+    }
+    if let Some(diagnostics) = ended.diagnostics.filter(|text| !text.trim().is_empty()) {
+        parts.push(format!("{}\n", cut(diagnostics.trim_end(), DIAGNOSTICS_BYTES)));
+    }
+    parts.push(table(ended.steps));
+    parts.push(last_lines(ended.steps));
+    if ended.annotations.len() > limits::ANNOTATIONS {
+        let more = ended.annotations.len() - limits::ANNOTATIONS;
+        let kept = limits::ANNOTATIONS;
+        parts.push(format!(
+            "*The first {kept} annotations are shown, {} more are left out.*\n",
+            grouped(more)
+        ));
+    }
+    parts.push(footer(&ended.attempt, Some(ended.queued_for), ended.ran_for));
+    paragraphs(parts)
+}
+
+/// The parts that say something, a blank line between them. Each part ends in a newline.
+fn paragraphs(mut parts: Vec<String>) -> String {
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
+}
+
+/// What the reader can do now, where it is not plain.
+const fn advice(reason: &Reason) -> Option<&'static str> {
+    match reason {
+        Reason::Configuration => Some("Correct the file and push; nothing was run."),
+        Reason::Infrastructure => Some(
+            "The fault is not in the code under test as far as Checkmill can tell. **Re-run** starts the job again.",
+        ),
+        Reason::QueueTimeout => Some(
+            "No backend took the job in time: it may be full, or down, or none may have these labels. **Re-run** \
+             queues the job again; `queue-timeout` in `.checkmill/config.yml` sets the limit.",
+        ),
+        Reason::RunTimeout => Some("The job was stopped and its log kept. `timeout-minutes` sets the limit."),
+        Reason::Neutral => {
+            Some("The job has `continue-on-error`, so it does not stand in the way of a merge.")
+        }
+        Reason::ApprovalRequired => Some(
+            "Somebody with write permission can press **Approve and run**. It runs exactly this commit, once; a later \
+             push needs an approval of its own. Look at the changes first: they run with this repository's token.",
+        ),
+        Reason::Success | Reason::Test | Reason::Cancelled { .. } | Reason::Skipped => None,
+    }
+}
+
+/// Attempt, times and place, on one line; nothing where nothing is known.
+fn footer(attempt: &Attempt<'_>, queued_for: Option<Millis>, ran_for: Option<Millis>) -> String {
+    let facts = [
+        (attempt.number > AttemptNumber::FIRST).then(|| format!("attempt {}", attempt.number)),
+        queued_for.map(|queued| format!("queued {}", span(queued))),
+        ran_for.map(|ran| format!("ran {}", span(ran))),
+        attempt.backend.map(|backend| format!("on {}", code(backend))),
+    ];
+    let facts: Vec<_> = facts.into_iter().flatten().collect();
+    let line = facts.join(" · ");
+    match line.chars().next() {
+        Some(first) => format!("{}{}\n", first.to_uppercase(), &line[first.len_utf8()..]),
+        None => String::new(),
+    }
+}
+
+/// The steps' own summaries and the log.
+fn text(ended: &Ended<'_>) -> Option<String> {
+    let mut out = String::new();
+    if !ended.step_summary.trim().is_empty() {
+        // Shortened and closed, so that a fence left open in it does not swallow the log.
+        let summary = cut(ended.step_summary.trim_end(), STEP_SUMMARY_BYTES);
+        out.push_str(&format!(
+            "### Summary\n\n{}\n\n",
+            shorten_runs(&summary, super::fence::LONGEST_FENCE)
+        ));
+    }
+    if let Some(log) = ended.log.filter(|log| !log.trim().is_empty()) {
+        let room = limits::CHECK_TEXT_CHARS - FRAME_BYTES - out.len();
+        out.push_str(&format!("### Log\n\n{}", fenced(&excerpt(log, room))));
+    }
+    (!out.is_empty()).then(|| cut(out.trim_end(), limits::CHECK_TEXT_CHARS))
+}
+
+#[cfg(test)]
+mod tests;
