@@ -5,9 +5,10 @@ use std::fmt;
 /// The most characters of an expression that an error repeats.
 const SHOWN_CHARS: usize = 200;
 
-/// An expression that can't be parsed, isn't allowed where it stands, or can't be evaluated.
+/// An expression that can't be parsed, isn't allowed where it stands, or can't be computed.
 ///
-/// It carries text of the workflow file only, never a value that the expression read: those may be secrets.
+/// It carries text of the workflow file only, never a value that the expression read: those may be secrets. The one
+/// exception is the reason a [`super::HashFiles`] gives, which that implementation answers for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExprError {
     pub kind: ErrorKind,
@@ -15,8 +16,10 @@ pub struct ExprError {
     pub message: String,
     /// Byte offset of the culprit in the text that was given to the function.
     pub offset: usize,
-    /// The expression as written, without `${{` and `}}`.
+    /// The expression as written, without `${{` and `}}`, trimmed.
     pub expression: String,
+    /// The culprit's place in `expression`, in characters from 1.
+    pub position: usize,
     /// What to do, where we can tell, such as the name that was probably meant.
     pub hint: Option<String>,
 }
@@ -30,17 +33,28 @@ pub enum ErrorKind {
     Limit,
     /// A function or context that GitHub doesn't have.
     Unknown,
-    /// A function or context that GitHub has, but not at this place.
+    /// A function or context that GitHub has, but not at this place. Only [`super::check`] finds it.
     NotAllowedHere,
-    /// An `if` with text around its `${{ }}`: GitHub makes a string of it, which is always true.
+    /// An `if` with text around its `${{ }}`: GitHub makes a string of it, which is always true. Only [`super::check`]
+    /// finds it; GitHub's editor calls it an error, GitHub itself runs the job.
     AlwaysTrue,
     /// Well formed, but these values can't be computed with (`fromJSON` of what isn't JSON).
     Evaluation,
 }
 
 impl ExprError {
-    pub(super) fn new(kind: ErrorKind, message: impl Into<String>, offset: usize, expression: &str) -> Self {
-        Self { kind, message: message.into(), offset, expression: expression.trim().to_owned(), hint: None }
+    /// `offset` is in bytes of `source`, the expression's text.
+    pub(super) fn new(kind: ErrorKind, message: impl Into<String>, offset: usize, source: &str) -> Self {
+        let leading = source.len() - source.trim_start().len();
+        let before = source.get(leading..offset).unwrap_or_default();
+        Self {
+            kind,
+            message: message.into(),
+            offset,
+            expression: source.trim().to_owned(),
+            position: before.chars().count() + 1,
+            hint: None,
+        }
     }
 
     pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
@@ -57,15 +71,14 @@ impl ExprError {
 
 impl fmt::Display for ExprError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (at byte {}", self.message, self.offset)?;
-        if !self.expression.is_empty() {
-            let mut shown: String = self.expression.chars().take(SHOWN_CHARS).collect();
-            if shown.len() < self.expression.len() {
-                shown.push('…');
-            }
-            write!(f, ", in `{shown}`")?;
+        let mut shown: String = self.expression.chars().take(SHOWN_CHARS).collect();
+        if shown.len() < self.expression.len() {
+            shown.push('…');
         }
-        write!(f, ")")?;
+        write!(f, "{}", self.message)?;
+        if !shown.is_empty() {
+            write!(f, ", at position {} of `{shown}`", self.position)?;
+        }
         match &self.hint {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),

@@ -1,0 +1,215 @@
+//! Which expressions of a script give text that an outsider chooses.
+//!
+//! Pasted into a script, a branch called `$(curl …)` is a command. The agent passes such values by environment variable
+//! instead. What counts is what can flow into the expression's text: a comparison gives `true` or `false` whatever it
+//! compares, `a && b` gives `b` or something empty.
+//!
+//! Everything of `inputs` and of `github` is taken for untrusted unless it is named here as a value that GitHub alone
+//! chooses, in a form that can't be a command: a number, a hash, a boolean, an account's or repository's name. What
+//! reached `env`, `steps`, `needs` or `matrix` before is not followed.
+
+use super::ExprSpan;
+use super::names::Function;
+use super::syntax::{Key, Kind, Literal, Node, parse};
+use super::template::{Part, parts};
+
+/// Every `${{ }}` of the text that can give text an outsider chooses, in the text's order. One that can't be parsed
+/// counts as such; a text with an unclosed `${{` has none (it can't be interpolated either).
+#[must_use]
+pub fn untrusted_references(text: &str) -> Vec<ExprSpan> {
+    let expressions = parts(text)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|part| match part {
+            Part::Expression(marked) => Some(marked),
+            Part::Text(_) => None,
+        });
+    let untrusted = expressions.filter(|marked| {
+        let tree = parse(&text[marked.inner.clone()]);
+        tree.map_or(true, |tree| flows(&tree))
+    });
+    untrusted
+        .map(|marked| ExprSpan {
+            expression: text[marked.inner].trim().to_owned(),
+            range: marked.outer,
+        })
+        .collect()
+}
+
+/// Properties of `github` that an outsider doesn't word.
+const SAFE_GITHUB: [&str; 36] = [
+    "action",
+    "action_path",
+    "action_ref",
+    "action_repository",
+    "action_status",
+    "actor",
+    "actor_id",
+    "api_url",
+    "env",
+    "event_name",
+    "event_path",
+    "graphql_url",
+    "job",
+    "output",
+    "path",
+    "ref_protected",
+    "ref_type",
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+    "repositoryurl",
+    "retention_days",
+    "run_attempt",
+    "run_id",
+    "run_number",
+    "secret_source",
+    "server_url",
+    "sha",
+    "state",
+    "step_summary",
+    "token",
+    "triggering_actor",
+    "workflow",
+    "workflow_sha",
+    "workspace",
+];
+
+/// Objects of a webhook's payload whose shape GitHub fixes. Not among them: `inputs`, `client_payload`,
+/// `payload`, package metadata and whatever else holds keys of somebody's choice.
+const FIXED_OBJECTS: [&str; 23] = [
+    "assignee",
+    "base",
+    "check_run",
+    "check_suite",
+    "comment",
+    "discussion",
+    "head",
+    "head_commit",
+    "installation",
+    "issue",
+    "merge_group",
+    "milestone",
+    "organization",
+    "owner",
+    "pull_request",
+    "release",
+    "repo",
+    "repository",
+    "review",
+    "sender",
+    "team",
+    "user",
+    "workflow_run",
+];
+
+/// Lists of such objects. An element of anything else could be an object with keys of somebody's choice.
+const FIXED_LISTS: [&str; 2] = ["commits", "pull_requests"];
+
+/// Fields of those objects that are a number, a hash or a boolean in each of them.
+const SAFE_FIELDS: [&str; 24] = [
+    "additions",
+    "after",
+    "before",
+    "changed_files",
+    "created",
+    "deleted",
+    "deletions",
+    "draft",
+    "forced",
+    "fork",
+    "head_sha",
+    "id",
+    "locked",
+    "maintainer_can_modify",
+    "merge_commit_sha",
+    "merged",
+    "node_id",
+    "number",
+    "prerelease",
+    "private",
+    "run_attempt",
+    "run_number",
+    "sha",
+    "tree_id",
+];
+
+fn listed(list: &[&str], name: &str) -> bool {
+    list.iter().any(|entry| entry.eq_ignore_ascii_case(name))
+}
+
+/// Whether text that an outsider chooses can be in the node's value.
+fn flows(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Literal(_) | Kind::Not(_) | Kind::Compare { .. } => false,
+        Kind::Context(name) => listed(&["github", "inputs"], name),
+        // What stops the chain early is empty, false, null or 0.
+        Kind::All(nodes) => nodes.last().is_some_and(flows),
+        Kind::Any(nodes) => nodes.iter().any(flows),
+        Kind::Call { function, args } => match function {
+            Function::Format | Function::Join | Function::ToJson | Function::FromJson => {
+                args.iter().any(flows)
+            }
+            Function::Case => {
+                let default = args.last().into_iter();
+                args.iter().skip(1).step_by(2).chain(default).any(flows)
+            }
+            Function::Contains
+            | Function::StartsWith
+            | Function::EndsWith
+            | Function::HashFiles
+            | Function::Success
+            | Function::Failure
+            | Function::Always
+            | Function::Cancelled => false,
+        },
+        Kind::Access { base, keys } => match &base.kind {
+            Kind::Context(name) if name.eq_ignore_ascii_case("github") => !is_safe(keys),
+            _ => flows(base),
+        },
+    }
+}
+
+/// Whether `github.…` with these keys is one of the values that GitHub alone chooses.
+fn is_safe(keys: &[Key]) -> bool {
+    let Some(names) = keys.iter().map(step).collect::<Option<Vec<_>>>() else {
+        return false;
+    };
+    match names.as_slice() {
+        [Step::Named(name)] => listed(&SAFE_GITHUB, name),
+        [Step::Named(event), between @ .., Step::Named(leaf)] if event.eq_ignore_ascii_case("event") => {
+            are_fixed(between) && listed(&SAFE_FIELDS, leaf)
+        }
+        _ => false,
+    }
+}
+
+/// Whether each step leads to an object whose keys GitHub fixes.
+fn are_fixed(steps: &[Step<'_>]) -> bool {
+    match steps {
+        [] => true,
+        [Step::Named(list), Step::Element, rest @ ..] if listed(&FIXED_LISTS, list) => are_fixed(rest),
+        [Step::Named(object), rest @ ..] => listed(&FIXED_OBJECTS, object) && are_fixed(rest),
+        [Step::Element, ..] => false,
+    }
+}
+
+/// A key that is known without values.
+enum Step<'k> {
+    Named(&'k str),
+    /// `*` or an index of a list.
+    Element,
+}
+
+fn step(key: &Key) -> Option<Step<'_>> {
+    match key {
+        Key::Name(name) => Some(Step::Named(name)),
+        Key::Every => Some(Step::Element),
+        Key::Computed(node) => match &node.kind {
+            Kind::Literal(Literal::Text(name)) => Some(Step::Named(name)),
+            Kind::Literal(_) => Some(Step::Element),
+            _ => None,
+        },
+    }
+}
