@@ -1,0 +1,147 @@
+//! Values of the job model to write and read.
+
+use super::world::START;
+use checkmill_core::event::{EventKind, GitRef, Push, Repository};
+use checkmill_core::graph::{Expansion, Node};
+use checkmill_core::job::BackendHandle;
+use checkmill_core::policy::Policy;
+use checkmill_core::run::Trust;
+use checkmill_core::{
+    AttemptNumber, CommitSha, DeliveryId, Event, InstallationId, Job, JobId, JobKey, JobState, Millis,
+    RepositoryId, Run, RunId, UnixMillis,
+};
+use std::collections::BTreeMap;
+
+pub(super) const REPOSITORY: RepositoryId = RepositoryId(42);
+
+pub(super) fn sha() -> CommitSha {
+    "0123456789abcdef0123456789abcdef01234567".parse().unwrap()
+}
+
+pub(super) fn delivery(name: &str) -> DeliveryId {
+    name.parse().unwrap()
+}
+
+pub(super) fn key(text: &str) -> JobKey {
+    text.parse().unwrap()
+}
+
+pub(super) fn event(id: &str) -> Event {
+    event_of(
+        id,
+        EventKind::Push(Push {
+            git_ref: GitRef::Branch("main".to_owned()),
+            before: None,
+            after: Some(sha()),
+            forced: false,
+            message: String::new(),
+        }),
+    )
+}
+
+pub(super) fn event_of(id: &str, kind: EventKind) -> Event {
+    Event {
+        delivery: delivery(id),
+        installation: InstallationId(7),
+        repository: Repository {
+            id: REPOSITORY,
+            name: "octocat/hello".parse().unwrap(),
+            default_branch: "main".to_owned(),
+            private: false,
+            clone_url: "https://github.com/octocat/hello.git".to_owned(),
+            html_url: "https://github.com/octocat/hello".to_owned(),
+        },
+        sender: "octocat".parse().unwrap(),
+        received_at: START,
+        kind,
+    }
+}
+
+/// A run with one unexpanded job, `test`.
+pub(super) fn run(id: &str) -> Run {
+    let event = event(id);
+    Run {
+        id: RunId::derive(&event.delivery, "ci.yml"),
+        installation: event.installation,
+        event,
+        sha: sha(),
+        workflow_path: ".checkmill/workflows/ci.yml".to_owned(),
+        workflow_name: "CI".to_owned(),
+        policy: Policy::default(),
+        trust: Trust::Own,
+        hold: None,
+        nodes: BTreeMap::from([(
+            key("test"),
+            Node {
+                needs: vec![],
+                expansion: None,
+            },
+        )]),
+        comment: None,
+        created_at: START,
+        version: 0,
+    }
+}
+
+/// The next version of the run, with `test` expanded into these jobs.
+pub(super) fn expanded(run: &Run, jobs: &[Job]) -> Run {
+    let mut next = run.clone();
+    next.version += 1;
+    next.nodes.get_mut(&key("test")).unwrap().expansion = Some(Expansion {
+        legs: jobs.iter().map(|job| job.id.clone()).collect(),
+        fail_fast: true,
+        max_parallel: None,
+    });
+    next
+}
+
+pub(super) fn job(run: &Run, leg: &str) -> Job {
+    Job {
+        id: JobId::derive(&run.id, &key("test"), leg),
+        key: key("test"),
+        leg: leg.to_owned(),
+        name: format!("CI / test ({leg})"),
+        runs_on: vec!["linux".to_owned()],
+        continue_on_error: false,
+        queue_timeout: Millis::from_minutes(60),
+        run_timeout: Millis::from_minutes(360),
+        attempt: AttemptNumber::FIRST,
+        generation: 0,
+        state: JobState::Waiting,
+        queued_at: START,
+        running_at: None,
+        stop: None,
+        early_report: None,
+        check: None,
+        check_uncertain: false,
+        previous_check: None,
+        task_token: None,
+        version: 0,
+    }
+}
+
+/// So many legs of one matrix, in the order of their ids, which is the order of their rows.
+pub(super) fn legs(run: &Run, count: usize) -> Vec<Job> {
+    let mut jobs: Vec<Job> = (0..count).map(|n| job(run, &n.to_string())).collect();
+    jobs.sort_by(|a, b| a.id.cmp(&b.id));
+    jobs
+}
+
+pub(super) fn claimed(until: UnixMillis) -> JobState {
+    JobState::Claimed { until }
+}
+
+pub(super) fn handle() -> BackendHandle {
+    BackendHandle {
+        backend: "process".to_owned(),
+        id: "p-1".to_owned(),
+    }
+}
+
+/// The job's next version, changed.
+pub(super) fn changed(job: &Job, change: impl FnOnce(&mut Job)) -> Job {
+    let mut next = job.clone();
+    change(&mut next);
+    next.version += 1;
+    next
+}

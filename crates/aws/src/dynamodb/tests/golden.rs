@@ -1,0 +1,186 @@
+//! The exact attributes of each kind of row: what is in a table of users is a format, and changes here are migrations.
+
+use super::fixtures::{REPOSITORY, changed, claimed, event, expanded, handle, job, legs, run};
+use super::world::START;
+use crate::dynamodb::item::Item;
+use crate::dynamodb::{deliveries, jobs, runs};
+use aws_sdk_dynamodb::types::AttributeValue;
+use checkmill_core::{CheckRunId, JobState};
+
+/// A row as lines of path, type and value, sorted.
+fn show(item: &Item) -> String {
+    let mut lines = Vec::new();
+    for (name, value) in item {
+        flatten(name, value, &mut lines);
+    }
+    lines.sort();
+    lines.join("\n")
+}
+
+fn flatten(path: &str, value: &AttributeValue, lines: &mut Vec<String>) {
+    match value {
+        AttributeValue::S(text) => lines.push(format!("{path} S {text:?}")),
+        AttributeValue::N(number) => lines.push(format!("{path} N {number}")),
+        AttributeValue::Bool(flag) => lines.push(format!("{path} BOOL {flag}")),
+        AttributeValue::L(list) if list.is_empty() => lines.push(format!("{path} L []")),
+        AttributeValue::L(list) => {
+            for (n, value) in list.iter().enumerate() {
+                flatten(&format!("{path}[{n}]"), value, lines);
+            }
+        }
+        AttributeValue::M(map) if map.is_empty() => lines.push(format!("{path} M {{}}")),
+        AttributeValue::M(map) => {
+            for (name, value) in map {
+                flatten(&format!("{path}.{name}"), value, lines);
+            }
+        }
+        other => panic!("no row holds {other:?}"),
+    }
+}
+
+#[test]
+fn a_delivery() {
+    assert_eq!(event("d-1").repository.id, REPOSITORY);
+    insta::assert_snapshot!(show(&deliveries::new_row(&event("d-1"), START).unwrap()), @r#"
+    event.delivery S "d-1"
+    event.installation N 7
+    event.kind.after S "0123456789abcdef0123456789abcdef01234567"
+    event.kind.forced BOOL false
+    event.kind.git_ref.name S "main"
+    event.kind.git_ref.type S "branch"
+    event.kind.message S ""
+    event.kind.type S "push"
+    event.received_at N 1700000000123
+    event.repository.clone_url S "https://github.com/octocat/hello.git"
+    event.repository.default_branch S "main"
+    event.repository.html_url S "https://github.com/octocat/hello"
+    event.repository.id N 42
+    event.repository.name S "octocat/hello"
+    event.repository.private BOOL false
+    event.sender S "octocat"
+    expires_at N 1707776000
+    open_pk S "DELIVERY#1"
+    open_sk S "00000001700000000123#d-1"
+    pk S "DELIVERY#d-1"
+    rank N 0
+    sk S "DELIVERY"
+    stamped_at N 1700000000123
+    state S "received"
+    "#);
+}
+
+#[test]
+fn a_run_and_its_row_at_the_commit() {
+    let first = run("d-1");
+    let expanded = expanded(&first, &legs(&first, 1));
+    insta::assert_snapshot!(show(&runs::row(&expanded, START).unwrap()), @r#"
+    expires_at N 1707776000
+    pk S "RUN#514e8239934f705c"
+    run.created_at N 1700000000123
+    run.event.delivery S "d-1"
+    run.event.installation N 7
+    run.event.kind.after S "0123456789abcdef0123456789abcdef01234567"
+    run.event.kind.forced BOOL false
+    run.event.kind.git_ref.name S "main"
+    run.event.kind.git_ref.type S "branch"
+    run.event.kind.message S ""
+    run.event.kind.type S "push"
+    run.event.received_at N 1700000000123
+    run.event.repository.clone_url S "https://github.com/octocat/hello.git"
+    run.event.repository.default_branch S "main"
+    run.event.repository.html_url S "https://github.com/octocat/hello"
+    run.event.repository.id N 42
+    run.event.repository.name S "octocat/hello"
+    run.event.repository.private BOOL false
+    run.event.sender S "octocat"
+    run.id S "514e8239934f705c"
+    run.installation N 7
+    run.nodes.test.expansion.fail_fast BOOL true
+    run.nodes.test.expansion.legs[0] S "514e8239934f705c-11d1747e"
+    run.nodes.test.needs L []
+    run.policy.comment S "on-failure"
+    run.policy.forks S "approval"
+    run.policy.permissions.contents S "read"
+    run.policy.queue_timeout N 3600000
+    run.policy.run_timeout_max N 432000000
+    run.policy.vars M {}
+    run.sha S "0123456789abcdef0123456789abcdef01234567"
+    run.trust.type S "own"
+    run.version N 1
+    run.workflow_name S "CI"
+    run.workflow_path S ".checkmill/workflows/ci.yml"
+    sk S "RUN"
+    version N 1
+    "#);
+    insta::assert_snapshot!(show(&runs::commit_row(&expanded, START)), @r#"
+    expires_at N 1707776000
+    pk S "COMMIT#42#0123456789abcdef0123456789abcdef01234567"
+    run S "514e8239934f705c"
+    sk S "RUN#00000001700000000123#514e8239934f705c"
+    "#);
+}
+
+#[test]
+fn a_job_in_the_index_and_one_that_owes_nothing() {
+    let waiting = job(&run("d-1"), r#"{"os":"linux"}"#);
+    insta::assert_snapshot!(show(&jobs::row(&waiting, START).unwrap()), @r#"
+    expires_at N 1707776000
+    job.attempt N 1
+    job.check_uncertain BOOL false
+    job.continue_on_error BOOL false
+    job.generation N 0
+    job.id S "514e8239934f705c-49bbdd84"
+    job.key S "test"
+    job.leg S "{\"os\":\"linux\"}"
+    job.name S "CI / test ({\"os\":\"linux\"})"
+    job.queue_timeout N 3600000
+    job.queued_at N 1700000000123
+    job.run_timeout N 21600000
+    job.runs_on[0] S "linux"
+    job.state.type S "waiting"
+    job.version N 0
+    pk S "RUN#514e8239934f705c"
+    sk S "JOB#514e8239934f705c-49bbdd84"
+    version N 0
+    "#);
+    let running = changed(&waiting, |job| {
+        job.state = JobState::Running {
+            handle: handle(),
+            since: START,
+        };
+        job.check = Some(CheckRunId(9));
+        job.task_token = Some("AAAA".to_owned());
+    });
+    insta::assert_snapshot!(show(&jobs::row(&running, START).unwrap()), @r#"
+    expires_at N 1707776000
+    job.attempt N 1
+    job.check N 9
+    job.check_uncertain BOOL false
+    job.continue_on_error BOOL false
+    job.generation N 0
+    job.id S "514e8239934f705c-49bbdd84"
+    job.key S "test"
+    job.leg S "{\"os\":\"linux\"}"
+    job.name S "CI / test ({\"os\":\"linux\"})"
+    job.queue_timeout N 3600000
+    job.queued_at N 1700000000123
+    job.run_timeout N 21600000
+    job.runs_on[0] S "linux"
+    job.state.handle.backend S "process"
+    job.state.handle.id S "p-1"
+    job.state.since N 1700000000123
+    job.state.type S "running"
+    job.task_token S "AAAA"
+    job.version N 1
+    open_pk S "JOB#1"
+    open_sk S "00000001700021720123#514e8239934f705c-49bbdd84"
+    pk S "RUN#514e8239934f705c"
+    sk S "JOB#514e8239934f705c-49bbdd84"
+    version N 1
+    "#);
+    let claimed = changed(&waiting, |job| job.state = claimed(START));
+    assert_eq!(
+        jobs::row(&claimed, START).unwrap()["open_sk"].as_s().unwrap(),
+        &format!("00000001700000120123#{}", claimed.id)
+    );
+}
