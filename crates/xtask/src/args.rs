@@ -1,0 +1,138 @@
+//! What was asked for on the command line.
+
+use crate::steps::StepName;
+
+pub(crate) const USAGE: &str = "\
+cargo xtask test [--only LIST] [--skip LIST]   everything that can be checked on this machine
+cargo xtask tools                              install the tools of the tests into target/tools
+cargo xtask emulator                           bring up the whole stack on an AWS emulator, until Enter is pressed
+
+LIST is one or more of these, with commas between them, in the order in which they run:
+  fmt         cargo fmt --check
+  clippy      cargo clippy with warnings as errors, on all targets
+  statemachine  an independent validator on statemachine/*.json
+  terraform   terraform fmt, validate and the module's tests
+  tests       unit, property and end-to-end tests, with DynamoDB Local where there is Java
+  doc         the examples in doc comments
+  deny        licences and advisories of the dependencies
+  functions   cargo lambda build
+  emulator    terraform apply on an AWS emulator, webhooks through the functions, terraform destroy";
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Invocation {
+    Help,
+    Test { steps: Vec<StepName> },
+    Tools,
+    Emulator,
+}
+
+pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Invocation, String> {
+    let mut args = args.into_iter();
+    let invocation = match args.next().as_deref() {
+        None | Some("help" | "--help" | "-h") => return Ok(Invocation::Help),
+        Some("test") => return parse_test(args),
+        Some("tools") => Invocation::Tools,
+        Some("emulator") => Invocation::Emulator,
+        Some(other) => return Err(format!("there is no command {other:?}")),
+    };
+    match args.next() {
+        None => Ok(invocation),
+        Some(extra) => Err(format!("{extra:?} is not expected here")),
+    }
+}
+
+fn parse_test(mut args: impl Iterator<Item = String>) -> Result<Invocation, String> {
+    let mut steps = StepName::ALL.to_vec();
+    while let Some(arg) = args.next() {
+        let (flag, value) = match arg.split_once('=') {
+            Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
+            None => (arg, None),
+        };
+        let mut list = || {
+            let text = value.clone().or_else(|| args.next());
+            parse_list(&text.ok_or_else(|| format!("{flag} wants a list of steps"))?)
+        };
+        match flag.as_str() {
+            "--only" => {
+                let only = list()?;
+                steps.retain(|step| only.contains(step));
+            }
+            "--skip" => {
+                let skip = list()?;
+                steps.retain(|step| !skip.contains(step));
+            }
+            "--help" | "-h" => return Ok(Invocation::Help),
+            other => return Err(format!("{other:?} is not expected here")),
+        }
+    }
+    Ok(Invocation::Test { steps })
+}
+
+fn parse_list(text: &str) -> Result<Vec<StepName>, String> {
+    text.split(',')
+        .map(|name| {
+            StepName::ALL
+                .into_iter()
+                .find(|step| step.as_str() == name.trim())
+                .ok_or_else(|| format!("there is no step {name:?}"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Invocation, String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn steps_keep_their_order_whatever_the_list_says() {
+        let steps = vec![StepName::Fmt, StepName::Doc];
+        assert_eq!(
+            parsed("test --only doc,fmt"),
+            Ok(Invocation::Test { steps: steps.clone() })
+        );
+        assert_eq!(
+            parsed("test --only=doc,clippy,fmt --skip clippy"),
+            Ok(Invocation::Test { steps })
+        );
+        assert_eq!(
+            parsed("test"),
+            Ok(Invocation::Test {
+                steps: StepName::ALL.to_vec()
+            })
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert_eq!(
+            parsed("test --only"),
+            Err("--only wants a list of steps".to_owned())
+        );
+        assert_eq!(
+            parsed("test --only dok"),
+            Err("there is no step \"dok\"".to_owned())
+        );
+        assert_eq!(parsed("tset"), Err("there is no command \"tset\"".to_owned()));
+        assert_eq!(
+            parsed("tools now"),
+            Err("\"now\" is not expected here".to_owned())
+        );
+    }
+
+    #[test]
+    fn the_usage_names_every_step_in_order() {
+        let positions: Vec<_> = StepName::ALL
+            .iter()
+            .map(|step| {
+                USAGE
+                    .find(&format!("\n  {} ", step.as_str()))
+                    .expect("a line for each step")
+            })
+            .collect();
+        assert!(positions.is_sorted());
+    }
+}
