@@ -2,4 +2,5 @@
 
 pub mod forge;
 pub mod render;
+pub mod settings;
 pub mod webhook;
