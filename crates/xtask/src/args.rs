@@ -8,15 +8,16 @@ cargo xtask tools                              install the tools of the tests in
 cargo xtask emulator                           bring up the whole stack on an AWS emulator, until Enter is pressed
 
 LIST is one or more of these, with commas between them, in the order in which they run:
-  fmt         cargo fmt --check
-  clippy      cargo clippy with warnings as errors, on all targets
+  fmt           cargo fmt --check
+  clippy        cargo clippy with warnings as errors, on all targets
   statemachine  an independent validator on statemachine/*.json
-  terraform   terraform fmt, validate and the module's tests
-  tests       unit, property and end-to-end tests, with DynamoDB Local where there is Java
-  doc         the examples in doc comments
-  deny        licences and advisories of the dependencies
-  functions   cargo lambda build
-  emulator    terraform apply on an AWS emulator, webhooks through the functions, terraform destroy";
+  terraform     terraform fmt, validate and the module's tests
+  tests         unit, property and end-to-end tests
+  dynamodb      the store's tests against AWS's DynamoDB Local, where there is Java
+  doc           the examples in doc comments
+  deny          licences and advisories of the dependencies
+  functions     cargo lambda build
+  emulator      terraform apply on an AWS emulator, webhooks through the functions, terraform destroy";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Invocation {

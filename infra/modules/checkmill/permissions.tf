@@ -3,17 +3,29 @@
 
 locals {
   may = {
-    # The inbox and the rows of runs and jobs. Transactions need the permissions of the writes in them.
+    # Runs and jobs are replaced whole, on a condition; a transaction needs the permissions of the writes in it.
     read_and_write_rows = {
       Sid      = "Rows"
       Effect   = "Allow"
-      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
       Resource = [aws_dynamodb_table.state.arn]
     }
     record_deliveries = {
       Sid      = "Deliveries"
       Effect   = "Allow"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      Resource = [aws_dynamodb_table.state.arn]
+    }
+    advance_deliveries = {
+      Sid      = "AdvanceDeliveries"
+      Effect   = "Allow"
+      Action   = ["dynamodb:UpdateItem"]
+      Resource = [aws_dynamodb_table.state.arn]
+    }
+    read_many_rows = {
+      Sid      = "ReadManyRows"
+      Effect   = "Allow"
+      Action   = ["dynamodb:BatchGetItem"]
       Resource = [aws_dynamodb_table.state.arn]
     }
     query_open_rows = {
@@ -110,6 +122,7 @@ locals {
       local.may.read_webhook_secrets,
     ])
     plan = concat(local.decrypt, local.rows, local.blobs, [
+      local.may.advance_deliveries,
       local.may.receive_messages,
       local.may.start_executions,
       local.may.wake_executions,
@@ -130,6 +143,8 @@ locals {
       local.may.read_private_key,
     ])
     sweep = concat(local.decrypt, local.rows, local.blobs, [
+      local.may.advance_deliveries,
+      local.may.read_many_rows,
       local.may.query_open_rows,
       local.may.send_messages,
       local.may.start_executions,

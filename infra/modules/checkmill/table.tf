@@ -1,4 +1,5 @@
-# Everything Checkmill remembers: deliveries, runs, jobs. Keys are made in `crates/aws`.
+# Everything Checkmill remembers: deliveries, runs, jobs. `crates/aws/src/dynamodb/schema.rs` says the
+# same for one machine.
 resource "aws_dynamodb_table" "state" {
   name         = "${var.name}-state"
   billing_mode = "PAY_PER_REQUEST"
@@ -25,12 +26,13 @@ resource "aws_dynamodb_table" "state" {
     type = "S"
   }
 
-  # Rows that something is owed for, by when it is. Rows leave it when they are done, so it stays small.
+  # Rows that something is owed for, by when it is. Rows leave it when they are done, so it stays small. The sweep reads
+  # the rows themselves: an index is a little late.
   global_secondary_index {
     name            = "open"
     hash_key        = "open_pk"
     range_key       = "open_sk"
-    projection_type = "ALL"
+    projection_type = "KEYS_ONLY"
   }
 
   ttl {

@@ -17,6 +17,7 @@ pub(crate) enum StepName {
     StateMachine,
     Terraform,
     Tests,
+    DynamoDb,
     Doc,
     Deny,
     Functions,
@@ -25,12 +26,13 @@ pub(crate) enum StepName {
 
 impl StepName {
     /// In the order in which they run: what answers soonest comes first.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Fmt,
         Self::Clippy,
         Self::StateMachine,
         Self::Terraform,
         Self::Tests,
+        Self::DynamoDb,
         Self::Doc,
         Self::Deny,
         Self::Functions,
@@ -44,6 +46,7 @@ impl StepName {
             Self::StateMachine => "statemachine",
             Self::Terraform => "terraform",
             Self::Tests => "tests",
+            Self::DynamoDb => "dynamodb",
             Self::Doc => "doc",
             Self::Deny => "deny",
             Self::Functions => "functions",
@@ -58,6 +61,7 @@ impl StepName {
             Self::StateMachine => statemachine::validate(workspace),
             Self::Terraform => infra::check(workspace),
             Self::Tests => rust::tests(workspace),
+            Self::DynamoDb => rust::dynamodb(workspace),
             Self::Doc => rust::doc(workspace),
             Self::Deny => rust::deny(workspace),
             Self::Functions => emulator::build_functions(workspace),

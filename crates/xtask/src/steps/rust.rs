@@ -29,10 +29,10 @@ pub(super) fn clippy(workspace: &Workspace) -> anyhow::Result<Counts> {
     check(cargo(workspace).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
-/// Every test but the emulator's, which have a step of their own.
+/// Every test but those that want a server: they have steps of their own.
 pub(super) fn tests(workspace: &Workspace) -> anyhow::Result<Counts> {
     let mut command = cargo(workspace);
-    if settings::program("cargo-nextest").is_some() {
+    if has_nextest() {
         command.args([
             "nextest",
             "run",
@@ -53,28 +53,56 @@ pub(super) fn tests(workspace: &Workspace) -> anyhow::Result<Counts> {
         ]);
     }
     let mut counts = Counts::default();
-    let node = Node::install(workspace);
-    match &node {
+    match Node::install(workspace) {
         Ok(node) => {
             command.env(
                 "CHECKMILL_WEBHOOK_EXAMPLES",
                 node.package("@octokit/webhooks-examples"),
             );
         }
-        Err(error) => {
-            counts = counts + Counts::skipped("GitHub's example payloads", &format!("{error:#}"));
-        }
-    }
-    let dynamodb = node.and_then(|node| DynamoDbLocal::start(workspace, &node));
-    match &dynamodb {
-        Ok(server) => {
-            command.env("CHECKMILL_DYNAMODB_ENDPOINT", server.endpoint());
-        }
-        Err(error) => {
-            counts = counts + Counts::skipped("the store against DynamoDB Local", &format!("{error:#}"));
-        }
+        Err(error) => counts = Counts::skipped("GitHub's example payloads", &format!("{error:#}")),
     }
     Ok(counts + counted(&command::follow(&mut command)?))
+}
+
+/// The store's suite on AWS's own engine.
+pub(super) fn dynamodb(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let server = match Node::install(workspace).and_then(|node| DynamoDbLocal::start(workspace, &node)) {
+        Ok(server) => server,
+        Err(error) => {
+            return Ok(Counts::skipped(
+                "the store against DynamoDB Local",
+                &format!("{error:#}"),
+            ));
+        }
+    };
+    let mut command = cargo(workspace);
+    if has_nextest() {
+        command.args([
+            "nextest",
+            "run",
+            "--workspace",
+            "--run-ignored",
+            "only",
+            "-E",
+            "test(dynamodb_local)",
+        ]);
+    } else {
+        command.args([
+            "test",
+            "--workspace",
+            "--lib",
+            "dynamodb_local",
+            "--",
+            "--ignored",
+        ]);
+    }
+    command.env("CHECKMILL_DYNAMODB_ENDPOINT", server.endpoint());
+    Ok(counted(&command::follow(&mut command)?))
+}
+
+fn has_nextest() -> bool {
+    settings::program("cargo-nextest").is_some()
 }
 
 pub(super) fn doc(workspace: &Workspace) -> anyhow::Result<Counts> {

@@ -93,11 +93,11 @@ run "least_privilege" {
       name => sort([for statement in jsondecode(policy).Statement : statement.Sid])
       }) == jsonencode({
       webhook       = ["DecryptParameters", "Deliveries", "Enqueue", "OwnLog", "WebhookSecrets"]
-      plan          = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Receive", "Rows", "StartExecutions", "WakeExecutions"]
+      plan          = ["AdvanceDeliveries", "Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Receive", "Rows", "StartExecutions", "WakeExecutions"]
       start         = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Rows", "WebhookSecrets"]
       poll          = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Rows", "WakeExecutions"]
       results       = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Rows", "StartExecutions", "WakeExecutions"]
-      sweep         = ["Blobs", "DecryptParameters", "Enqueue", "ListBlobs", "OpenRows", "OwnLog", "PrivateKey", "Rows", "StartExecutions", "WakeExecutions", "WatchAndStopExecutions"]
+      sweep         = ["AdvanceDeliveries", "Blobs", "DecryptParameters", "Enqueue", "ListBlobs", "OpenRows", "OwnLog", "PrivateKey", "ReadManyRows", "Rows", "StartExecutions", "WakeExecutions", "WatchAndStopExecutions"]
       api           = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "Rows", "WakeExecutions", "WebhookSecrets"]
       schedule      = ["Sweep"]
       state_machine = ["ContinueAsNew", "LogOfFailures", "Phases"]
