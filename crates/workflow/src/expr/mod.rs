@@ -137,6 +137,16 @@ pub fn condition(source: &str, scope: &Scope<'_>) -> Result<bool, ExprError> {
     }
 }
 
+/// A number as text, as expressions write it.
+pub(crate) fn number_text(number: f64) -> String {
+    number::format(number)
+}
+
+/// Whether `left == right` holds in an expression.
+pub(crate) fn equal(left: &Json, right: &Json) -> bool {
+    Value::from(left).equals(&Value::from(right))
+}
+
 /// The text with each `${{ }}` replaced by its value as text. Of an array or object there is only the word `Array` or
 /// `Object`, and where it would be the whole text it is an error, as on GitHub.
 pub fn interpolate(text: &str, scope: &Scope<'_>) -> Result<String, ExprError> {

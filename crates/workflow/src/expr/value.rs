@@ -12,10 +12,13 @@ pub(super) enum Value<'v> {
     Bool(bool),
     Number(f64),
     Text(Cow<'v, str>),
-    // A vector, not a slice: two empty arrays are at two places, and only one place equals itself.
+    #[expect(
+        clippy::owned_cow,
+        reason = "only the same vector equals itself; empty slices have no place of their own"
+    )]
     Array(Cow<'v, Vec<Json>>),
     /// What `*` gives. A key or index after it goes into each element.
-    Filtered(Vec<Value<'v>>),
+    Filtered(Vec<Self>),
     Object(Cow<'v, Map<String, Json>>),
 }
 
