@@ -1,6 +1,6 @@
 //! Which expressions a script must not have pasted in.
 
-use checkmill_workflow::expr::untrusted_references;
+use checkmill_workflow::expr::{references, untrusted_references};
 
 fn is_untrusted(expression: &str) -> bool {
     let text = format!("echo ${{{{ {expression} }}}} done");
@@ -151,6 +151,8 @@ fn ranges_are_of_the_text() {
             ("${{ inputs.x }}", "inputs.x")
         ]
     );
+    let all: Vec<_> = references(text).into_iter().map(|span| span.expression).collect();
+    assert_eq!(all, ["github.sha", "github.head_ref", "inputs.x", "matrix.os"]);
     assert_eq!(untrusted_references("no expression"), []);
     assert_eq!(untrusted_references("${{ github.head_ref"), []);
 }

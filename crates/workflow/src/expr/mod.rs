@@ -41,7 +41,7 @@ mod value;
 pub use check::check;
 pub use error::{ErrorKind, ExprError};
 pub use place::Place;
-pub use untrusted::untrusted_references;
+pub use untrusted::{references, untrusted_references};
 
 use names::Function;
 use serde_json::{Map, Value as Json};

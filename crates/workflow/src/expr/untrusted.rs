@@ -17,23 +17,25 @@ use super::template::{Part, parts};
 /// counts as such; a text with an unclosed `${{` has none (it can't be interpolated either).
 #[must_use]
 pub fn untrusted_references(text: &str) -> Vec<ExprSpan> {
-    let expressions = parts(text)
+    let untrusted = |span: &ExprSpan| parse(&span.expression).map_or(true, |tree| flows(&tree));
+    references(text).into_iter().filter(untrusted).collect()
+}
+
+/// Every `${{ }}` of the text, in the text's order; none where the text has an unclosed one (it can't be interpolated
+/// either).
+#[must_use]
+pub fn references(text: &str) -> Vec<ExprSpan> {
+    let spans = parts(text)
         .unwrap_or_default()
         .into_iter()
         .filter_map(|part| match part {
-            Part::Expression(marked) => Some(marked),
+            Part::Expression(marked) => Some(ExprSpan {
+                expression: text[marked.inner].trim().to_owned(),
+                range: marked.outer,
+            }),
             Part::Text(_) => None,
         });
-    let untrusted = expressions.filter(|marked| {
-        let tree = parse(&text[marked.inner.clone()]);
-        tree.map_or(true, |tree| flows(&tree))
-    });
-    untrusted
-        .map(|marked| ExprSpan {
-            expression: text[marked.inner].trim().to_owned(),
-            range: marked.outer,
-        })
-        .collect()
+    spans.collect()
 }
 
 /// Properties of `github` that an outsider doesn't word.
