@@ -1,0 +1,75 @@
+//! AWS's APIs, as much as the test needs of them. The emulator does not check the signatures of its root account, so there
+//! is no SDK here: a second way to talk to AWS, which does not share the mistakes of the first.
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Aws {
+    pub(crate) endpoint: String,
+    http: reqwest::Client,
+}
+
+/// A service with a JSON API: the name in the signature, and the prefix of `X-Amz-Target`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Service(&'static str, &'static str);
+
+pub(crate) const SSM: Service = Service("ssm", "AmazonSSM");
+pub(crate) const SQS: Service = Service("sqs", "AmazonSQS");
+pub(crate) const STATES: Service = Service("states", "AWSStepFunctions");
+pub(crate) const DYNAMODB: Service = Service("dynamodb", "DynamoDB_20120810");
+
+pub(crate) const REGION: &str = "us-east-1";
+
+impl Aws {
+    pub(crate) fn new(endpoint: String) -> anyhow::Result<Self> {
+        Ok(Self { endpoint, http: http_client()? })
+    }
+
+    pub(crate) async fn call(&self, service: Service, action: &str, body: &Value) -> anyhow::Result<Value> {
+        let Service(name, target) = service;
+        let response = self
+            .http
+            .post(&self.endpoint)
+            .header("Content-Type", "application/x-amz-json-1.0")
+            .header("X-Amz-Target", format!("{target}.{action}"))
+            .header("Authorization", authorization(name))
+            .body(body.to_string())
+            .send()
+            .await
+            .with_context(|| format!("{name} {action} could not be sent"))?;
+        read(response, &format!("{name} {action}")).await
+    }
+
+    /// A GET of a service with a REST API.
+    pub(crate) async fn get(&self, service: &str, path: &str) -> anyhow::Result<Value> {
+        let request = self.http.get(format!("{}{path}", self.endpoint));
+        let response = request.header("Authorization", authorization(service)).send().await?;
+        read(response, &format!("{service} GET {path}")).await
+    }
+}
+
+/// A client for HTTP on loopback.
+pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
+    // reqwest wants a TLS provider even where nothing is encrypted. A second installation is refused and harmless.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().context("an HTTP client can't be built")
+}
+
+fn authorization(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
+async fn read(response: reqwest::Response, what: &str) -> anyhow::Result<Value> {
+    let status = response.status();
+    let text = response.text().await.with_context(|| format!("{what}: the answer broke off"))?;
+    if !status.is_success() {
+        bail!("{what}: {status} {text}");
+    }
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&text).with_context(|| format!("{what}: the answer is no JSON: {text}"))
+}

@@ -1,0 +1,310 @@
+//! Any sequence of events with duplicates, drops, reorders and crashes between any two effects ends each job in exactly one
+//! terminal state, with exactly one final conclusion on exactly one check for each attempt, and nothing left running.
+//!
+//! The phases, the transition table, the graph and the state machine are the real ones; the ports are in memory, and time is
+//! virtual: thousands of cases with hours of waiting take seconds.
+
+use checkmill_core::event::{
+    ButtonAction, CheckRef, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository,
+};
+use checkmill_core::{
+    CheckRunId, DeliveryId, Event, InstallationId, JobId, Millis, Reason, RepositoryId, RunId, UnixMillis,
+};
+use checkmill_tests::sim::backend::{Ending, Script};
+use checkmill_tests::sim::faults::{Fault, Faults};
+use checkmill_tests::sim::world::{Action, Host, World};
+use proptest::prelude::*;
+
+const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
+const PATH: &str = ".checkmill/workflows/ci.yml";
+
+const WORKFLOW: &str = r#"
+name: CI
+on: [push, pull_request]
+jobs:
+  build:
+    runs-on: linux
+    timeout-minutes: 30
+    outputs:
+      version: ${{ steps.v.outputs.version }}
+    steps:
+      - id: v
+        run: echo "version=1" >> "$GITHUB_OUTPUT"
+  test:
+    needs: build
+    runs-on: linux
+    timeout-minutes: 20
+    strategy:
+      max-parallel: 2
+      matrix:
+        n: [1, 2, 3]
+    steps:
+      - run: exit ${{ matrix.n }}
+  report:
+    needs: [build, test]
+    if: always()
+    runs-on: linux
+    steps:
+      - run: echo done
+"#;
+
+fn event(delivery: &str, kind: EventKind, sender: &str) -> Box<Event> {
+    Box::new(Event {
+        delivery: delivery.parse().unwrap(),
+        installation: InstallationId(1),
+        repository: Repository {
+            id: RepositoryId(1),
+            name: "octocat/hello".parse().unwrap(),
+            default_branch: "main".to_owned(),
+            private: false,
+            clone_url: "https://github.com/octocat/hello.git".to_owned(),
+            html_url: "https://github.com/octocat/hello".to_owned(),
+        },
+        sender: sender.parse().unwrap(),
+        received_at: UnixMillis(1_800_000_000_000),
+        kind,
+    })
+}
+
+fn push() -> Box<Event> {
+    let push = Push {
+        git_ref: GitRef::Branch("main".to_owned()),
+        before: None,
+        after: Some(SHA.parse().unwrap()),
+        forced: false,
+        message: "Change".to_owned(),
+    };
+    event("push-1", EventKind::Push(push), "octocat")
+}
+
+fn pull_request_from_a_fork() -> Box<Event> {
+    let pull_request = PullRequest {
+        action: "opened".to_owned(),
+        number: 7,
+        title: "Change".to_owned(),
+        author: "stranger".parse().unwrap(),
+        draft: false,
+        labels: vec![],
+        head: PullRequestHead {
+            git_ref: "change".to_owned(),
+            sha: SHA.parse().unwrap(),
+            repository: Some("stranger/hello".parse().unwrap()),
+        },
+        base_ref: "main".to_owned(),
+        base_sha: "1123456789abcdef0123456789abcdef01234567".parse().unwrap(),
+    };
+    event("pull-1", EventKind::PullRequest(pull_request), "stranger")
+}
+
+fn job_of(delivery: &str, key: &str) -> JobId {
+    let delivery: DeliveryId = delivery.parse().unwrap();
+    JobId::derive(&RunId::derive(&delivery, PATH), &key.parse().unwrap(), "")
+}
+
+fn check(job: JobId) -> CheckRef {
+    CheckRef { id: CheckRunId(1), head_sha: SHA.parse().unwrap(), job: Some(job) }
+}
+
+fn cancel(id: &str, by: &str, job: JobId) -> Box<Event> {
+    event(id, EventKind::RequestedAction { action: ButtonAction::Cancel, check: check(job) }, by)
+}
+
+fn approve(id: &str, by: &str) -> Box<Event> {
+    let check = check(job_of("pull-1", "build"));
+    event(id, EventKind::RequestedAction { action: ButtonAction::Approve, check }, by)
+}
+
+fn rerun_failed(id: &str) -> Box<Event> {
+    event(id, EventKind::CheckSuiteRerequested { head_sha: SHA.parse().unwrap() }, "octocat")
+}
+
+fn rerun_job(id: &str, key: &str) -> Box<Event> {
+    event(id, EventKind::CheckRunRerequested(check(job_of("push-1", key))), "octocat")
+}
+
+fn script(ending: Ending) -> Script {
+    Script { pending: Millis::from_secs(20), running: Millis::from_minutes(4), ending }
+}
+
+fn world(host: Host, callback: bool, scripts: &[Script], faults: Faults) -> World {
+    World::new(host, callback, &[(PATH, WORKFLOW)], scripts.to_vec(), faults)
+}
+
+fn reasons(world: &World) -> Vec<(String, Reason)> {
+    let mut reasons: Vec<_> =
+        world.store.all_jobs().iter().map(|job| (job.name.clone(), job.end().unwrap().reason.clone())).collect();
+    reasons.sort_by(|a, b| a.0.cmp(&b.0));
+    reasons
+}
+
+#[test]
+fn a_push_ends_in_five_checks() {
+    for callback in [false, true] {
+        let mut world = world(Host::Aws, callback, &[script(Ending::Success)], Faults::default());
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run();
+        world.verdict().unwrap();
+        let names: Vec<_> = reasons(&world).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            ["CI / build", "CI / report", "CI / test (1)", "CI / test (2)", "CI / test (3)"]
+        );
+        assert!(reasons(&world).iter().all(|(_, reason)| *reason == Reason::Success), "{:?}", reasons(&world));
+    }
+}
+
+#[test]
+fn a_failed_need_skips_what_needs_it_but_not_what_runs_always() {
+    let mut world = world(Host::Aws, false, &[script(Ending::Failure)], Faults::default());
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run();
+    world.verdict().unwrap();
+    let short: Vec<_> = reasons(&world).iter().map(|(name, reason)| format!("{name}: {}", reason.class())).collect();
+    assert_eq!(short, ["CI / build: test", "CI / report: test", "CI / test: skipped"]);
+}
+
+#[test]
+fn a_hanging_job_is_stopped_at_its_time_limit() {
+    for callback in [false, true] {
+        let mut world = world(Host::Aws, callback, &[script(Ending::Hangs)], Faults::default());
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run();
+        world.verdict().unwrap();
+        let job = world.store.all_jobs().into_iter().find(|job| job.name == "CI / build").unwrap();
+        let end = job.end().unwrap();
+        assert_eq!(end.reason, Reason::RunTimeout);
+        let ran = end.at.since(job.running_at.unwrap());
+        assert!(ran >= Millis::from_minutes(30) && ran < Millis::from_minutes(32), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_job_that_gets_no_compute_is_told_so() {
+    let never = Script { pending: Millis::from_minutes(1_000_000), ..script(Ending::Success) };
+    let mut world = world(Host::Aws, false, &[never], Faults::default());
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run();
+    world.verdict().unwrap();
+    assert_eq!(reasons(&world)[0], ("CI / build".to_owned(), Reason::QueueTimeout));
+}
+
+#[test]
+fn a_forks_commit_runs_after_an_approval_by_somebody_who_may() {
+    let mut world = world(Host::Aws, false, &[script(Ending::Success)], Faults::default());
+    world.schedule(Millis(0), Action::Deliver(pull_request_from_a_fork()));
+    world.run();
+    world.verdict().unwrap();
+    assert_eq!(reasons(&world)[0], ("CI / build".to_owned(), Reason::ApprovalRequired));
+    let submitted = |world: &World| world.store.all_jobs().iter().filter(|job| job.handle().is_some()).count();
+    assert_eq!(submitted(&world), 0, "nothing of the fork may have run");
+
+    world.schedule(Millis(0), Action::Deliver(approve("approve-1", "stranger")));
+    world.run();
+    world.verdict().unwrap();
+    assert_eq!(submitted(&world), 0, "a stranger's approval counts for nothing");
+
+    world.schedule(Millis(0), Action::Deliver(approve("approve-2", "octocat")));
+    world.run();
+    world.verdict().unwrap();
+    assert_eq!(submitted(&world), 5);
+    assert!(reasons(&world).iter().all(|(_, reason)| *reason == Reason::Success), "{:?}", reasons(&world));
+}
+
+#[test]
+fn rerunning_the_failed_jobs_runs_what_depends_on_them_again() {
+    let scripts = [script(Ending::Failure), script(Ending::Success)];
+    let mut world = world(Host::Aws, false, &scripts, Faults::default());
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run();
+    // Build failed, the tests were skipped, the report ran. The next submits succeed in turn.
+    world.schedule(Millis(0), Action::Deliver(rerun_failed("rerun-1")));
+    world.run();
+    world.verdict().unwrap();
+    let again = world.store.all_jobs().into_iter().filter(|job| job.attempt.0 == 2).count();
+    assert!(again >= 2, "build and report at the least are at their second attempt");
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    host: Host,
+    callback: bool,
+    scripts: Vec<Script>,
+    faults: Vec<(u64, Fault)>,
+    actions: Vec<(u64, u8)>,
+    fork: bool,
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        Just(Fault::Before),
+        Just(Fault::After),
+        Just(Fault::CrashBefore),
+        Just(Fault::CrashAfter)
+    ]
+}
+
+fn scripts() -> impl Strategy<Value = Script> {
+    let ending = prop_oneof![
+        5 => Just(Ending::Success),
+        2 => Just(Ending::Failure),
+        1 => Just(Ending::Lost),
+        1 => Just(Ending::Hangs)
+    ];
+    (0..300_000u64, 0..900_000u64, ending)
+        .prop_map(|(pending, running, ending)| Script { pending: Millis(pending), running: Millis(running), ending })
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    (
+        prop_oneof![Just(Host::Aws), Just(Host::OneMachine)],
+        any::<bool>(),
+        prop::collection::vec(scripts(), 1..6),
+        prop::collection::vec((1..250u64, fault()), 0..12),
+        prop::collection::vec((0..2_400_000u64, 0..9u8), 0..10),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(host, callback, scripts, faults, actions, fork)| Case {
+            host,
+            callback,
+            scripts,
+            faults,
+            actions,
+            fork,
+        })
+}
+
+fn action(index: usize, kind: u8, fork: bool) -> Action {
+    let first = if fork { pull_request_from_a_fork() } else { push() };
+    let delivery = first.delivery.to_string();
+    let id = format!("action-{index}");
+    match kind {
+        0 => Action::Deliver(first),
+        1 => Action::RepeatMessage(first.delivery.clone()),
+        2 => Action::Deliver(cancel(&id, "octocat", job_of(&delivery, "build"))),
+        3 => Action::Deliver(cancel(&id, "stranger", job_of(&delivery, "report"))),
+        4 => Action::Deliver(rerun_failed(&id)),
+        5 => Action::Deliver(rerun_job(&id, "build")),
+        6 => Action::Deliver(approve(&id, "octocat")),
+        7 => Action::Sweep,
+        _ => Action::AgentsCall,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_job_ends_once_whatever_happens(case in case()) {
+        let faults = Faults::new(case.faults.iter().copied());
+        let mut world = World::new(case.host, case.callback, &[(PATH, WORKFLOW)], case.scripts.clone(), faults);
+        let first = if case.fork { pull_request_from_a_fork() } else { push() };
+        world.schedule(Millis(0), Action::Deliver(first));
+        for (index, (after, kind)) in case.actions.iter().enumerate() {
+            world.schedule(Millis(*after), action(index, *kind, case.fork));
+        }
+        world.run();
+        if let Err(fault) = world.verdict() {
+            prop_assert!(false, "{fault}\n{}", world.history.join("\n"));
+        }
+    }
+}
