@@ -1,1 +1,153 @@
+//! What every client of an AWS service shares: region, credentials, the HTTP and TLS client, timeouts and retries.
+//!
+//! `aws-config` is not used: it adds 1 to 2 MB to each function and reads files that no function has. A Lambda's credentials
+//! are in its environment and good for as long as that environment lives (not so with SnapStart, which we don't use).
 
+use aws_credential_types::Credentials;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::{TimeoutConfig, TimeoutConfigBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+
+/// To open a connection, TLS included. A small function's first handshake takes most of a second (limits reference).
+const CONNECT: Duration = Duration::from_secs(3);
+/// One try of a call whose body is small, and all its tries. GitHub hangs up on a webhook after 10 s.
+const CALL: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(8));
+/// The same for S3, where a body is a log of up to [`checkmill_core::limits::LOG_BYTES`].
+#[cfg(feature = "s3")]
+const TRANSFER: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(45));
+/// Tries of one call. This is the only layer that tries a call of AWS again; past it the state machine or the queue does.
+const TRIES: u32 = 3;
+
+/// How AWS is reached, as the environment says it.
+#[derive(Debug, Clone)]
+pub struct AwsSettings {
+    pub region: String,
+    pub access_key_id: String,
+    pub secret_access_key: SecretString,
+    pub session_token: Option<SecretString>,
+    /// An emulator's address.
+    pub endpoint_url: Option<String>,
+}
+
+/// One HTTP client, which keeps its connections, and who we are.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    settings: AwsSettings,
+    http: SharedHttpClient,
+}
+
+impl Connection {
+    #[must_use]
+    pub fn new(settings: AwsSettings) -> Self {
+        let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+        Self {
+            settings,
+            http: Builder::new().tls_provider(ring).build_https(),
+        }
+    }
+
+    /// A connection whose requests a test answers.
+    #[cfg(test)]
+    pub(crate) fn answered_by(http: SharedHttpClient) -> Self {
+        let settings = AwsSettings {
+            region: "eu-central-1".to_owned(),
+            access_key_id: "key".to_owned(),
+            secret_access_key: "secret".into(),
+            session_token: None,
+            endpoint_url: Some("http://emulator.invalid".to_owned()),
+        };
+        Self { settings, http }
+    }
+
+    fn credentials(&self) -> Credentials {
+        let token = self
+            .settings
+            .session_token
+            .as_ref()
+            .map(|t| t.expose_secret().to_owned());
+        Credentials::new(
+            &self.settings.access_key_id,
+            self.settings.secret_access_key.expose_secret(),
+            token,
+            None,
+            "environment",
+        )
+    }
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(TRIES)
+        .with_initial_backoff(Duration::from_millis(100))
+        .with_max_backoff(Duration::from_secs(1))
+}
+
+fn timeouts((one, all): (Duration, Duration)) -> TimeoutConfig {
+    TimeoutConfigBuilder::new()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(one)
+        .operation_timeout(all)
+        .build()
+}
+
+/// A service's configuration. A macro, because each service has types of its own with the same methods.
+macro_rules! config {
+    ($connection:expr, $sdk:ident, $times:expr) => {{
+        let config = $sdk::config::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region($sdk::config::Region::new($connection.settings.region.clone()))
+            .credentials_provider($connection.credentials())
+            .http_client($connection.http.clone())
+            .sleep_impl(TokioSleep::new())
+            .retry_config(retries())
+            .timeout_config(timeouts($times));
+        match &$connection.settings.endpoint_url {
+            Some(url) => config.endpoint_url(url),
+            None => config,
+        }
+    }};
+}
+
+impl Connection {
+    #[cfg(feature = "dynamodb")]
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::from_conf(config!(self, aws_sdk_dynamodb, CALL).build())
+    }
+
+    #[cfg(feature = "sqs")]
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::from_conf(config!(self, aws_sdk_sqs, CALL).build())
+    }
+
+    #[cfg(feature = "sfn")]
+    #[must_use]
+    pub fn sfn(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::from_conf(config!(self, aws_sdk_sfn, CALL).build())
+    }
+
+    #[cfg(feature = "s3")]
+    #[must_use]
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+        let config = config!(self, aws_sdk_s3, TRANSFER)
+            // An emulator has no name for each bucket.
+            .force_path_style(self.settings.endpoint_url.is_some())
+            // TLS guards the way, and checksums in trailers are what S3's imitations lack.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    #[cfg(feature = "ssm")]
+    #[must_use]
+    pub fn ssm(&self) -> aws_sdk_ssm::Client {
+        aws_sdk_ssm::Client::from_conf(config!(self, aws_sdk_ssm, CALL).build())
+    }
+}

@@ -17,6 +17,8 @@ mod fault;
 pub mod lambda;
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(test)]
+mod scripted;
 #[cfg(feature = "lambda")]
 pub mod settings;
 #[cfg(feature = "sfn")]

@@ -18,7 +18,7 @@ mod size;
 mod usage;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use keys::OPEN_SHARDS;
 pub use schema::create_table;

@@ -6,6 +6,8 @@
 
 mod connector;
 mod dispatch;
+#[cfg(test)]
+mod tests;
 
 use crate::dynamodb::{self, DynamoStore, Usage, create_table};
 use aws_credential_types::Credentials;

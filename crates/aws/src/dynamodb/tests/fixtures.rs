@@ -12,21 +12,21 @@ use checkmill_core::{
 };
 use std::collections::BTreeMap;
 
-pub(super) const REPOSITORY: RepositoryId = RepositoryId(42);
+pub(crate) const REPOSITORY: RepositoryId = RepositoryId(42);
 
-pub(super) fn sha() -> CommitSha {
+pub(crate) fn sha() -> CommitSha {
     "0123456789abcdef0123456789abcdef01234567".parse().unwrap()
 }
 
-pub(super) fn delivery(name: &str) -> DeliveryId {
+pub(crate) fn delivery(name: &str) -> DeliveryId {
     name.parse().unwrap()
 }
 
-pub(super) fn key(text: &str) -> JobKey {
+pub(crate) fn key(text: &str) -> JobKey {
     text.parse().unwrap()
 }
 
-pub(super) fn event(id: &str) -> Event {
+pub(crate) fn event(id: &str) -> Event {
     event_of(
         id,
         EventKind::Push(Push {
@@ -39,7 +39,7 @@ pub(super) fn event(id: &str) -> Event {
     )
 }
 
-pub(super) fn event_of(id: &str, kind: EventKind) -> Event {
+pub(crate) fn event_of(id: &str, kind: EventKind) -> Event {
     Event {
         delivery: delivery(id),
         installation: InstallationId(7),
@@ -58,7 +58,7 @@ pub(super) fn event_of(id: &str, kind: EventKind) -> Event {
 }
 
 /// A run with one unexpanded job, `test`.
-pub(super) fn run(id: &str) -> Run {
+pub(crate) fn run(id: &str) -> Run {
     let event = event(id);
     Run {
         id: RunId::derive(&event.delivery, "ci.yml"),
@@ -84,7 +84,7 @@ pub(super) fn run(id: &str) -> Run {
 }
 
 /// The next version of the run, with `test` expanded into these jobs.
-pub(super) fn expanded(run: &Run, jobs: &[Job]) -> Run {
+pub(crate) fn expanded(run: &Run, jobs: &[Job]) -> Run {
     let mut next = run.clone();
     next.version += 1;
     next.nodes.get_mut(&key("test")).unwrap().expansion = Some(Expansion {
@@ -95,7 +95,7 @@ pub(super) fn expanded(run: &Run, jobs: &[Job]) -> Run {
     next
 }
 
-pub(super) fn job(run: &Run, leg: &str) -> Job {
+pub(crate) fn job(run: &Run, leg: &str) -> Job {
     Job {
         id: JobId::derive(&run.id, &key("test"), leg),
         key: key("test"),
@@ -121,17 +121,17 @@ pub(super) fn job(run: &Run, leg: &str) -> Job {
 }
 
 /// So many legs of one matrix, in the order of their ids, which is the order of their rows.
-pub(super) fn legs(run: &Run, count: usize) -> Vec<Job> {
+pub(crate) fn legs(run: &Run, count: usize) -> Vec<Job> {
     let mut jobs: Vec<Job> = (0..count).map(|n| job(run, &n.to_string())).collect();
     jobs.sort_by(|a, b| a.id.cmp(&b.id));
     jobs
 }
 
-pub(super) fn claimed(until: UnixMillis) -> JobState {
+pub(crate) fn claimed(until: UnixMillis) -> JobState {
     JobState::Claimed { until }
 }
 
-pub(super) fn handle() -> BackendHandle {
+pub(crate) fn handle() -> BackendHandle {
     BackendHandle {
         backend: "process".to_owned(),
         id: "p-1".to_owned(),
@@ -139,7 +139,7 @@ pub(super) fn handle() -> BackendHandle {
 }
 
 /// The job's next version, changed.
-pub(super) fn changed(job: &Job, change: impl FnOnce(&mut Job)) -> Job {
+pub(crate) fn changed(job: &Job, change: impl FnOnce(&mut Job)) -> Job {
     let mut next = job.clone();
     change(&mut next);
     next.version += 1;

@@ -50,7 +50,7 @@ fn a_delivery() {
     event.kind.git_ref.type S "branch"
     event.kind.message S ""
     event.kind.type S "push"
-    event.received_at N 1700000000123
+    event.received_at N 4000000000123
     event.repository.clone_url S "https://github.com/octocat/hello.git"
     event.repository.default_branch S "main"
     event.repository.html_url S "https://github.com/octocat/hello"
@@ -58,13 +58,13 @@ fn a_delivery() {
     event.repository.name S "octocat/hello"
     event.repository.private BOOL false
     event.sender S "octocat"
-    expires_at N 1707776000
+    expires_at N 4007776000
     open_pk S "DELIVERY#1"
-    open_sk S "00000001700000000123#d-1"
+    open_sk S "00000004000000000123#d-1"
     pk S "DELIVERY#d-1"
     rank N 0
     sk S "DELIVERY"
-    stamped_at N 1700000000123
+    stamped_at N 4000000000123
     state S "received"
     "#);
 }
@@ -74,9 +74,9 @@ fn a_run_and_its_row_at_the_commit() {
     let first = run("d-1");
     let expanded = expanded(&first, &legs(&first, 1));
     insta::assert_snapshot!(show(&runs::row(&expanded, START).unwrap()), @r#"
-    expires_at N 1707776000
+    expires_at N 4007776000
     pk S "RUN#514e8239934f705c"
-    run.created_at N 1700000000123
+    run.created_at N 4000000000123
     run.event.delivery S "d-1"
     run.event.installation N 7
     run.event.kind.after S "0123456789abcdef0123456789abcdef01234567"
@@ -85,7 +85,7 @@ fn a_run_and_its_row_at_the_commit() {
     run.event.kind.git_ref.type S "branch"
     run.event.kind.message S ""
     run.event.kind.type S "push"
-    run.event.received_at N 1700000000123
+    run.event.received_at N 4000000000123
     run.event.repository.clone_url S "https://github.com/octocat/hello.git"
     run.event.repository.default_branch S "main"
     run.event.repository.html_url S "https://github.com/octocat/hello"
@@ -113,10 +113,10 @@ fn a_run_and_its_row_at_the_commit() {
     version N 1
     "#);
     insta::assert_snapshot!(show(&runs::commit_row(&expanded, START)), @r#"
-    expires_at N 1707776000
+    expires_at N 4007776000
     pk S "COMMIT#42#0123456789abcdef0123456789abcdef01234567"
     run S "514e8239934f705c"
-    sk S "RUN#00000001700000000123#514e8239934f705c"
+    sk S "RUN#00000004000000000123#514e8239934f705c"
     "#);
 }
 
@@ -124,7 +124,7 @@ fn a_run_and_its_row_at_the_commit() {
 fn a_job_in_the_index_and_one_that_owes_nothing() {
     let waiting = job(&run("d-1"), r#"{"os":"linux"}"#);
     insta::assert_snapshot!(show(&jobs::row(&waiting, START).unwrap()), @r#"
-    expires_at N 1707776000
+    expires_at N 4007776000
     job.attempt N 1
     job.check_uncertain BOOL false
     job.continue_on_error BOOL false
@@ -134,7 +134,7 @@ fn a_job_in_the_index_and_one_that_owes_nothing() {
     job.leg S "{\"os\":\"linux\"}"
     job.name S "CI / test ({\"os\":\"linux\"})"
     job.queue_timeout N 3600000
-    job.queued_at N 1700000000123
+    job.queued_at N 4000000000123
     job.run_timeout N 21600000
     job.runs_on[0] S "linux"
     job.state.type S "waiting"
@@ -152,7 +152,7 @@ fn a_job_in_the_index_and_one_that_owes_nothing() {
         job.task_token = Some("AAAA".to_owned());
     });
     insta::assert_snapshot!(show(&jobs::row(&running, START).unwrap()), @r#"
-    expires_at N 1707776000
+    expires_at N 4007776000
     job.attempt N 1
     job.check N 9
     job.check_uncertain BOOL false
@@ -163,17 +163,17 @@ fn a_job_in_the_index_and_one_that_owes_nothing() {
     job.leg S "{\"os\":\"linux\"}"
     job.name S "CI / test ({\"os\":\"linux\"})"
     job.queue_timeout N 3600000
-    job.queued_at N 1700000000123
+    job.queued_at N 4000000000123
     job.run_timeout N 21600000
     job.runs_on[0] S "linux"
     job.state.handle.backend S "process"
     job.state.handle.id S "p-1"
-    job.state.since N 1700000000123
+    job.state.since N 4000000000123
     job.state.type S "running"
     job.task_token S "AAAA"
     job.version N 1
     open_pk S "JOB#1"
-    open_sk S "00000001700021720123#514e8239934f705c-49bbdd84"
+    open_sk S "00000004000021720123#514e8239934f705c-49bbdd84"
     pk S "RUN#514e8239934f705c"
     sk S "JOB#514e8239934f705c-49bbdd84"
     version N 1
@@ -181,6 +181,6 @@ fn a_job_in_the_index_and_one_that_owes_nothing() {
     let claimed = changed(&waiting, |job| job.state = claimed(START));
     assert_eq!(
         jobs::row(&claimed, START).unwrap()["open_sk"].as_s().unwrap(),
-        &format!("00000001700000120123#{}", claimed.id)
+        &format!("00000004000000120123#{}", claimed.id)
     );
 }

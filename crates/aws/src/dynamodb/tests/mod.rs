@@ -4,12 +4,12 @@
 mod concurrency;
 mod deliveries;
 mod expand;
-mod fixtures;
+pub(crate) mod fixtures;
 mod golden;
 mod jobs;
 mod round_trip;
 mod runs;
-mod world;
+pub(crate) mod world;
 
 /// Each case as a test on the embedded engine, and all of them as one function for another endpoint.
 macro_rules! suite {

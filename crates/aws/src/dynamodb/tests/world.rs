@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Debug)]
-pub(super) struct TestClock(AtomicU64);
+pub(crate) struct TestClock(AtomicU64);
 
 impl Clock for TestClock {
     fn now(&self) -> UnixMillis {
@@ -20,25 +20,25 @@ impl Clock for TestClock {
     }
 }
 
-pub(super) struct World {
-    pub(super) client: Client,
-    pub(super) table: String,
-    pub(super) store: DynamoStore,
-    pub(super) usage: Arc<Usage>,
+pub(crate) struct World {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+    pub(crate) store: DynamoStore,
+    pub(crate) usage: Arc<Usage>,
     clock: Arc<TestClock>,
 }
 
-/// When every test begins.
-pub(super) const START: UnixMillis = UnixMillis(1_700_000_000_123);
+/// When every test begins: in 2096, because DynamoDB Local deletes what has expired by the real clock.
+pub(crate) const START: UnixMillis = UnixMillis(4_000_000_000_123);
 
 impl World {
-    pub(super) async fn embedded() -> Self {
+    pub(crate) async fn embedded() -> Self {
         let embedded = embedded::open(None).await.unwrap();
         Self::new(embedded.client, embedded.usage, embedded::TABLE)
     }
 
     /// A fresh table of a server that speaks DynamoDB.
-    pub(super) async fn at(endpoint: &str, name: &str) -> Self {
+    pub(crate) async fn at(endpoint: &str, name: &str) -> Self {
         let usage = Arc::new(Usage::default());
         let config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -66,11 +66,11 @@ impl World {
         }
     }
 
-    pub(super) fn now(&self) -> UnixMillis {
+    pub(crate) fn now(&self) -> UnixMillis {
         self.clock.now()
     }
 
-    pub(super) fn pass(&self, time: Millis) -> UnixMillis {
+    pub(crate) fn pass(&self, time: Millis) -> UnixMillis {
         self.clock.0.fetch_add(time.0, Ordering::SeqCst);
         self.now()
     }
