@@ -1,1 +1,38 @@
-//! See Cargo.toml's description.
+//! The stateful fake GitHub, a fake clock and the test harness. README.md has the map.
+
+mod actions;
+pub mod client;
+pub mod clock;
+pub mod content;
+mod control;
+mod diff;
+pub mod error;
+mod fake;
+pub mod git_object;
+mod graphql;
+pub mod history;
+mod json;
+pub mod key;
+mod server;
+mod shared;
+pub mod state;
+pub mod timestamp;
+mod wait;
+mod webhook;
+
+pub use actions::pulls::{NewPullRequest, PullEdit};
+pub use actions::push::{NewCommit, Onto};
+pub use actions::setup::{NewApp, NewRepository};
+pub use clock::{FakeClock, TimeSource};
+pub use error::FakeError;
+pub use fake::{APP_ID, FakeGitHub, Options, WEBHOOK_SECRET};
+pub use server::fault::{Fault, Selector, SyncPoint};
+pub use server::route::Route;
+pub use shared::Delivering;
+pub use state::State;
+pub use state::check::{CheckRun, CheckSuite, Status};
+pub use state::delivery::{Delivery, Outcome};
+pub use state::permission::{Access, Permission, Permissions};
+pub use state::repository::{Comment, PullRequest, PullState, Role};
+pub use wait::WaitExpired;
+pub use webhook::sign;
