@@ -33,7 +33,8 @@ pub struct JobDescription {
     pub contexts: Map<String, Value>,
     /// `env` of the workflow and then of the job, unevaluated, later entries winning; values may hold expressions.
     pub env: Vec<BTreeMap<String, String>>,
-    /// `defaults.run` of the workflow and the job, merged.
+    /// `defaults.run` of the workflow and the job, merged and unevaluated: those of a job may hold expressions, in which
+    /// `env` is there too ([`crate::expr::Place::DefaultsRun`]).
     pub defaults: RunDefaults,
     pub steps: Vec<StepDescription>,
     /// `outputs` of the job, unevaluated.

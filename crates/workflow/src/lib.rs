@@ -1,5 +1,44 @@
 //! Workflow files to jobs: parsing, triggers and filters, expressions, the matrix. No I/O.
+//!
+//! The way of a file: [`parse`] gives a [`Workflow`] or says all that is wrong; [`matches`] says whether an event starts
+//! it; [`inputs()`] and [`github_context`] make the contexts; [`expand()`] evaluates a job's `if` and matrix once what it
+//! needs has ended; [`describe()`] writes down what the agent runs. [`parse_policy`] reads the policy.
 
+mod contexts;
+mod describe;
+mod diagnostic;
+mod dialect;
+mod expand;
 pub mod expr;
 pub mod filter;
+mod inputs;
 pub mod job;
+mod keys;
+mod matrix;
+mod model;
+mod nearest;
+mod policy;
+mod read;
+mod resolve;
+mod source;
+mod text;
+mod trigger;
+mod yaml;
+
+pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
+pub use describe::{AttemptInfo, describe};
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use dialect::parse;
+pub use expand::{Expansion, JobContext, Leg, expand};
+pub use inputs::inputs;
+pub use keys::{Key, Keys, Support};
+pub use model::Workflow;
+pub use policy::{KEYS as POLICY_KEYS, parse_policy};
+pub use trigger::{Match, matches, skip_ci};
+
+/// Every mapping with fixed keys that a workflow file can hold, with what is done about each key: `docs/workflow-syntax.md`
+/// is checked against it.
+#[must_use]
+pub const fn workflow_keys() -> &'static [&'static Keys] {
+    &dialect::actions::KEYS
+}

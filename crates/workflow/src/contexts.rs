@@ -1,0 +1,258 @@
+//! The contexts of expressions that are known before a job starts, with GitHub's names.
+//!
+//! Source: GitHub docs, "Contexts". Where ours differ is in `docs/workflow-syntax.md`.
+
+use crate::model::Workflow;
+use crate::text::number_text;
+use checkmill_core::conclusion::NeedsResult;
+use checkmill_core::event::{Event, EventKind, PullRequest, Push, WorkflowDispatch};
+use checkmill_core::{AttemptNumber, CommitSha, JobKey, RunId};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+
+/// What the `github` context is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct RunContext<'a> {
+    pub event: &'a Event,
+    /// The commit that the run is about.
+    pub sha: &'a CommitSha,
+    pub workflow: &'a Workflow,
+    pub run: &'a RunId,
+    pub attempt: AttemptNumber,
+    /// GitHub's REST API, such as `https://api.github.com`.
+    pub api_url: &'a str,
+    /// The `inputs` context, from [`crate::inputs()`].
+    pub inputs: &'a Map<String, Json>,
+}
+
+/// How a job that another one needs has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeedsJob {
+    pub result: NeedsResult,
+    /// Of a matrix: those of all legs together, later legs winning.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// The `github` context. It holds no token: the agent adds it, with what only the machine knows.
+#[must_use]
+pub fn github_context(run: &RunContext<'_>) -> Map<String, Json> {
+    let event = run.event;
+    let repository = &event.repository;
+    let git = refs(&event.kind);
+    let server = server_url(event);
+    let workflow_ref = format!("{}/{}@{}", repository.name, run.workflow.path(), git.full);
+    let graphql = match run.api_url.strip_suffix("/v3") {
+        Some(enterprise) => format!("{enterprise}/graphql"),
+        None => format!("{}/graphql", run.api_url),
+    };
+    let fields = json!({
+        "actor": event.sender.as_str(),
+        "api_url": run.api_url,
+        "base_ref": git.base,
+        "event": payload(run),
+        "event_name": event.name(),
+        "graphql_url": graphql,
+        "head_ref": git.head,
+        "ref": git.full,
+        "ref_name": git.name,
+        "ref_type": git.kind,
+        "repository": repository.name.to_string(),
+        "repository_id": repository.id.to_string(),
+        "repository_owner": repository.name.owner(),
+        "repositoryUrl": repository.clone_url,
+        "run_attempt": run.attempt.to_string(),
+        "run_id": run.run.as_str(),
+        "server_url": server,
+        "sha": run.sha.as_str(),
+        "triggering_actor": event.sender.as_str(),
+        "workflow": run.workflow.name(),
+        "workflow_ref": workflow_ref,
+        "workflow_sha": run.sha.as_str(),
+    });
+    object(fields)
+}
+
+/// The full ref that an event's jobs check out: `refs/pull/N/head` for a pull request, whose head commit they run.
+#[must_use]
+pub fn full_ref(event: &Event) -> String {
+    refs(&event.kind).full
+}
+
+/// `vars`, from the policy.
+#[must_use]
+pub fn vars_context(vars: &BTreeMap<String, String>) -> Map<String, Json> {
+    vars.iter()
+        .map(|(name, value)| (name.clone(), Json::String(value.clone())))
+        .collect()
+}
+
+/// `needs`, of the jobs that are needed directly.
+pub(crate) fn needs_context(needs: &[JobKey], results: &BTreeMap<JobKey, NeedsJob>) -> Map<String, Json> {
+    let known = needs.iter().filter_map(|key| Some((key, results.get(key)?)));
+    known
+        .map(|(key, job)| {
+            (
+                key.to_string(),
+                json!({ "result": job.result.as_str(), "outputs": job.outputs }),
+            )
+        })
+        .collect()
+}
+
+/// `strategy` of one leg.
+pub(crate) fn strategy_context(
+    fail_fast: bool,
+    index: usize,
+    total: usize,
+    max_parallel: Option<u32>,
+) -> Json {
+    json!({
+        "fail-fast": fail_fast,
+        "job-index": index,
+        "job-total": total,
+        "max-parallel": max_parallel.map_or(Json::from(total), Json::from),
+    })
+}
+
+struct Refs {
+    full: String,
+    name: String,
+    kind: &'static str,
+    head: String,
+    base: String,
+}
+
+fn refs(kind: &EventKind) -> Refs {
+    let none = String::new;
+    match kind {
+        EventKind::Push(Push { git_ref, .. })
+        | EventKind::WorkflowDispatch(WorkflowDispatch { git_ref, .. }) => Refs {
+            full: git_ref.to_string(),
+            name: git_ref.short().to_owned(),
+            kind: if matches!(git_ref, checkmill_core::event::GitRef::Tag(_)) {
+                "tag"
+            } else {
+                "branch"
+            },
+            head: none(),
+            base: none(),
+        },
+        EventKind::PullRequest(pull) => Refs {
+            full: format!("refs/pull/{}/head", pull.number),
+            name: format!("{}/head", pull.number),
+            kind: "branch",
+            head: pull.head.git_ref.clone(),
+            base: pull.base_ref.clone(),
+        },
+        EventKind::CheckRunRerequested(_)
+        | EventKind::CheckSuiteRerequested { .. }
+        | EventKind::RequestedAction { .. } => Refs {
+            full: none(),
+            name: none(),
+            kind: "branch",
+            head: none(),
+            base: none(),
+        },
+    }
+}
+
+/// The repository's page without its name.
+fn server_url(event: &Event) -> String {
+    let page = event.repository.html_url.trim_end_matches('/');
+    let name = format!("/{}", event.repository.name);
+    page.strip_suffix(&name).unwrap_or(page).to_owned()
+}
+
+/// `github.event`: what we keep of GitHub's payload, with its names.
+fn payload(run: &RunContext<'_>) -> Json {
+    let event = run.event;
+    let mut fields = match &event.kind {
+        EventKind::Push(push) => push_payload(push),
+        EventKind::PullRequest(pull) => pull_request_payload(pull, event),
+        EventKind::WorkflowDispatch(dispatch) => object(json!({
+            // GitHub gives them here as texts, and in `inputs` in their types.
+            "inputs": run.inputs.iter().map(|(name, value)| (name.clone(), as_text(value))).collect::<Map<_, _>>(),
+            "ref": dispatch.git_ref.to_string(),
+            "workflow": dispatch.workflow,
+        })),
+        EventKind::CheckRunRerequested(_)
+        | EventKind::CheckSuiteRerequested { .. }
+        | EventKind::RequestedAction { .. } => Map::new(),
+    };
+    let repository = &event.repository;
+    fields.extend(object(json!({
+        "installation": { "id": event.installation.0 },
+        "repository": {
+            "id": repository.id.0,
+            "name": repository.name.name(),
+            "full_name": repository.name.to_string(),
+            "owner": { "login": repository.name.owner() },
+            "private": repository.private,
+            "default_branch": repository.default_branch,
+            "clone_url": repository.clone_url,
+            "html_url": repository.html_url,
+        },
+        "sender": { "login": event.sender.as_str() },
+    })));
+    Json::Object(fields)
+}
+
+/// GitHub: "no commit" in `before` and `after`.
+const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+
+fn push_payload(push: &Push) -> Map<String, Json> {
+    let sha = |sha: &Option<CommitSha>| sha.as_ref().map_or(NO_COMMIT, CommitSha::as_str).to_owned();
+    let head = push
+        .after
+        .as_ref()
+        .map(|after| json!({ "id": after.as_str(), "message": push.message }));
+    object(json!({
+        "ref": push.git_ref.to_string(),
+        "before": sha(&push.before),
+        "after": sha(&push.after),
+        "created": push.before.is_none(),
+        "deleted": push.after.is_none(),
+        "forced": push.forced,
+        "head_commit": head,
+    }))
+}
+
+fn pull_request_payload(pull: &PullRequest, event: &Event) -> Map<String, Json> {
+    let labels: Vec<Json> = pull.labels.iter().map(|name| json!({ "name": name })).collect();
+    let head_repository = pull.head.repository.as_ref().map(|name| {
+        json!({ "full_name": name.to_string(), "fork": event.is_from_fork(), "owner": { "login": name.owner() } })
+    });
+    object(json!({
+        "action": pull.action,
+        "number": pull.number,
+        "pull_request": {
+            "number": pull.number,
+            "title": pull.title,
+            "draft": pull.draft,
+            "user": { "login": pull.author.as_str() },
+            "labels": labels,
+            "head": { "ref": pull.head.git_ref, "sha": pull.head.sha.as_str(), "repo": head_repository },
+            "base": {
+                "ref": pull.base_ref,
+                "sha": pull.base_sha.as_str(),
+                "repo": { "full_name": event.repository.name.to_string() },
+            },
+        },
+    }))
+}
+
+fn as_text(value: &Json) -> Json {
+    let text = match value {
+        Json::String(text) => text.clone(),
+        Json::Number(number) => number.as_f64().map_or_else(|| number.to_string(), number_text),
+        other => other.to_string(),
+    };
+    Json::String(text)
+}
+
+fn object(value: Json) -> Map<String, Json> {
+    match value {
+        Json::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}

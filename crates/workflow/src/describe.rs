@@ -1,0 +1,116 @@
+//! What the agent is told about one leg of a job.
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::expand::{JobContext, contexts, find, leg_name, legs, scope, timeout};
+use crate::expr::JobStatus;
+use crate::job::{Callback, CheckoutSource, JobDescription, RunDefaults, StepAction, StepDescription};
+use crate::model::{Action, EnvEntry, Job, Step, Workflow};
+use crate::resolve::Resolver;
+use crate::text::Text;
+use checkmill_core::{AttemptNumber, JobId, JobKey};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// What the workflow doesn't say about an attempt.
+#[derive(Debug, Clone)]
+pub struct AttemptInfo<'a> {
+    pub job: &'a JobId,
+    pub attempt: AttemptNumber,
+    pub checkout: CheckoutSource,
+    pub callback: Option<Callback>,
+}
+
+/// Builds the description of the leg whose text [`crate::expand()`] gave, from the same contexts.
+///
+/// # Errors
+/// As [`crate::expand()`]; also a leg that the matrix doesn't have, which means that the contexts are not the same.
+pub fn describe(
+    workflow: &Workflow,
+    key: &JobKey,
+    leg: &str,
+    context: &JobContext<'_>,
+    attempt: AttemptInfo<'_>,
+) -> Result<JobDescription, Diagnostics> {
+    let job = find(workflow, key)?;
+    let mut contexts = contexts(job, context);
+    let early = Resolver {
+        source: &workflow.source,
+        scope: scope(&contexts, JobStatus::Success),
+    };
+    let plan = legs(workflow, job, &early)?;
+    let planned = plan
+        .legs
+        .iter()
+        .find(|planned| planned.text() == leg)
+        .ok_or_else(|| {
+            let message = format!("the matrix of `{key}` has no leg with the values {leg}");
+            Diagnostics::from(Diagnostic::new(&workflow.source, job.key_span, message))
+        })?;
+    plan.add_contexts(planned, &mut contexts);
+    let resolver = Resolver {
+        source: &workflow.source,
+        scope: scope(&contexts, JobStatus::Success),
+    };
+    let name = leg_name(workflow, job, planned, &resolver)?;
+    let timeout = timeout(workflow, job, &resolver, context.run_timeout_max)?;
+    if let Some(Json::Object(github)) = contexts.get_mut("github") {
+        github.insert("job".to_owned(), Json::String(key.to_string()));
+    }
+    Ok(JobDescription {
+        job: attempt.job.to_string(),
+        attempt: attempt.attempt.0,
+        name,
+        checkout: attempt.checkout,
+        contexts,
+        env: vec![env(&workflow.env), env(&job.env)],
+        defaults: defaults(workflow, job),
+        steps: job.steps.iter().map(step).collect(),
+        outputs: job.outputs.clone(),
+        timeout_ms: timeout.0,
+        callback: attempt.callback,
+    })
+}
+
+fn env(entries: &[EnvEntry]) -> BTreeMap<String, String> {
+    entries
+        .iter()
+        .map(|entry| (entry.name.clone(), entry.value.value.clone()))
+        .collect()
+}
+
+/// Those of the job come first, key by key.
+fn defaults(workflow: &Workflow, job: &Job) -> RunDefaults {
+    let text = |own: &Option<Text>, general: &Option<Text>| {
+        own.as_ref().or(general.as_ref()).map(|text| text.value.clone())
+    };
+    RunDefaults {
+        shell: text(&job.defaults.shell, &workflow.defaults.shell),
+        working_directory: text(
+            &job.defaults.working_directory,
+            &workflow.defaults.working_directory,
+        ),
+    }
+}
+
+fn step(step: &Step) -> StepDescription {
+    StepDescription {
+        id: step.id.clone(),
+        name: step.name.clone(),
+        condition: step.condition.clone(),
+        env: env(&step.env),
+        continue_on_error: step.continue_on_error.clone(),
+        timeout_minutes: step.timeout_minutes.clone(),
+        action: match &step.action {
+            Action::Run {
+                run,
+                shell,
+                working_directory,
+            } => StepAction::Run {
+                run: run.clone(),
+                shell: shell.clone(),
+                working_directory: working_directory.clone(),
+            },
+            Action::Checkout { with } => StepAction::Checkout { with: with.clone() },
+        },
+    }
+}

@@ -1,0 +1,202 @@
+//! `jobs`.
+
+use super::{common, keys, needs, permissions, step, strategy};
+use crate::expr::Place;
+use crate::model::Job;
+use crate::read::{Fields, Reader};
+use crate::yaml::{Entry, Node, Value};
+use checkmill_core::limits;
+
+pub(super) fn jobs(reader: &mut Reader<'_>, entry: &Entry) -> Vec<Job> {
+    if entry.value.value == Value::Null || entry.value.entries().is_some_and(<[Entry]>::is_empty) {
+        reader.report_with(
+            entry.key_span,
+            "`jobs` is empty",
+            "a workflow needs at least one job",
+        );
+        return Vec::new();
+    }
+    let Some(entries) = reader.map(&entry.value, "`jobs`") else {
+        return Vec::new();
+    };
+    if let Some(entry) = entries.get(limits::RUN_JOBS) {
+        reader.report(
+            entry.key_span,
+            format!("a workflow can have at most {} jobs", limits::RUN_JOBS),
+        );
+        return Vec::new();
+    }
+    let mut taken = Vec::new();
+    let read = |entry: &Entry| {
+        let valid = common::id(reader, &entry.key, entry.key_span, "the job", &mut taken);
+        let job = job(reader, entry);
+        job.filter(|_| valid)
+    };
+    let read: Vec<(Job, Vec<crate::text::Text>)> = entries.iter().filter_map(read).collect();
+    needs::resolve(reader, read, &taken)
+}
+
+/// The job, and what it needs as written.
+fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<(Job, Vec<crate::text::Text>)> {
+    let what = format!("the job `{}`", crate::diagnostic::quoted(&entry.key));
+    if entry.value.value == Value::Null {
+        reader.report_with(
+            entry.key_span,
+            format!("{what} is empty"),
+            "a job needs `runs-on` and `steps`",
+        );
+        return None;
+    }
+    let fields = reader.fields(&entry.value, &keys::JOB, &what)?;
+    // One that calls another workflow has no steps of its own; what is wrong with it has been said.
+    let calls = entry.value.get("uses").is_some();
+    let needs = fields.get("needs").map(|node| reader.literals(node, "`needs`"));
+    let name = fields
+        .get("name")
+        .and_then(|node| reader.template(node, "`name`", Place::JobName));
+    let condition = fields
+        .get("if")
+        .and_then(|node| reader.template(node, "`if`", Place::JobIf));
+    let runs_on = required(reader, &fields, entry, "runs-on", calls);
+    if let Some(node) = &runs_on {
+        runs_on_shape(reader, node);
+    }
+    let strategy = fields.get("strategy");
+    if let Some(node) = strategy {
+        strategy::check(reader, node);
+    }
+    let timeout_minutes = fields.get("timeout-minutes");
+    if let Some(node) = timeout_minutes {
+        minutes(reader, node, Place::JobTimeout);
+    }
+    let continue_on_error = fields.get("continue-on-error");
+    if let Some(node) = continue_on_error {
+        boolean_or_expression(reader, node, "`continue-on-error`", Place::JobContinueOnError);
+    }
+    let permissions = fields
+        .get("permissions")
+        .map(|node| permissions::permissions(reader, node));
+    let env = fields
+        .get("env")
+        .map(|node| common::env(reader, node, Place::JobEnv));
+    let defaults = fields
+        .get("defaults")
+        .map(|node| common::defaults(reader, node, Some(Place::DefaultsRun)));
+    let outputs = fields.get("outputs");
+    let outputs = outputs.map(|node| common::texts(reader, node, "`outputs`", Place::JobOutputs));
+    let steps = required(reader, &fields, entry, "steps", calls).map(|node| step::steps(reader, &node));
+    let job = Job {
+        key: entry.key.parse().ok()?,
+        key_span: entry.key_span,
+        name: name.filter(|name| !name.value.trim().is_empty()),
+        needs: Vec::new(),
+        condition,
+        strategy: strategy.cloned(),
+        runs_on: runs_on?,
+        timeout_minutes: timeout_minutes.cloned(),
+        continue_on_error: continue_on_error.cloned(),
+        permissions: permissions.flatten(),
+        env: env.unwrap_or_default(),
+        defaults: defaults.unwrap_or_default(),
+        outputs: outputs.unwrap_or_default(),
+        steps: steps?,
+    };
+    Some((job, needs.unwrap_or_default()))
+}
+
+fn required(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    job: &Entry,
+    key: &str,
+    calls: bool,
+) -> Option<Node> {
+    let found = fields.entry(key);
+    match found {
+        Some(entry) if entry.value.value != Value::Null => return Some(entry.value.clone()),
+        Some(entry) => reader.report(entry.key_span, format!("`{key}` is empty")),
+        None if calls => {}
+        None => {
+            let hint = match key {
+                "runs-on" => "name the machine that it needs, such as `runs-on: ubuntu-latest`",
+                _ => "a job needs at least one step, such as `- run: make test`",
+            };
+            reader.report_with(
+                job.key_span,
+                format!("the job `{}` has no `{key}`", job.key),
+                hint,
+            );
+        }
+    }
+    None
+}
+
+/// `runs-on` as far as it can be judged before its expressions are evaluated.
+fn runs_on_shape(reader: &mut Reader<'_>, node: &Node) {
+    match &node.value {
+        Value::Map(_) => {
+            let Some(fields) = reader.fields(node, &keys::RUNS_ON, "`runs-on`") else {
+                return;
+            };
+            match fields.get("labels") {
+                Some(labels) => labels_shape(reader, labels, "`labels`"),
+                // With a `group`, which has been refused, there may be none.
+                None if node.get("group").is_some() => {}
+                None => reader.report(node.span, "`runs-on` has no `labels`"),
+            }
+        }
+        _ => labels_shape(reader, node, "`runs-on`"),
+    }
+}
+
+fn labels_shape(reader: &mut Reader<'_>, node: &Node, what: &str) {
+    let (list, item) = match &node.value {
+        Value::List(items) if items.is_empty() => {
+            return reader.report(node.span, format!("{what} is empty"));
+        }
+        Value::List(items) => (items.as_slice(), format!("an item of {what}")),
+        Value::Map(_) | Value::Null => return reader.wrong_type(node, what, "a text or a list of texts"),
+        _ => (std::slice::from_ref(node), what.to_owned()),
+    };
+    for node in list {
+        if let Some(label) = reader.nonempty_text(node, &item) {
+            reader.check(&label, Place::JobRunsOn);
+        }
+    }
+}
+
+/// `timeout-minutes` of a job or a step: a number above zero, or an expression.
+pub(super) fn minutes(reader: &mut Reader<'_>, node: &Node, place: Place) -> Option<String> {
+    let what = "`timeout-minutes`";
+    match &node.value {
+        Value::Number(minutes) if *minutes > 0.0 && minutes.is_finite() => {}
+        Value::Number(_) => {
+            reader.report(node.span, format!("{what} must be more than 0"));
+            return None;
+        }
+        Value::Text(text) if crate::text::has_expression(text) => {}
+        _ => {
+            reader.wrong_type(node, what, "a number or an expression");
+            return None;
+        }
+    }
+    reader.template(node, what, place).map(|text| text.value)
+}
+
+/// A boolean, or an expression that gives one.
+pub(super) fn boolean_or_expression(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    what: &str,
+    place: Place,
+) -> Option<String> {
+    match &node.value {
+        Value::Bool(_) => {}
+        Value::Text(text) if crate::text::has_expression(text) => {}
+        _ => {
+            reader.wrong_type(node, what, "`true`, `false` or an expression");
+            return None;
+        }
+    }
+    reader.template(node, what, place).map(|text| text.value)
+}

@@ -1,0 +1,242 @@
+//! Every key of the syntax, and what is done about it.
+
+use crate::keys::{Keys, full, no_effect, refused};
+
+/// All mappings with fixed keys, for the documentation.
+pub(crate) const ALL: [&Keys; 13] = [
+    &WORKFLOW,
+    &EVENTS,
+    &PUSH,
+    &PULL_REQUEST,
+    &DISPATCH,
+    &INPUT,
+    &PERMISSIONS,
+    &DEFAULTS,
+    &DEFAULTS_RUN,
+    &JOB,
+    &STRATEGY,
+    &RUNS_ON,
+    &STEP,
+];
+
+pub(super) const WORKFLOW: Keys = Keys {
+    path: "",
+    keys: &[
+        full("name"),
+        no_effect("description", "it is for readers of the file"),
+        no_effect("run-name", "checks are named after the workflow and the job"),
+        full("on"),
+        full("permissions"),
+        full("env"),
+        full("defaults"),
+        refused("concurrency", "remove it; every event's jobs run, side by side"),
+        full("jobs"),
+    ],
+};
+
+/// What to do instead of an event that this version doesn't listen to.
+const OTHER_EVENT: &str = "remove it; the events are `push`, `pull_request` and `workflow_dispatch`";
+
+pub(super) const EVENTS: Keys = Keys {
+    path: "on",
+    keys: &[
+        full("push"),
+        full("pull_request"),
+        full("workflow_dispatch"),
+        refused(
+            "schedule",
+            "remove it; start the workflow from outside with `workflow_dispatch`",
+        ),
+        refused(
+            "workflow_call",
+            "remove it; write the jobs in every workflow that needs them",
+        ),
+        refused(
+            "pull_request_target",
+            "use `pull_request`; pull requests from forks run after an approval of their commit",
+        ),
+        refused("merge_group", OTHER_EVENT),
+        refused("workflow_run", OTHER_EVENT),
+        refused("repository_dispatch", "use `workflow_dispatch`"),
+        refused("branch_protection_rule", OTHER_EVENT),
+        refused("check_run", OTHER_EVENT),
+        refused("check_suite", OTHER_EVENT),
+        refused(
+            "create",
+            "use `push`; a push that creates a branch or tag is one too",
+        ),
+        refused("delete", OTHER_EVENT),
+        refused("deployment", OTHER_EVENT),
+        refused("deployment_status", OTHER_EVENT),
+        refused("discussion", OTHER_EVENT),
+        refused("discussion_comment", OTHER_EVENT),
+        refused("fork", OTHER_EVENT),
+        refused("gollum", OTHER_EVENT),
+        refused("image_version", OTHER_EVENT),
+        refused("issue_comment", OTHER_EVENT),
+        refused("issues", OTHER_EVENT),
+        refused("label", OTHER_EVENT),
+        refused("milestone", OTHER_EVENT),
+        refused("page_build", OTHER_EVENT),
+        refused("project", OTHER_EVENT),
+        refused("project_card", OTHER_EVENT),
+        refused("project_column", OTHER_EVENT),
+        refused("public", OTHER_EVENT),
+        refused("pull_request_comment", OTHER_EVENT),
+        refused("pull_request_review", OTHER_EVENT),
+        refused("pull_request_review_comment", OTHER_EVENT),
+        refused("registry_package", OTHER_EVENT),
+        refused("release", "use `push` with `tags`; a release comes with a tag"),
+        refused("status", OTHER_EVENT),
+        refused("watch", OTHER_EVENT),
+    ],
+};
+
+pub(super) const PUSH: Keys = Keys {
+    path: "on.push",
+    keys: &[
+        full("branches"),
+        full("branches-ignore"),
+        full("tags"),
+        full("tags-ignore"),
+        full("paths"),
+        full("paths-ignore"),
+    ],
+};
+
+pub(super) const PULL_REQUEST: Keys = Keys {
+    path: "on.pull_request",
+    keys: &[
+        full("types"),
+        full("branches"),
+        full("branches-ignore"),
+        full("paths"),
+        full("paths-ignore"),
+    ],
+};
+
+pub(super) const DISPATCH: Keys = Keys {
+    path: "on.workflow_dispatch",
+    keys: &[full("inputs")],
+};
+
+pub(super) const INPUT: Keys = Keys {
+    path: "on.workflow_dispatch.inputs.<input_id>",
+    keys: &[
+        no_effect("description", "it is for the form on GitHub"),
+        full("required"),
+        full("default"),
+        full("type"),
+        full("options"),
+    ],
+};
+
+/// What to do about a permission that only GitHub's own runners can have.
+const NOT_AN_APPS: &str = "remove it; a GitHub App's token can't have this permission";
+
+pub(super) const PERMISSIONS: Keys = Keys {
+    path: "permissions",
+    keys: &[
+        full("actions"),
+        full("artifact-metadata"),
+        full("attestations"),
+        full("checks"),
+        full("contents"),
+        refused("copilot-requests", NOT_AN_APPS),
+        full("deployments"),
+        full("discussions"),
+        refused(
+            "id-token",
+            "remove it; this version issues no OpenID Connect tokens",
+        ),
+        full("issues"),
+        refused("models", NOT_AN_APPS),
+        full("packages"),
+        full("pages"),
+        full("pull-requests"),
+        full("repository-projects"),
+        full("security-events"),
+        full("statuses"),
+        full("vulnerability-alerts"),
+    ],
+};
+
+pub(super) const DEFAULTS: Keys = Keys {
+    path: "defaults",
+    keys: &[full("run")],
+};
+
+pub(super) const DEFAULTS_RUN: Keys = Keys {
+    path: "defaults.run",
+    keys: &[full("shell"), full("working-directory")],
+};
+
+pub(super) const JOB: Keys = Keys {
+    path: "jobs.<job_id>",
+    keys: &[
+        full("name"),
+        full("needs"),
+        full("if"),
+        full("permissions"),
+        full("runs-on"),
+        full("strategy"),
+        full("timeout-minutes"),
+        full("continue-on-error"),
+        full("env"),
+        full("defaults"),
+        full("outputs"),
+        full("steps"),
+        refused(
+            "container",
+            "install what the job needs in a step, or choose a machine that has it with `runs-on`",
+        ),
+        refused("services", "start what the job needs in a step"),
+        refused("concurrency", "remove it; every event's jobs run, side by side"),
+        refused("environment", "remove it; there are no deployment environments"),
+        refused("uses", "write the jobs of the called workflow in this file"),
+        refused("with", "it belongs to `uses`, which is not supported for jobs"),
+        refused("secrets", "it belongs to `uses`, which is not supported for jobs"),
+        refused("snapshot", "remove it; there are no custom images"),
+        refused(
+            "cancel-timeout-minutes",
+            "remove it; a cancelled job is stopped as a whole",
+        ),
+    ],
+};
+
+pub(super) const STRATEGY: Keys = Keys {
+    path: "jobs.<job_id>.strategy",
+    keys: &[full("matrix"), full("fail-fast"), full("max-parallel")],
+};
+
+pub(super) const RUNS_ON: Keys = Keys {
+    path: "jobs.<job_id>.runs-on",
+    keys: &[
+        full("labels"),
+        refused("group", "remove it; machines are chosen by `labels` alone"),
+    ],
+};
+
+/// What to do about steps that run beside others.
+const BACKGROUND: &str = "remove it; the steps of a job run one after the other";
+
+pub(super) const STEP: Keys = Keys {
+    path: "jobs.<job_id>.steps[*]",
+    keys: &[
+        full("id"),
+        full("name"),
+        full("if"),
+        full("uses"),
+        full("run"),
+        full("with"),
+        full("shell"),
+        full("working-directory"),
+        full("env"),
+        full("timeout-minutes"),
+        full("continue-on-error"),
+        refused("background", BACKGROUND),
+        refused("wait", BACKGROUND),
+        refused("wait-all", BACKGROUND),
+        refused("cancel", BACKGROUND),
+    ],
+};

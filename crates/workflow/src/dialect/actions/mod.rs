@@ -1,0 +1,86 @@
+//! GitHub Actions' workflow syntax.
+//!
+//! Source of the rules: GitHub docs, "Workflow syntax for GitHub Actions", "Events that trigger workflows", "Contexts";
+//! where they are silent, GitHub's published schema `workflow-v1.0.json` and its runner's `WorkflowTemplateConverter`.
+
+mod common;
+mod job;
+mod keys;
+mod needs;
+mod permissions;
+mod step;
+mod strategy;
+mod triggers;
+
+pub(crate) use keys::ALL as KEYS;
+pub(crate) use permissions::permissions;
+pub(crate) use strategy::strategy;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::expr::Place;
+use crate::model::Workflow;
+use crate::read::Reader;
+use crate::source::Source;
+use crate::yaml::{self, Node, Value};
+
+pub(super) fn parse(path: &str, text: &str) -> Result<Workflow, Diagnostics> {
+    let source = Source::new(path, text);
+    let node = yaml::parse(&source)?;
+    if node.value == Value::Null {
+        return Err(Diagnostic::new(&source, node.span, "the file is empty")
+            .with_hint("a workflow needs at least `on` and `jobs`")
+            .into());
+    }
+    let mut reader = Reader::new(&source);
+    let workflow = workflow(&mut reader, &node);
+    reader.finish(workflow)
+}
+
+fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
+    let fields = reader.fields(node, &keys::WORKFLOW, "a workflow")?;
+    let name = fields.get("name").and_then(|node| reader.literal(node, "`name`"));
+    if let Some(node) = fields.get("description") {
+        reader.literal(node, "`description`");
+    }
+    if let Some(node) = fields.get("run-name") {
+        reader.template(node, "`run-name`", Place::RunName);
+    }
+    let triggers = match fields.entry("on") {
+        Some(entry) => Some(triggers::triggers(reader, entry)),
+        None => {
+            reader.report_with(
+                node.span,
+                "`on` is missing",
+                "say when the workflow runs, such as `on: push`",
+            );
+            None
+        }
+    };
+    let env = fields
+        .get("env")
+        .map(|node| common::env(reader, node, Place::WorkflowEnv));
+    let defaults = fields
+        .get("defaults")
+        .map(|node| common::defaults(reader, node, None));
+    let permissions = fields.get("permissions").map(|node| permissions(reader, node));
+    let jobs = match fields.entry("jobs") {
+        Some(entry) => job::jobs(reader, entry),
+        None => {
+            reader.report_with(
+                node.span,
+                "`jobs` is missing",
+                "a workflow needs at least one job",
+            );
+            Vec::new()
+        }
+    };
+    Some(Workflow {
+        name: name.map_or_else(|| reader.source.path().to_owned(), |name| name.value),
+        source: reader.source.clone(),
+        triggers: triggers?,
+        env: env.unwrap_or_default(),
+        defaults: defaults.unwrap_or_default(),
+        permissions: permissions.flatten(),
+        jobs,
+    })
+}

@@ -1,0 +1,90 @@
+//! `needs`: unknown jobs and circles.
+
+use crate::diagnostic::quoted;
+use crate::model::Job;
+use crate::nearest::nearest;
+use crate::read::Reader;
+use crate::text::Text;
+use checkmill_core::JobKey;
+
+/// Gives each job the keys that its `needs` mean; GitHub's runner finds them without regard to case. `known` are the keys
+/// of all jobs in lower case, also of those that could not be read.
+pub(super) fn resolve(reader: &mut Reader<'_>, read: Vec<(Job, Vec<Text>)>, known: &[String]) -> Vec<Job> {
+    let keys: Vec<JobKey> = read.iter().map(|(job, _)| job.key.clone()).collect();
+    let mut jobs = Vec::with_capacity(read.len());
+    let mut written = Vec::with_capacity(read.len());
+    for (mut job, needs) in read {
+        for need in &needs {
+            match keys
+                .iter()
+                .find(|key| key.as_str().eq_ignore_ascii_case(&need.value))
+            {
+                Some(key) if !job.needs.contains(key) => job.needs.push(key.clone()),
+                Some(_) => {}
+                None if known.contains(&need.value.to_ascii_lowercase()) => {}
+                None => unknown(reader, &job, need, &keys),
+            }
+        }
+        jobs.push(job);
+        written.push(needs);
+    }
+    circles(reader, &jobs, &written);
+    jobs
+}
+
+fn unknown(reader: &mut Reader<'_>, job: &Job, need: &Text, keys: &[JobKey]) {
+    let message = format!(
+        "the job `{}` needs `{}`, which is not a job of this workflow",
+        job.key,
+        quoted(&need.value)
+    );
+    match nearest(&need.value, keys.iter().map(JobKey::as_str)) {
+        Some(near) => reader.report_with(need.span, message, format!("did you mean `{near}`?")),
+        None => reader.report(need.span, message),
+    }
+}
+
+/// Reports every circle once, at the need that closes it.
+fn circles(reader: &mut Reader<'_>, jobs: &[Job], written: &[Vec<Text>]) {
+    let mut done = vec![false; jobs.len()];
+    for start in 0..jobs.len() {
+        // Depth first, with the way from `start` on a stack of (job, next need to look at).
+        let mut way: Vec<(usize, usize)> = if done[start] { Vec::new() } else { vec![(start, 0)] };
+        while let Some((job, next)) = way.last_mut() {
+            let job = *job;
+            let Some(need) = jobs[job].needs.get(*next) else {
+                done[job] = true;
+                way.pop();
+                continue;
+            };
+            *next += 1;
+            let Some(needed) = jobs.iter().position(|other| other.key == *need) else {
+                continue;
+            };
+            if let Some(from) = way.iter().position(|(on_way, _)| *on_way == needed) {
+                let circle: Vec<usize> = way[from..].iter().map(|(job, _)| *job).collect();
+                circle_found(reader, jobs, &circle, &written[job]);
+            } else if !done[needed] {
+                way.push((needed, 0));
+            }
+        }
+    }
+}
+
+fn circle_found(reader: &mut Reader<'_>, jobs: &[Job], circle: &[usize], closing: &[Text]) {
+    let Some(first) = circle.first() else { return };
+    let names: Vec<String> = circle
+        .iter()
+        .chain([first])
+        .map(|job| format!("`{}`", jobs[*job].key))
+        .collect();
+    let closes = closing
+        .iter()
+        .find(|text| text.value.eq_ignore_ascii_case(jobs[*first].key.as_str()));
+    let span = closes.map_or(jobs[*first].key_span, |text| text.span);
+    let message = match names.as_slice() {
+        [one, _] => format!("the job {one} needs itself"),
+        _ => format!("the jobs need each other in a circle: {}", names.join(" → ")),
+    };
+    reader.report_with(span, message, "remove one of the `needs`");
+}

@@ -1,0 +1,327 @@
+//! `on`: the events, their filters and the inputs of `workflow_dispatch`.
+
+use super::{common, keys};
+use crate::diagnostic::quoted;
+use crate::filter::{PatternError, PatternList};
+use crate::keys::Keys;
+use crate::model::{DispatchTrigger, Filter, Input, InputKind, PullRequestTrigger, PushTrigger, Triggers};
+use crate::nearest::nearest;
+use crate::read::{Fields, Reader, list_of};
+use crate::source::Span;
+use crate::text::Text;
+use crate::yaml::{Entry, Node, Value};
+
+/// The activity types of `pull_request`. GitHub docs: "Events that trigger workflows".
+const PULL_REQUEST_TYPES: [&str; 21] = [
+    "assigned",
+    "unassigned",
+    "labeled",
+    "unlabeled",
+    "opened",
+    "edited",
+    "closed",
+    "reopened",
+    "synchronize",
+    "converted_to_draft",
+    "locked",
+    "unlocked",
+    "enqueued",
+    "dequeued",
+    "milestoned",
+    "demilestoned",
+    "ready_for_review",
+    "review_requested",
+    "review_request_removed",
+    "auto_merge_enabled",
+    "auto_merge_disabled",
+];
+/// Those that run a workflow which names none.
+const PULL_REQUEST_DEFAULT: [&str; 3] = ["opened", "synchronize", "reopened"];
+/// Inputs of one workflow. GitHub docs: 25.
+const INPUTS: usize = 25;
+
+pub(super) fn triggers(reader: &mut Reader<'_>, on: &Entry) -> Triggers {
+    let mut triggers = Triggers::default();
+    match &on.value.value {
+        Value::Null => {
+            let hint = "say when the workflow runs, such as `on: push`";
+            reader.report_with(on.key_span, "`on` names no event", hint);
+        }
+        Value::Map(entries) if entries.is_empty() => reader.report(on.value.span, "`on` names no event"),
+        Value::Map(_) => {
+            if let Some(fields) = reader.fields(&on.value, &keys::EVENTS, "`on`") {
+                from_mapping(reader, &fields, &mut triggers);
+            }
+        }
+        Value::List(items) if items.is_empty() => reader.report(on.value.span, "`on` names no event"),
+        _ => {
+            for name in reader.literals(&on.value, "`on`") {
+                named(reader, &name, &mut triggers);
+            }
+        }
+    }
+    triggers
+}
+
+/// An event without settings: `on: push`, `on: [push]`.
+fn named(reader: &mut Reader<'_>, name: &Text, triggers: &mut Triggers) {
+    let nothing = Node {
+        span: name.span,
+        value: Value::Null,
+    };
+    let entry = Entry {
+        key_span: name.span,
+        key: name.value.clone(),
+        value: nothing,
+    };
+    let mapping = Node {
+        span: name.span,
+        value: Value::Map(vec![entry]),
+    };
+    if let Some(fields) = reader.fields(&mapping, &keys::EVENTS, "`on`") {
+        from_mapping(reader, &fields, triggers);
+    }
+}
+
+fn from_mapping(reader: &mut Reader<'_>, fields: &Fields<'_>, triggers: &mut Triggers) {
+    if let Some(node) = fields.get("push") {
+        triggers.push = Some(push(reader, node));
+    }
+    if let Some(node) = fields.get("pull_request") {
+        triggers.pull_request = Some(pull_request(reader, node));
+    }
+    if let Some(entry) = fields.entry("workflow_dispatch") {
+        triggers.workflow_dispatch = Some(dispatch(reader, entry));
+    }
+}
+
+/// The settings of an event; none where it stands alone.
+fn settings<'n>(reader: &mut Reader<'_>, node: &'n Node, keys: &Keys, what: &str) -> Option<Fields<'n>> {
+    match node.value {
+        Value::Null => None,
+        _ => reader.fields(node, keys, what),
+    }
+}
+
+fn push(reader: &mut Reader<'_>, node: &Node) -> PushTrigger {
+    let Some(fields) = settings(reader, node, &keys::PUSH, "`push`") else {
+        return PushTrigger::default();
+    };
+    PushTrigger {
+        branches: filter(reader, &fields, "branches", "branches-ignore"),
+        tags: filter(reader, &fields, "tags", "tags-ignore"),
+        paths: filter(reader, &fields, "paths", "paths-ignore"),
+    }
+}
+
+fn pull_request(reader: &mut Reader<'_>, node: &Node) -> PullRequestTrigger {
+    let default = || PULL_REQUEST_DEFAULT.map(str::to_owned).to_vec();
+    let Some(fields) = settings(reader, node, &keys::PULL_REQUEST, "`pull_request`") else {
+        return PullRequestTrigger {
+            types: default(),
+            branches: None,
+            paths: None,
+        };
+    };
+    let types = fields.get("types").map(|node| activity_types(reader, node));
+    PullRequestTrigger {
+        types: types.unwrap_or_else(default),
+        branches: filter(reader, &fields, "branches", "branches-ignore"),
+        paths: filter(reader, &fields, "paths", "paths-ignore"),
+    }
+}
+
+fn activity_types(reader: &mut Reader<'_>, node: &Node) -> Vec<String> {
+    let types = reader.literals(node, "`types`");
+    if matches!(&node.value, Value::List(items) if items.is_empty()) {
+        reader.report_with(
+            node.span,
+            "`types` is empty",
+            "remove it; the default is opened, synchronize and reopened",
+        );
+    }
+    for unknown in types
+        .iter()
+        .filter(|text| !PULL_REQUEST_TYPES.contains(&text.as_str()))
+    {
+        let message = format!(
+            "`{}` is not an activity type of `pull_request`",
+            quoted(&unknown.value)
+        );
+        let hint = match nearest(&unknown.value, PULL_REQUEST_TYPES) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the types are {}", list_of(PULL_REQUEST_TYPES)),
+        };
+        reader.report_with(unknown.span, message, hint);
+    }
+    types.into_iter().map(|text| text.value).collect()
+}
+
+/// One of two keys that exclude each other.
+fn filter(reader: &mut Reader<'_>, fields: &Fields<'_>, only: &str, ignore: &str) -> Option<Filter> {
+    if let (Some(_), Some(second)) = (fields.entry(only), fields.entry(ignore)) {
+        let hint = format!("use `{only}` alone, with `!` before a pattern that is to be left out");
+        reader.report_with(
+            second.key_span,
+            format!("`{only}` and `{ignore}` can't be used together"),
+            hint,
+        );
+        return None;
+    }
+    if let Some(node) = fields.get(only) {
+        return patterns(reader, node, only, PatternList::parse).map(Filter::Only);
+    }
+    let node = fields.get(ignore)?;
+    patterns(reader, node, ignore, PatternList::parse_ignore).map(Filter::Ignore)
+}
+
+fn patterns(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    key: &str,
+    parse: fn(&[String]) -> Result<PatternList, PatternError>,
+) -> Option<PatternList> {
+    let texts = reader.literals(node, &format!("`{key}`"));
+    let written: Vec<String> = texts.iter().map(|text| text.value.clone()).collect();
+    if written.is_empty() {
+        if matches!(&node.value, Value::List(items) if items.is_empty()) {
+            reader.report_with(
+                node.span,
+                format!("`{key}` is empty"),
+                "remove it, or name at least one pattern",
+            );
+        }
+        return None;
+    }
+    match parse(&written) {
+        Ok(list) => Some(list),
+        Err(error) => {
+            let text = texts.get(error.index);
+            let span = text.map_or(node.span, |text| {
+                let at = crate::yaml::offset_in_source(reader.source, text.span, &text.value, error.offset);
+                Span::new(at, at)
+            });
+            reader.report(span, error.message);
+            None
+        }
+    }
+}
+
+fn dispatch(reader: &mut Reader<'_>, entry: &Entry) -> DispatchTrigger {
+    let inputs = settings(reader, &entry.value, &keys::DISPATCH, "`workflow_dispatch`")
+        .and_then(|fields| fields.get("inputs"))
+        .filter(|node| node.value != Value::Null)
+        .and_then(|node| reader.map(node, "`inputs`"));
+    let entries = inputs.unwrap_or(&[]);
+    if let Some(surplus) = entries.get(INPUTS) {
+        reader.report(
+            surplus.key_span,
+            format!("a workflow can have at most {INPUTS} inputs"),
+        );
+    }
+    let mut taken = Vec::new();
+    let mut read = |entry: &Entry| {
+        common::id(reader, &entry.key, entry.key_span, "the input", &mut taken)
+            .then(|| input(reader, entry))?
+    };
+    DispatchTrigger {
+        span: entry.key_span,
+        inputs: entries.iter().filter_map(&mut read).collect(),
+    }
+}
+
+fn input(reader: &mut Reader<'_>, entry: &Entry) -> Option<Input> {
+    let (name, span) = (entry.key.clone(), entry.key_span);
+    let Some(fields) = settings(reader, &entry.value, &keys::INPUT, &format!("the input `{name}`")) else {
+        return Some(Input {
+            name,
+            span,
+            required: false,
+            default: None,
+            kind: InputKind::Text,
+        });
+    };
+    if let Some(node) = fields.get("description") {
+        reader.text(node, "`description`");
+    }
+    let required = fields
+        .get("required")
+        .and_then(|node| reader.boolean(node, "`required`"));
+    let default = fields.get("default").filter(|node| node.value != Value::Null);
+    let default = default.and_then(|node| reader.text(node, "`default`"));
+    let options = fields
+        .get("options")
+        .map(|node| (node, reader.literals(node, "`options`")));
+    let kind = kind(reader, &fields, span, options)?;
+    if let Some(default) = &default
+        && let Err(problem) = kind.value(&default.value)
+    {
+        reader.report(
+            default.span,
+            format!("the default of the input `{name}` {problem}"),
+        );
+    }
+    Some(Input {
+        name,
+        span,
+        required: required.unwrap_or(false),
+        default,
+        kind,
+    })
+}
+
+fn kind(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    span: Span,
+    options: Option<(&Node, Vec<Text>)>,
+) -> Option<InputKind> {
+    let written = fields
+        .get("type")
+        .map(|node| (node, reader.literal(node, "`type`")));
+    let kind = match &written {
+        None => InputKind::Text,
+        Some((node, text)) => match text.as_ref()?.as_str() {
+            "string" => InputKind::Text,
+            "boolean" => InputKind::Boolean,
+            "number" => InputKind::Number,
+            "choice" => {
+                let options = options.as_ref().map_or(&[][..], |(_, options)| options);
+                if options.is_empty() {
+                    let hint = "name them as a list under `options`";
+                    reader.report_with(span, "an input of type `choice` needs options", hint);
+                    return None;
+                }
+                return Some(InputKind::Choice(
+                    options.iter().map(|text| text.value.clone()).collect(),
+                ));
+            }
+            "environment" => {
+                let message = "inputs of type `environment` are not supported yet in this version";
+                reader.report_with(
+                    node.span,
+                    message,
+                    "use `choice` with the names of the environments",
+                );
+                return None;
+            }
+            other => {
+                let message = format!("`{}` is not a type of an input", quoted(other));
+                reader.report_with(
+                    node.span,
+                    message,
+                    "the types are string, boolean, number and choice",
+                );
+                return None;
+            }
+        },
+    };
+    if let Some((node, _)) = options {
+        reader.report_with(
+            node.span,
+            "`options` is for inputs of type `choice`",
+            "add `type: choice`",
+        );
+    }
+    Some(kind)
+}

@@ -1,0 +1,194 @@
+//! A workflow file, read and checked.
+
+use crate::filter::PatternList;
+use crate::source::{Source, Span};
+use crate::text::Text;
+use crate::yaml::Node;
+use checkmill_core::JobKey;
+use checkmill_core::graph;
+use checkmill_core::policy::TokenPermissions;
+use std::collections::BTreeMap;
+
+/// One workflow file. Built by [`crate::parse`] only, so that what can be checked without an event has been checked.
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    pub(crate) source: Source,
+    /// `name`, else the path.
+    pub(crate) name: String,
+    pub(crate) triggers: Triggers,
+    pub(crate) env: Vec<EnvEntry>,
+    pub(crate) defaults: Defaults,
+    pub(crate) permissions: Option<TokenPermissions>,
+    /// In the order of the file; at least one.
+    pub(crate) jobs: Vec<Job>,
+}
+
+impl Workflow {
+    /// Path of the file in the repository.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.source.path()
+    }
+
+    /// `name` of the workflow, else its path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The jobs' keys in the order of the file.
+    pub fn keys(&self) -> impl Iterator<Item = &JobKey> {
+        self.jobs.iter().map(|job| &job.key)
+    }
+
+    /// The jobs as a graph of which nothing is expanded yet.
+    #[must_use]
+    pub fn graph(&self) -> BTreeMap<JobKey, graph::Node> {
+        let node = |job: &Job| graph::Node {
+            needs: job.needs.clone(),
+            expansion: None,
+        };
+        self.jobs.iter().map(|job| (job.key.clone(), node(job))).collect()
+    }
+
+    /// What the job's token may do, as the job or else the workflow asks for it; none where neither says anything.
+    #[must_use]
+    pub fn permissions(&self, key: &JobKey) -> Option<&TokenPermissions> {
+        self.job(key)
+            .and_then(|job| job.permissions.as_ref())
+            .or(self.permissions.as_ref())
+    }
+
+    pub(crate) fn job(&self, key: &JobKey) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.key == *key)
+    }
+
+    /// The jobs that `key` needs, directly or through others, in the order of the file.
+    pub(crate) fn ancestors(&self, key: &JobKey) -> Vec<&JobKey> {
+        let mut found: Vec<&JobKey> = Vec::new();
+        let mut open: Vec<&JobKey> = vec![key];
+        while let Some(next) = open.pop() {
+            for need in self.job(next).map_or(&[][..], |job| &job.needs) {
+                if !found.contains(&need) {
+                    found.push(need);
+                    open.push(need);
+                }
+            }
+        }
+        self.keys().filter(|key| found.contains(key)).collect()
+    }
+}
+
+/// `on`. An event that is absent starts nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Triggers {
+    pub(crate) push: Option<PushTrigger>,
+    pub(crate) pull_request: Option<PullRequestTrigger>,
+    pub(crate) workflow_dispatch: Option<DispatchTrigger>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PushTrigger {
+    pub(crate) branches: Option<Filter>,
+    pub(crate) tags: Option<Filter>,
+    pub(crate) paths: Option<Filter>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct PullRequestTrigger {
+    /// Activity types.
+    pub(crate) types: Vec<String>,
+    pub(crate) branches: Option<Filter>,
+    pub(crate) paths: Option<Filter>,
+}
+
+/// `branches` or `branches-ignore`, and the same for tags and paths.
+#[derive(Debug, Clone)]
+pub(crate) enum Filter {
+    Only(PatternList),
+    Ignore(PatternList),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct DispatchTrigger {
+    pub(crate) span: Span,
+    pub(crate) inputs: Vec<Input>,
+}
+
+/// An input of `workflow_dispatch`.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    pub(crate) required: bool,
+    pub(crate) default: Option<Text>,
+    pub(crate) kind: InputKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InputKind {
+    Text,
+    Boolean,
+    Number,
+    /// One of these; at least one.
+    Choice(Vec<String>),
+}
+
+/// A variable of an `env`, its value unevaluated.
+#[derive(Debug, Clone)]
+pub(crate) struct EnvEntry {
+    pub(crate) name: String,
+    pub(crate) value: Text,
+}
+
+/// `defaults.run`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Defaults {
+    pub(crate) shell: Option<Text>,
+    pub(crate) working_directory: Option<Text>,
+}
+
+/// A job, its expressions unevaluated.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) key: JobKey,
+    pub(crate) key_span: Span,
+    pub(crate) name: Option<Text>,
+    pub(crate) needs: Vec<JobKey>,
+    pub(crate) condition: Option<Text>,
+    /// What may hold expressions and gives something else than a text stays a tree until they are evaluated.
+    pub(crate) strategy: Option<Node>,
+    pub(crate) runs_on: Node,
+    pub(crate) timeout_minutes: Option<Node>,
+    pub(crate) continue_on_error: Option<Node>,
+    pub(crate) permissions: Option<TokenPermissions>,
+    pub(crate) env: Vec<EnvEntry>,
+    pub(crate) defaults: Defaults,
+    pub(crate) outputs: BTreeMap<String, String>,
+    /// At least one.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// A step, its expressions unevaluated.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) condition: Option<String>,
+    pub(crate) env: Vec<EnvEntry>,
+    pub(crate) continue_on_error: Option<String>,
+    pub(crate) timeout_minutes: Option<String>,
+    pub(crate) action: Action,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    Run {
+        run: String,
+        shell: Option<String>,
+        working_directory: Option<String>,
+    },
+    Checkout {
+        with: BTreeMap<String, String>,
+    },
+}

@@ -1,0 +1,188 @@
+//! Whether an event starts a workflow.
+//!
+//! Source: GitHub docs, "Workflow syntax", `on.push.<branches|tags|branches-ignore|tags-ignore>`,
+//! `on.<push|pull_request>.<paths|paths-ignore>` and `on.<event_name>.types`; "Skipping workflow runs".
+
+use crate::diagnostic::quoted;
+use crate::model::{Filter, PullRequestTrigger, PushTrigger, Workflow};
+use checkmill_core::event::{Event, EventKind, GitRef, PullRequest, Push, WorkflowDispatch};
+
+/// The answer for one workflow and one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match {
+    Yes,
+    /// The first rule that stopped it, as one sentence without the full stop.
+    No(String),
+    /// It hangs on a path filter: ask again with the changed files. Where they can't be had, GitHub runs the workflow.
+    NeedsChangedFiles,
+}
+
+/// Whether the event starts the workflow. `changed` are the paths of the changed files, against the commit before the push
+/// or against the pull request's merge base; GitHub looks at the first 300.
+///
+/// A push that deletes a branch or tag starts nothing. The inputs of `workflow_dispatch` are judged by [`crate::inputs()`].
+#[must_use]
+pub fn matches(workflow: &Workflow, event: &Event, changed: Option<&[String]>) -> Match {
+    let triggers = &workflow.triggers;
+    match &event.kind {
+        EventKind::Push(push) => match &triggers.push {
+            Some(trigger) => decide(push_matches(trigger, push, changed)),
+            None => not_named("push"),
+        },
+        EventKind::PullRequest(pull) => match &triggers.pull_request {
+            Some(trigger) => decide(pull_request_matches(trigger, pull, changed)),
+            None => not_named("pull_request"),
+        },
+        EventKind::WorkflowDispatch(dispatch) => match &triggers.workflow_dispatch {
+            Some(_) => decide(dispatch_matches(workflow, dispatch)),
+            None => not_named("workflow_dispatch"),
+        },
+        EventKind::CheckRunRerequested(_)
+        | EventKind::CheckSuiteRerequested { .. }
+        | EventKind::RequestedAction { .. } => {
+            Match::No("a request about a check starts no workflow".to_owned())
+        }
+    }
+}
+
+/// Why not: a rule, or a lack of knowledge.
+enum Stop {
+    Rule(String),
+    NeedsChangedFiles,
+}
+
+impl Stop {
+    fn rule(sentence: impl Into<String>) -> Self {
+        Self::Rule(sentence.into())
+    }
+}
+
+fn decide(result: Result<(), Stop>) -> Match {
+    match result {
+        Ok(()) => Match::Yes,
+        Err(Stop::Rule(sentence)) => Match::No(sentence),
+        Err(Stop::NeedsChangedFiles) => Match::NeedsChangedFiles,
+    }
+}
+
+fn not_named(event: &str) -> Match {
+    Match::No(format!("`on` does not name `{event}`"))
+}
+
+fn push_matches(trigger: &PushTrigger, push: &Push, changed: Option<&[String]>) -> Result<(), Stop> {
+    let (kind, name) = match &push.git_ref {
+        GitRef::Branch(name) => ("branch", name),
+        GitRef::Tag(name) => ("tag", name),
+    };
+    if push.after.is_none() {
+        return Err(Stop::rule(format!(
+            "the push deleted the {kind} `{}`",
+            quoted(name)
+        )));
+    }
+    let (mine, key, other, other_key) = match &push.git_ref {
+        GitRef::Branch(_) => (&trigger.branches, "branches", &trigger.tags, "tags"),
+        GitRef::Tag(_) => (&trigger.tags, "tags", &trigger.branches, "branches"),
+    };
+    match (mine, other) {
+        (Some(filter), _) => names(filter, key, kind, name)?,
+        // GitHub docs: with filters for one of the two only, the other one starts nothing.
+        (None, Some(_)) => {
+            let sentence = format!(
+                "`push` has filters for {other_key} only, and `{}` is a {kind}",
+                quoted(name)
+            );
+            return Err(Stop::rule(sentence));
+        }
+        (None, None) => {}
+    }
+    match &push.git_ref {
+        GitRef::Branch(_) => paths(trigger.paths.as_ref(), changed),
+        // GitHub docs: path filters are not evaluated for pushes of tags.
+        GitRef::Tag(_) => Ok(()),
+    }
+}
+
+fn pull_request_matches(
+    trigger: &PullRequestTrigger,
+    pull: &PullRequest,
+    changed: Option<&[String]>,
+) -> Result<(), Stop> {
+    if !trigger.types.contains(&pull.action) {
+        let sentence = format!(
+            "`{}` is not among the `types` of `pull_request`",
+            quoted(&pull.action)
+        );
+        return Err(Stop::rule(sentence));
+    }
+    if let Some(filter) = &trigger.branches {
+        names(filter, "branches", "base branch", &pull.base_ref)?;
+    }
+    paths(trigger.paths.as_ref(), changed)
+}
+
+fn dispatch_matches(workflow: &Workflow, dispatch: &WorkflowDispatch) -> Result<(), Stop> {
+    if dispatch.workflow == workflow.path() {
+        return Ok(());
+    }
+    Err(Stop::rule(format!(
+        "the event is for `{}`",
+        quoted(&dispatch.workflow)
+    )))
+}
+
+fn names(filter: &Filter, key: &str, kind: &str, name: &str) -> Result<(), Stop> {
+    let name_shown = quoted(name);
+    match filter {
+        Filter::Only(patterns) if !patterns.matches(name) => Err(Stop::rule(format!(
+            "the {kind} `{name_shown}` does not match `{key}`"
+        ))),
+        Filter::Ignore(patterns) if patterns.matches(name) => Err(Stop::rule(format!(
+            "the {kind} `{name_shown}` matches `{key}-ignore`"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn paths(filter: Option<&Filter>, changed: Option<&[String]>) -> Result<(), Stop> {
+    let Some(filter) = filter else { return Ok(()) };
+    let changed = changed.ok_or(Stop::NeedsChangedFiles)?;
+    let files = || changed.iter().map(String::as_str);
+    match filter {
+        Filter::Only(patterns) if !patterns.any_match(files()) => {
+            Err(Stop::rule("no changed file matches `paths`"))
+        }
+        Filter::Ignore(patterns) if patterns.all_match(files()) => {
+            Err(Stop::rule("all changed files match `paths-ignore`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What skips workflows in a commit message. GitHub docs: "Skipping workflow runs".
+const SKIP: [&str; 5] = [
+    "[skip ci]",
+    "[ci skip]",
+    "[no ci]",
+    "[skip actions]",
+    "[actions skip]",
+];
+
+/// Whether the head commit's message asks for no runs: one of GitHub's five marks anywhere in it, or the trailer
+/// `skip-checks: true` in its last paragraph. For push and `pull_request` only.
+#[must_use]
+pub fn skip_ci(message: &str) -> bool {
+    SKIP.iter().any(|mark| message.contains(mark)) || has_skip_trailer(message)
+}
+
+fn has_skip_trailer(message: &str) -> bool {
+    let message = message.replace("\r\n", "\n");
+    // The first paragraph is the title and never holds trailers.
+    let Some((_, last)) = message.trim_end().rsplit_once("\n\n") else {
+        return false;
+    };
+    last.lines().any(|line| match line.split_once(':') {
+        Some((name, value)) => name.trim().eq_ignore_ascii_case("skip-checks") && value.trim() == "true",
+        None => false,
+    })
+}

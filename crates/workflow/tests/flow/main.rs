@@ -1,0 +1,28 @@
+//! From a workflow file to jobs, through the crate's public functions.
+
+#[cfg(test)]
+mod contexts;
+#[cfg(test)]
+mod describe;
+#[cfg(test)]
+mod diagnostics;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod expand;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod hello;
+#[cfg(test)]
+mod inputs;
+#[cfg(test)]
+mod matrix;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod triggers;

@@ -1,0 +1,193 @@
+//! Events and contexts for the tests.
+
+use checkmill_core::conclusion::NeedsResult;
+use checkmill_core::event::{
+    Event, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository, WorkflowDispatch,
+};
+use checkmill_core::{
+    AttemptNumber, CommitSha, InstallationId, JobKey, RepositoryId, RunId, UnixMillis, limits,
+};
+use checkmill_workflow::{
+    Diagnostics, Expansion, JobContext, Leg, NeedsJob, RunContext, Workflow, expand, github_context, parse,
+};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+pub(crate) const PATH: &str = ".checkmill/workflows/ci.yml";
+
+pub(crate) fn sha(digit: char) -> CommitSha {
+    digit.to_string().repeat(40).parse().unwrap()
+}
+
+pub(crate) fn event(kind: EventKind) -> Event {
+    Event {
+        delivery: "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse().unwrap(),
+        installation: InstallationId(7),
+        repository: Repository {
+            id: RepositoryId(42),
+            name: "octo/hello".parse().unwrap(),
+            default_branch: "main".to_owned(),
+            private: false,
+            clone_url: "https://github.com/octo/hello.git".to_owned(),
+            html_url: "https://github.com/octo/hello".to_owned(),
+        },
+        sender: "octocat".parse().unwrap(),
+        received_at: UnixMillis(0),
+        kind,
+    }
+}
+
+pub(crate) fn push(git_ref: &str) -> Event {
+    event(EventKind::Push(Push {
+        git_ref: GitRef::parse(git_ref).unwrap(),
+        before: Some(sha('1')),
+        after: Some(sha('2')),
+        forced: false,
+        message: "Say hello".to_owned(),
+    }))
+}
+
+pub(crate) fn pull_request(action: &str, base: &str) -> Event {
+    event(EventKind::PullRequest(PullRequest {
+        action: action.to_owned(),
+        number: 5,
+        title: "Add a greeting".to_owned(),
+        author: "mona".parse().unwrap(),
+        draft: false,
+        labels: vec!["greeting".to_owned()],
+        head: PullRequestHead {
+            git_ref: "feature".to_owned(),
+            sha: sha('3'),
+            repository: Some("octo/hello".parse().unwrap()),
+        },
+        base_ref: base.to_owned(),
+        base_sha: sha('1'),
+    }))
+}
+
+pub(crate) fn dispatch(inputs: &[(&str, &str)]) -> Event {
+    event(EventKind::WorkflowDispatch(WorkflowDispatch {
+        workflow: PATH.to_owned(),
+        git_ref: GitRef::Branch("main".to_owned()),
+        sha: None,
+        inputs: inputs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    }))
+}
+
+pub(crate) fn key(text: &str) -> JobKey {
+    text.parse().unwrap()
+}
+
+pub(crate) fn run_id() -> RunId {
+    "0123456789abcdef".parse().unwrap()
+}
+
+/// The workflow, or a panic with what is wrong with it.
+pub(crate) fn workflow(text: &str) -> Workflow {
+    parse(PATH, text).unwrap_or_else(|wrong| panic!("{wrong}"))
+}
+
+/// What is wrong with a file.
+pub(crate) fn wrong(text: &str) -> String {
+    parse(PATH, text)
+        .map(|_| ())
+        .expect_err("the file is wrong")
+        .to_string()
+}
+
+/// Everything that jobs are expanded from; the results of the jobs can be changed between two of them.
+pub(crate) struct World {
+    pub(crate) workflow: Workflow,
+    pub(crate) github: Map<String, Value>,
+    pub(crate) inputs: Map<String, Value>,
+    pub(crate) vars: BTreeMap<String, String>,
+    pub(crate) results: BTreeMap<JobKey, NeedsJob>,
+}
+
+impl World {
+    pub(crate) fn new(text: &str) -> Self {
+        Self::with_event(text, &push("refs/heads/main"))
+    }
+
+    pub(crate) fn with_event(text: &str, event: &Event) -> Self {
+        let workflow = workflow(text);
+        let inputs = checkmill_workflow::inputs(&workflow, event).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let github = github_context(&RunContext {
+            event,
+            sha: &sha('2'),
+            workflow: &workflow,
+            run: &run_id(),
+            attempt: AttemptNumber::FIRST,
+            api_url: "https://api.github.com",
+            inputs: &inputs,
+        });
+        Self {
+            workflow,
+            github,
+            inputs,
+            vars: BTreeMap::new(),
+            results: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn context(&self) -> JobContext<'_> {
+        JobContext {
+            github: &self.github,
+            inputs: &self.inputs,
+            vars: &self.vars,
+            results: &self.results,
+            run_timeout_max: limits::RUN_TIMEOUT_MAX,
+        }
+    }
+
+    pub(crate) fn ended(mut self, job: &str, result: NeedsResult, outputs: &[(&str, &str)]) -> Self {
+        let outputs = outputs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        self.results.insert(key(job), NeedsJob { result, outputs });
+        self
+    }
+
+    pub(crate) fn expand(&self, job: &str) -> Result<Expansion, Diagnostics> {
+        expand(&self.workflow, &key(job), &self.context())
+    }
+
+    pub(crate) fn legs(&self, job: &str) -> Vec<Leg> {
+        match self.expand(job) {
+            Ok(Expansion::Legs { legs, .. }) => legs,
+            Ok(Expansion::Skipped { reason, .. }) => panic!("skipped: {reason}"),
+            Err(wrong) => panic!("{wrong}"),
+        }
+    }
+
+    pub(crate) fn names(&self, job: &str) -> Vec<String> {
+        self.legs(job).into_iter().map(|leg| leg.name).collect()
+    }
+
+    /// What is wrong with a job.
+    pub(crate) fn wrong(&self, job: &str) -> String {
+        self.expand(job)
+            .expect_err("the job can't be expanded")
+            .to_string()
+    }
+}
+
+/// A workflow with one job, `build`, of which these lines are a part. They are indented to fit.
+pub(crate) fn job(lines: &str) -> String {
+    let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    let runs_on = if lines.contains("    runs-on:") {
+        ""
+    } else {
+        "    runs-on: linux\n"
+    };
+    let steps = if lines.contains("    steps:") {
+        ""
+    } else {
+        "    steps:\n      - run: make\n"
+    };
+    format!("on: push\nname: CI\njobs:\n  build:\n{lines}{runs_on}{steps}")
+}
