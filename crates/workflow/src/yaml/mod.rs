@@ -17,8 +17,9 @@ use serde_saphyr::{Location, Options};
 
 /// Nodes of a file, those that aliases repeat counted each time. GitHub's reader: 50,000.
 pub(crate) const NODES: usize = 50_000;
-/// How deep mappings and lists may nest; reading is recursive.
-pub(crate) const DEPTH: usize = 60;
+/// How deep mappings and lists may nest. Workflows stay below ten; the library takes some 40 KB of stack a level in a debug
+/// build, of the 2 MiB that a thread has.
+pub(crate) const DEPTH: usize = 20;
 
 /// Parses a file of one document. Anchors and aliases are understood, as GitHub does since 2025; merge keys (`<<`) are
 /// refused, as GitHub does.
