@@ -201,7 +201,7 @@ fn the_check_names_every_problem() {
     insta::assert_snapshot!(problems("matrix.os == 'linux' && always()", Place::JobIf), @"0: the context `matrix` can't be used in `jobs.<job_id>.if`, at position 1 of `matrix.os == 'linux' && always()`; the contexts here are github, needs, vars, inputs");
     insta::assert_snapshot!(problems("success() && hashFiles('x')", Place::JobIf), @"13: the function `hashFiles` can't be used in `jobs.<job_id>.if`, at position 14 of `success() && hashFiles('x')`; there are files only in the steps of a job");
     insta::assert_snapshot!(problems("${{ failure() }}", Place::StepRun), @"4: the function `failure` can't be used in `jobs.<job_id>.steps.run`, at position 1 of `failure()`; the status functions belong in an `if`");
-    insta::assert_snapshot!(problems("${{ stesp.a.outcome }}", Place::StepRun), @"4: unknown context `stesp`, at position 1 of `stesp.a.outcome`; did you mean `steps`?");
+    insta::assert_snapshot!(problems("${{ step.a.outcome }}", Place::StepRun), @"4: unknown context `step`, at position 1 of `step.a.outcome`; did you mean `steps`?");
     insta::assert_snapshot!(problems("always && true", Place::StepIf), @"0: unknown context `always`, at position 1 of `always && true`; a function is called with parentheses: always()");
     insta::assert_snapshot!(problems("${{ toLower('A') }}", Place::StepRun), @"4: unknown function `toLower`, at position 1 of `toLower('A')`; the functions are contains, startsWith, endsWith, format, join, toJSON, fromJSON, hashFiles, case, success, failure, always, cancelled");
     insta::assert_snapshot!(problems("${{ format('{0} {1}', 1) }} ${{ 'unclosed }}", Place::StepRun), @"28: `${{` has no `}}`, at position 1 of `'unclosed }}`; a string inside it has no closing quote");

@@ -1,5 +1,7 @@
 //! The functions and contexts that GitHub knows.
 
+use crate::nearest::nearest;
+
 /// A function of the expression language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Function {
@@ -78,45 +80,21 @@ pub(super) fn known_context(name: &str) -> Option<&'static str> {
 
 /// "did you mean …", for a function name that nobody knows.
 pub(super) fn function_hint(name: &str) -> String {
-    let known: Vec<&str> = Function::ALL.into_iter().map(Function::name).collect();
-    match nearest(name, &known) {
+    match nearest(name, Function::ALL.map(Function::name)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the functions are {}", known.join(", ")),
+        None => format!(
+            "the functions are {}",
+            Function::ALL.map(Function::name).join(", ")
+        ),
     }
 }
 
 /// "did you mean …", for a context name that nobody knows or that is not among `allowed`.
 pub(super) fn context_hint(name: &str, allowed: &[&str]) -> String {
-    match nearest(name, allowed) {
+    match nearest(name, allowed.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the contexts here are {}", allowed.join(", ")),
     }
-}
-
-/// The candidate with the fewest edits, if those are one or two and less than half of its letters.
-fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let name = name.to_ascii_lowercase();
-    let (distance, best) = candidates
-        .iter()
-        .map(|candidate| (edits(&name, &candidate.to_ascii_lowercase()), *candidate))
-        .min_by_key(|(distance, _)| *distance)?;
-    (distance <= 2 && distance * 2 < best.len()).then_some(best)
-}
-
-/// Levenshtein's distance; the second text is one of our own short names, so a row of it is enough memory.
-fn edits(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]
@@ -136,18 +114,5 @@ mod tests {
             context_hint("runs", &["github", "inputs"]),
             "the contexts here are github, inputs"
         );
-    }
-
-    #[test]
-    fn distances() {
-        for (left, right, expected) in [
-            ("", "", 0),
-            ("", "abc", 3),
-            ("abc", "", 3),
-            ("kitten", "sitting", 3),
-            ("same", "same", 0),
-        ] {
-            assert_eq!(edits(left, right), expected, "{left} {right}");
-        }
     }
 }
