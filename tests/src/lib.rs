@@ -1,1 +1,3 @@
-//! Tests of the whole system live in `tests/tests`.
+//! Tests of the whole system live in `tests/tests`; what they share is here.
+
+pub mod sim;

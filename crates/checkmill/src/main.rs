@@ -1,3 +1,44 @@
-//! See Cargo.toml's description.
+//! The `checkmill` command.
 
-fn main() {}
+mod cli;
+mod local;
+mod run;
+mod serve;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// When the input is wrong: the command line, a path, a setting.
+const WRONG_INPUT: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Agent { args } => checkmill_agent::main_with_args(args),
+        Command::Run(args) => in_runtime(run::run(args)),
+        Command::Serve(args) => {
+            log_to_stderr(tracing::Level::INFO);
+            in_runtime(async move { serve::serve(&args).await.map(|()| ExitCode::SUCCESS) })
+        }
+    }
+}
+
+fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => Err(error.into()),
+    };
+    result.unwrap_or_else(|error| {
+        // A closed standard error leaves nobody to tell.
+        let _ = writeln!(std::io::stderr(), "checkmill: {error:#}");
+        ExitCode::from(WRONG_INPUT)
+    })
+}
+
+/// Logs of the program itself, in JSON for whoever collects them; `run` shows checks instead.
+fn log_to_stderr(level: tracing::Level) {
+    tracing_subscriber::fmt().json().with_max_level(level).with_writer(std::io::stderr).init();
+}

@@ -1,4 +1,27 @@
-//! The use cases: receive, plan, start, poll, results, sweep, cancel. Each is a function over ports; a Lambda and the local
-//! command call the same one.
+//! The use cases: receive, plan, start, poll, results, sweep, and what people and jobs ask for in between. Each is a struct of
+//! the ports that it uses and a function; a Lambda and the local command call the same one.
 
+pub mod advance;
+pub mod callback;
+mod effects;
+pub mod error;
+mod evaluate;
+pub mod keys;
+mod log;
+mod mask;
+pub mod outcome;
+pub mod plan;
+pub mod poll;
 pub mod ports;
+pub mod receive;
+pub mod rerun;
+pub mod results;
+pub mod start;
+mod step;
+pub mod stop;
+pub mod sweep;
+pub mod token;
+mod verdict;
+mod view;
+
+pub use error::PhaseError;

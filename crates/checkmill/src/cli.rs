@@ -1,0 +1,105 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// CI with no servers: a GitHub App whose jobs run where you have compute.
+#[derive(Debug, Parser)]
+#[command(name = "checkmill", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a repository's workflows on this machine, through the whole pipeline, and show the checks.
+    ///
+    /// Exit code: 0 when every check ended in success, neutral or skipped; 1 when one did not; 2 when the input is wrong.
+    Run(RunArgs),
+    /// Serve as a GitHub App on this machine.
+    ///
+    /// Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or GH_PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
+    /// GITHUB_API_URL for GitHub Enterprise Server.
+    Serve(ServeArgs),
+    /// Run one job from its directory; what the process backend starts.
+    #[command(hide = true, disable_help_flag = true)]
+    Agent {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The repository: a directory with .checkmill/workflows. A directory that is no git repository is one commit of its
+    /// files.
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// The event to make.
+    #[arg(long, value_enum, default_value_t = EventName::Push)]
+    pub event: EventName,
+    /// The branch, tag or commit to run; without it, the files as they are, uncommitted changes included.
+    #[arg(long = "ref", value_name = "R")]
+    pub reference: Option<String>,
+    /// Only this workflow file: its path or its file name.
+    #[arg(long, value_name = "FILE")]
+    pub workflow: Option<String>,
+    /// Only this job of the workflow, and the jobs it needs.
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
+    /// An input of workflow_dispatch; may be given several times.
+    #[arg(long = "input", value_name = "K=V", value_parser = key_value)]
+    pub inputs: Vec<(String, String)>,
+    /// Print one JSON object on standard output at the end; everything else goes to standard error.
+    #[arg(long)]
+    pub json: bool,
+    /// Keep the state in this directory; without it, nothing is kept.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Write each job's whole log to a file in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub keep_logs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where the state is kept. Started again with the same directory, it goes on where it was.
+    #[arg(long, value_name = "DIR", env = "CHECKMILL_DATA")]
+    pub data: PathBuf,
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8080", env = "CHECKMILL_LISTEN")]
+    pub listen: SocketAddr,
+    /// The address at which jobs reach this server, where it differs from the one it listens on.
+    #[arg(long, value_name = "URL", env = "CHECKMILL_PUBLIC_URL")]
+    pub public_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum EventName {
+    Push,
+    PullRequest,
+    WorkflowDispatch,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(key_value("=b").is_err());
+    }
+}

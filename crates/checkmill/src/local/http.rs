@@ -1,0 +1,86 @@
+//! The HTTP face of one machine: webhooks, the jobs' callbacks, health. The same phases answer as behind the Lambdas.
+
+use super::system::System;
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use checkmill_core::limits::{LOG_CHUNK_BYTES, WEBHOOK_BODY_BYTES};
+use checkmill_phases::callback::CallbackRequest;
+use checkmill_phases::receive::WebhookRequest;
+use std::sync::Arc;
+
+/// The results that an agent posts are larger than a piece of a log, by their annotations and outputs.
+const CALLBACK_BODY_BYTES: usize = 4 * LOG_CHUNK_BYTES;
+
+/// The routes. Webhooks are taken at each path that one of the systems before Checkmill used.
+#[must_use]
+pub fn router(system: Arc<System>) -> Router {
+    Router::new()
+        .route("/", post(webhook))
+        .route("/webhook", post(webhook))
+        .route("/api/github/webhooks", post(webhook))
+        .route("/healthz", get(healthz))
+        .route("/jobs/{job}/{attempt}/{verb}", post(callback))
+        .with_state(system)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn json(status: u16, message: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::json!({ "message": message }).to_string();
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn body(body: Body, limit: usize) -> Result<Bytes, Response> {
+    to_bytes(body, limit).await.map_err(|_| json(413, &format!("the body is cut off or has more than {limit} bytes")))
+}
+
+async fn webhook(State(system): State<Arc<System>>, request: Request) -> Response {
+    let (parts, stream) = request.into_parts();
+    let bytes = match body(stream, WEBHOOK_BODY_BYTES).await {
+        Ok(bytes) => bytes,
+        Err(refusal) => return refusal,
+    };
+    let call = WebhookRequest {
+        event: text(&parts.headers, "x-github-event"),
+        delivery: text(&parts.headers, "x-github-delivery"),
+        signature: text(&parts.headers, "x-hub-signature-256"),
+        body: &bytes,
+    };
+    let answer = system.receive(&call).await;
+    json(answer.status, &answer.message)
+}
+
+async fn callback(State(system): State<Arc<System>>, request: Request) -> Response {
+    let (parts, stream) = request.into_parts();
+    let bytes = match body(stream, CALLBACK_BODY_BYTES).await {
+        Ok(bytes) => bytes,
+        Err(refusal) => return refusal,
+    };
+    let call = CallbackRequest {
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+        authorization: text(&parts.headers, "authorization"),
+        body: &bytes,
+    };
+    match system.callback(&call).await {
+        Ok(answer) => json(answer.status, &answer.message),
+        Err(error) => {
+            tracing::error!(path = call.path, %error, "a job's call could not be answered");
+            json(503, "try again")
+        }
+    }
+}
+
+async fn healthz(State(system): State<Arc<System>>) -> Response {
+    match system.healthy().await {
+        Ok(()) => json(200, "ok"),
+        Err(error) => json(503, &error.to_string()),
+    }
+}

@@ -1,0 +1,75 @@
+//! The queue in this process. It needs no durability of its own: a delivery is queued again from its row.
+
+use async_trait::async_trait;
+use checkmill_core::Millis;
+use checkmill_phases::ports::{PlanMessage, Queue, QueueError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// As with SQS's redrive policy of the Terraform module: so many tries, then the sweep's turn.
+const TRIES: u32 = 5;
+/// Before the second try; doubled before each one after it.
+const FIRST_DELAY: Millis = Millis(500);
+
+#[derive(Debug, Clone)]
+pub struct LocalQueue {
+    sender: mpsc::UnboundedSender<Queued>,
+    sent: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+pub struct Queued {
+    pub message: PlanMessage,
+    tries: u32,
+}
+
+#[derive(Debug)]
+pub struct Receiver(mpsc::UnboundedReceiver<Queued>);
+
+impl LocalQueue {
+    #[must_use]
+    pub fn new() -> (Self, Receiver) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { sender, sent: Arc::default() }, Receiver(receiver))
+    }
+
+    /// Messages sent so far, retries not counted.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Delivers a message again, later each time; one that failed too often is left to the sweep.
+    pub fn retry(&self, mut queued: Queued) {
+        queued.tries += 1;
+        if queued.tries >= TRIES {
+            tracing::error!(delivery = %queued.message.delivery, tries = queued.tries, "a delivery is left to the sweep");
+            return;
+        }
+        let delay = Duration::from_millis(FIRST_DELAY.0 << (queued.tries - 1));
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            // A closed queue means that the process is ending; the row is still there.
+            let _ = sender.send(queued);
+        });
+    }
+}
+
+impl Receiver {
+    /// The next message; none when every sender is gone.
+    pub async fn next(&mut self) -> Option<Queued> {
+        self.0.recv().await
+    }
+}
+
+#[async_trait]
+impl Queue for LocalQueue {
+    async fn send(&self, message: &PlanMessage) -> Result<(), QueueError> {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let queued = Queued { message: message.clone(), tries: 0 };
+        self.sender.send(queued).map_err(|_| QueueError("the process is ending".to_owned()))
+    }
+}

@@ -1,0 +1,285 @@
+//! The whole of Checkmill in one process: the adapters of one machine under the phases, and what drives them.
+
+use super::blobs::FileBlobs;
+use super::engine::{LocalEngine, PhaseTasks};
+use super::queue::{LocalQueue, Receiver};
+use anyhow::Context as _;
+use checkmill_asl::engine::{Engine as Interpreter, EngineSettings};
+use checkmill_asl::{SplitMix64, job};
+use checkmill_aws::clock::SystemClock;
+use checkmill_aws::dynamodb::DynamoStore;
+use checkmill_aws::embedded::Embedded;
+use checkmill_backends::registry::Backends;
+use checkmill_core::execution::{ExecutionInput, PhaseOutput};
+use checkmill_core::{DeliveryId, Millis};
+use checkmill_github::forge::Forge;
+use checkmill_github::webhook::WebhookSecrets;
+use checkmill_phases::PhaseError;
+use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
+use checkmill_phases::outcome::WaitSettings;
+use checkmill_phases::plan::{Plan, PlanOutcome};
+use checkmill_phases::poll::{AwaitCallback, Poll};
+use checkmill_phases::ports::{Clock as _, Jobs as _};
+use checkmill_phases::receive::{Receive, WebhookAnswer, WebhookRequest};
+use checkmill_phases::results::{CaughtError, Results};
+use checkmill_phases::start::{Start, StartSettings};
+use checkmill_phases::sweep::{Sweep, Swept};
+use checkmill_phases::token::CallbackKeys;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long a running job's callback is awaited before a poll makes sure. Shorter than on AWS, where each poll costs.
+const CALLBACK_PATIENCE: Millis = Millis::from_secs(15);
+/// Between two sweeps. Nothing on one machine gets stuck for long, and a sweep of it costs little.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Deliveries planned at once.
+const PLANNERS: usize = 4;
+
+/// What a system is made of.
+pub struct Parts {
+    pub embedded: Embedded,
+    pub blobs: FileBlobs,
+    pub forge: Arc<dyn Forge>,
+    pub backends: Backends,
+    pub app_id: u64,
+    pub secrets: WebhookSecrets,
+    /// Where jobs reach the callback's routes.
+    pub public_url: String,
+}
+
+pub struct System {
+    store: DynamoStore,
+    embedded: Embedded,
+    blobs: FileBlobs,
+    forge: Arc<dyn Forge>,
+    backends: Backends,
+    engine: LocalEngine,
+    queue: LocalQueue,
+    clock: SystemClock,
+    app_id: u64,
+    secrets: WebhookSecrets,
+    start: StartSettings,
+    calls: AtomicU64,
+}
+
+impl System {
+    /// Puts the parts together. Nothing moves before [`System::drive`] and [`System::recover`].
+    ///
+    /// # Errors
+    /// A broken state machine.
+    pub fn new(parts: Parts) -> anyhow::Result<(Arc<Self>, Receiver)> {
+        let clock = SystemClock;
+        let machine = job::machine(&job::Functions::LOCAL).context("The state machine's file is broken.")?;
+        let tasks = Arc::new(PhaseTasks::default());
+        let handler = tasks.clone();
+        let interpreter = Interpreter::new(
+            machine,
+            EngineSettings::default(),
+            Box::new(SplitMix64(clock.now().0)),
+            tokio::runtime::Handle::current(),
+            move |_| handler,
+        );
+        let (queue, receiver) = LocalQueue::new();
+        let system = Arc::new(Self {
+            store: parts.embedded.store(Arc::new(clock)),
+            embedded: parts.embedded,
+            blobs: parts.blobs,
+            forge: parts.forge,
+            backends: parts.backends,
+            engine: LocalEngine(interpreter),
+            queue,
+            clock,
+            app_id: parts.app_id,
+            start: StartSettings {
+                public_url: Some(parts.public_url),
+                callback_keys: CallbackKeys::derive(&parts.secrets),
+                wait: WaitSettings { callback: true, callback_patience: CALLBACK_PATIENCE },
+            },
+            secrets: parts.secrets,
+            calls: AtomicU64::new(0),
+        });
+        tasks.connect(&system);
+        Ok((system, receiver))
+    }
+
+    /// Plans what the queue brings, a few deliveries at once, until the queue is gone.
+    pub async fn drive(self: Arc<Self>, mut receiver: Receiver) {
+        let places = Arc::new(tokio::sync::Semaphore::new(PLANNERS));
+        while let Some(queued) = receiver.next().await {
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let system = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = system.plan(&queued.message.delivery).await {
+                    tracing::warn!(delivery = %queued.message.delivery, %error, "a delivery could not be planned");
+                    system.queue.retry(queued);
+                }
+                drop(place);
+            });
+        }
+    }
+
+    /// Sweeps for as long as it is polled.
+    pub async fn keep_sweeping(&self) {
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            if let Err(error) = self.sweeper().run().await {
+                tracing::error!(%error, "a sweep failed");
+            }
+        }
+    }
+
+    /// Goes on with everything that was under way when the process before this one ended. Only for the owner of the data
+    /// directory, before anything else moves.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn recover(&self) -> Result<Swept, PhaseError> {
+        self.sweeper().recover().await
+    }
+
+    pub async fn receive(&self, request: &WebhookRequest<'_>) -> WebhookAnswer {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let receive = Receive {
+            deliveries: &self.store,
+            queue: &self.queue,
+            clock: &self.clock,
+            secrets: &self.secrets,
+            app_id: Some(self.app_id),
+        };
+        receive.handle(request).await
+    }
+
+    pub async fn callback(&self, request: &CallbackRequest<'_>) -> Result<CallbackAnswer, PhaseError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let callback = Callback {
+            jobs: &self.store,
+            blobs: &self.blobs,
+            engine: &self.engine,
+            clock: &self.clock,
+            keys: &self.start.callback_keys,
+        };
+        callback.handle(request).await
+    }
+
+    pub async fn plan(&self, delivery: &DeliveryId) -> Result<PlanOutcome, PhaseError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let plan = Plan {
+            deliveries: &self.store,
+            runs: &self.store,
+            jobs: &self.store,
+            blobs: &self.blobs,
+            forge: &*self.forge,
+            engine: &self.engine,
+            backends: &self.backends,
+            clock: &self.clock,
+        };
+        plan.run(delivery).await
+    }
+
+    pub async fn start(&self, input: &ExecutionInput) -> Result<PhaseOutput, PhaseError> {
+        let start = Start {
+            runs: &self.store,
+            jobs: &self.store,
+            blobs: &self.blobs,
+            forge: &*self.forge,
+            backends: &self.backends,
+            clock: &self.clock,
+            settings: &self.start,
+        };
+        start.run(input).await
+    }
+
+    pub async fn poll(&self, input: &ExecutionInput, turn: u32) -> Result<PhaseOutput, PhaseError> {
+        let poll = Poll {
+            runs: &self.store,
+            jobs: &self.store,
+            blobs: &self.blobs,
+            forge: &*self.forge,
+            backends: &self.backends,
+            clock: &self.clock,
+            wait: &self.start.wait,
+        };
+        poll.run(input, turn).await
+    }
+
+    pub async fn await_callback(&self, input: &ExecutionInput, token: &str) -> Result<(), PhaseError> {
+        AwaitCallback { jobs: &self.store, engine: &self.engine, clock: &self.clock }.run(input, token).await
+    }
+
+    pub async fn results(
+        &self,
+        input: &ExecutionInput,
+        caught: Option<&CaughtError>,
+    ) -> Result<PhaseOutput, PhaseError> {
+        let results = Results {
+            runs: &self.store,
+            jobs: &self.store,
+            blobs: &self.blobs,
+            forge: &*self.forge,
+            backends: &self.backends,
+            engine: &self.engine,
+            clock: &self.clock,
+        };
+        results.run(input, caught).await
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn healthy(&self) -> Result<(), PhaseError> {
+        self.store.due(checkmill_core::UnixMillis(0), 1).await?;
+        Ok(())
+    }
+
+    fn sweeper(&self) -> Sweep<'_> {
+        Sweep {
+            deliveries: &self.store,
+            jobs: &self.store,
+            queue: &self.queue,
+            engine: &self.engine,
+            backends: &self.backends,
+            clock: &self.clock,
+        }
+    }
+
+    #[must_use]
+    pub const fn store(&self) -> &DynamoStore {
+        &self.store
+    }
+
+    #[must_use]
+    pub const fn blobs(&self) -> &FileBlobs {
+        &self.blobs
+    }
+
+    #[must_use]
+    pub const fn backends(&self) -> &Backends {
+        &self.backends
+    }
+
+    #[must_use]
+    pub const fn engine(&self) -> &LocalEngine {
+        &self.engine
+    }
+
+    /// What was used so far, in the units that AWS counts; GitHub's requests are the adapter's to count.
+    #[must_use]
+    pub fn usage(&self) -> crate::run::report::Usage {
+        let engine = self.engine.0.usage();
+        crate::run::report::Usage {
+            state_transitions: engine.transitions,
+            lambda_invocations: engine.calls + self.calls.load(Ordering::Relaxed),
+            store_reads: self.embedded.usage.reads(),
+            store_writes: self.embedded.usage.writes(),
+            queue_messages: self.queue.sent(),
+            forge_requests: 0,
+            backend_requests: self.backends.requests(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What `checkmill run` prints at the end.
+
+use super::progress::duration;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// The object that `--json` prints.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Ids of the runs, one for each workflow file that matched.
+    pub run: Vec<String>,
+    pub checks: Vec<CheckReport>,
+    pub usage: Usage,
+}
+
+#[derive(Debug, Serialize)]
+pub struct CheckReport {
+    pub name: String,
+    pub conclusion: &'static str,
+    /// The reason's class.
+    pub reason: &'static str,
+    pub attempt: u32,
+    /// From queued to running; to the end for a job that never ran.
+    pub queued_ms: u64,
+    /// From running to the end.
+    pub run_ms: u64,
+    /// The job's log, its middle cut where it is long. The whole log: `--keep-logs`.
+    pub log: String,
+    #[serde(skip)]
+    pub passes: bool,
+    #[serde(skip)]
+    pub detail: String,
+    /// Last lines of the failing step.
+    #[serde(skip)]
+    pub tail: Vec<String>,
+}
+
+/// What the run cost, in the units that AWS and GitHub count.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Usage {
+    /// Of Step Functions.
+    pub state_transitions: u64,
+    pub lambda_invocations: u64,
+    pub store_reads: u64,
+    pub store_writes: u64,
+    pub queue_messages: u64,
+    pub forge_requests: u64,
+    pub backend_requests: u64,
+}
+
+impl Report {
+    /// Whether every check lets a merge pass.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.checks.iter().all(|check| check.passes)
+    }
+
+    /// The table for people, with what failed below it.
+    #[must_use]
+    pub fn for_people(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_header(["", "CHECK", "CONCLUSION", "REASON", "QUEUED", "RAN"]);
+        for check in &self.checks {
+            table.add_row([
+                if check.passes { "✓" } else { "✗" }.to_owned(),
+                check.name.clone(),
+                check.conclusion.to_owned(),
+                check.reason.to_owned(),
+                duration(check.queued_ms),
+                duration(check.run_ms),
+            ]);
+        }
+        let mut text = format!("{table}\n");
+        for check in self.checks.iter().filter(|check| check.conclusion != "success" && check.conclusion != "skipped") {
+            let _ = writeln!(text, "\n{}: {}", check.name, check.detail);
+            for line in &check.tail {
+                let _ = writeln!(text, "  │ {line}");
+            }
+        }
+        let passed = self.checks.iter().filter(|check| check.passes).count();
+        let failed = self.checks.len() - passed;
+        let _ = writeln!(text, "\n{passed} passed, {failed} failed");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, conclusion: &'static str, reason: &'static str, passes: bool) -> CheckReport {
+        CheckReport {
+            name: name.to_owned(),
+            conclusion,
+            reason,
+            attempt: 1,
+            queued_ms: 120,
+            run_ms: 2345,
+            log: "line\n".to_owned(),
+            passes,
+            detail: "Step \"Test\" failed with exit code 3.".to_owned(),
+            tail: vec!["assertion failed".to_owned()],
+        }
+    }
+
+    #[test]
+    fn people_see_a_table_and_what_failed() {
+        let report = Report {
+            run: vec!["0123456789abcdef".to_owned()],
+            checks: vec![
+                check("CI / build", "success", "success", true),
+                check("CI / test (2)", "failure", "test", false),
+            ],
+            usage: Usage::default(),
+        };
+        assert!(!report.passes());
+        insta::assert_snapshot!(report.for_people(), @"");
+    }
+
+    #[test]
+    fn the_json_has_the_documented_fields() {
+        let report = Report {
+            run: vec!["0123456789abcdef".to_owned()],
+            checks: vec![check("CI / build", "success", "success", true)],
+            usage: Usage { state_transitions: 7, ..Usage::default() },
+        };
+        insta::assert_snapshot!(serde_json::to_string(&report).unwrap(), @"");
+    }
+}

@@ -1,0 +1,93 @@
+//! `checkmill serve`: a GitHub App on one machine.
+
+use crate::cli::ServeArgs;
+use crate::local::blobs::FileBlobs;
+use crate::local::data_dir::DataDir;
+use crate::local::http::router;
+use crate::local::system::{Parts, System};
+use anyhow::Context as _;
+use checkmill_aws::clock::SystemClock;
+use checkmill_aws::embedded;
+use checkmill_backends::process::{AgentCommand, Host, ProcessBackend, ProcessSettings};
+use checkmill_backends::registry::Backends;
+use checkmill_github::client::{GitHub, GitHubSettings};
+use checkmill_github::settings::AppEnvironment;
+use checkmill_phases::ports::Clock as _;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The process backend's name, kept with each job.
+pub const BACKEND: &str = "process";
+
+/// Serves until the process is told to end. Jobs that run go on without it.
+///
+/// # Errors
+/// Settings that are missing or wrong, a data directory or an address that can't be had.
+pub async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    let environment = AppEnvironment::read(std::env::vars())?;
+    let app_id = environment.app_id()?;
+    let secrets = environment.webhook_secrets()?;
+    let key = environment.private_key(|path| std::fs::read_to_string(path))?;
+    let data = DataDir::open(&args.data)?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("The address {} can't be listened on.", args.listen))?;
+    let address = listener.local_addr()?;
+
+    let settings =
+        GitHubSettings::new(environment.api_url().clone(), app_id, key, Arc::new(|| SystemClock.now()));
+    let parts = Parts {
+        embedded: embedded::open(Some(&data.store())).await?,
+        blobs: FileBlobs::new(data.blobs()),
+        forge: Arc::new(GitHub::new(settings)?),
+        backends: process_backend(&data.jobs())?,
+        app_id: app_id.0,
+        secrets,
+        public_url: args.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+    };
+    let (system, receiver) = System::new(parts)?;
+    let recovered = system.recover().await.context("The state of the last time can't be read.")?;
+    tracing::info!(%address, data = %args.data.display(), ?recovered, "Checkmill serves");
+
+    let driver = tokio::spawn(system.clone().drive(receiver));
+    let sweeper = tokio::spawn({
+        let system = system.clone();
+        async move { system.keep_sweeping().await }
+    });
+    axum::serve(listener, router(system)).with_graceful_shutdown(told_to_end()?).await?;
+    tracing::info!("Checkmill ends; running jobs go on, and the next start takes them over");
+    driver.abort();
+    sweeper.abort();
+    Ok(())
+}
+
+/// The process backend with this program as its agent.
+///
+/// # Errors
+/// A directory that can't be made.
+pub fn process_backend(root: &Path) -> anyhow::Result<Backends> {
+    let program = std::env::current_exe().context("The path of this program can't be found.")?;
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let settings = ProcessSettings::new(
+        root,
+        AgentCommand::subcommand(program),
+        Host::Machine,
+        &environment,
+        &[],
+        Arc::new(|| SystemClock.now()),
+    );
+    Ok(Backends::single(BACKEND, Arc::new(ProcessBackend::new(settings)?)))
+}
+
+fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,190 @@
+//! Moving a run on: expand what the ended jobs allow, release what `max-parallel` held back, stop what `fail-fast` stops.
+//!
+//! Called by the planner for a new run and by results after every end. Any number of workers may do it at once: each step is
+//! conditional on a row, and since an end is written before the graph is read, the last one to end sees all the others.
+
+use crate::effects::start_execution;
+use crate::error::PhaseError;
+use crate::evaluate::{Expanded, Source, expand};
+use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
+use crate::step::step;
+use crate::stop::Stop;
+use checkmill_backends::registry::Backends;
+use checkmill_core::conclusion::CancelledBy;
+use checkmill_core::graph::{self, Advance as Move, LegStatus};
+use checkmill_core::limits::STORE_CONFLICT_RETRIES;
+use checkmill_core::transition::{Effect, JobEvent};
+use checkmill_core::{End, Job, JobId, JobKey, JobState, Reason, Run, RunId};
+use std::collections::BTreeMap;
+
+pub struct Advance<'a> {
+    pub runs: &'a dyn Runs,
+    pub jobs: &'a dyn Jobs,
+    pub blobs: &'a dyn Blobs,
+    pub engine: &'a dyn Engine,
+    pub backends: &'a Backends,
+    pub clock: &'a dyn Clock,
+}
+
+/// The run after it was moved on.
+#[derive(Debug, Clone)]
+pub struct Advanced {
+    pub run: Run,
+    pub jobs: Vec<Job>,
+    /// Every job of the workflow has ended.
+    pub finished: bool,
+}
+
+impl Advance<'_> {
+    /// Moves the run on as far as it goes.
+    ///
+    /// # Errors
+    /// [`PhaseError::Missing`] for an unknown run; the ports'.
+    pub async fn run(&self, id: &RunId) -> Result<Advanced, PhaseError> {
+        let mut conflicts = 0;
+        loop {
+            let (run, jobs) = self.load(id).await?;
+            let statuses = statuses(&jobs);
+            let moves = graph::advance(&run.nodes, &statuses);
+            let keys: Vec<&JobKey> = moves
+                .iter()
+                .filter_map(|m| {
+                    if let Move::Expand(key) = m {
+                        Some(key)
+                    } else {
+                        None
+                    }
+                })
+                .collect();
+            if !keys.is_empty() {
+                match self.expand(&run, &jobs, &keys).await {
+                    Err(PhaseError::Store(StoreError::Conflict)) if conflicts < STORE_CONFLICT_RETRIES => {
+                        conflicts += 1;
+                    }
+                    result => result?,
+                }
+                continue;
+            }
+            for step in &moves {
+                self.apply(&jobs, step).await?;
+            }
+            let finished = graph::is_finished(&run.nodes, &statuses);
+            return Ok(Advanced { run, jobs, finished });
+        }
+    }
+
+    /// Starts the execution of every job of the run that is queued: for a planner that may have died before it could.
+    ///
+    /// # Errors
+    /// The ports'.
+    pub async fn start_queued(&self, jobs: &[Job]) -> Result<(), PhaseError> {
+        for job in jobs.iter().filter(|job| job.state == JobState::Queued) {
+            start_execution(self.engine, job).await?;
+        }
+        Ok(())
+    }
+
+    async fn load(&self, id: &RunId) -> Result<(Run, Vec<Job>), PhaseError> {
+        self.runs
+            .load_with_jobs(id)
+            .await?
+            .ok_or_else(|| PhaseError::Missing(format!("run {id}")))
+    }
+
+    async fn expand(&self, run: &Run, jobs: &[Job], keys: &[&JobKey]) -> Result<(), PhaseError> {
+        let source = Source::load(self.blobs, run).await?;
+        let mut next = run.clone();
+        next.version += 1;
+        let mut rows = Vec::new();
+        for key in keys {
+            let Expanded {
+                expansion,
+                jobs: legs,
+            } = expand(self.blobs, &source, run, jobs, key, self.clock.now()).await?;
+            if let Some(node) = next.nodes.get_mut(*key) {
+                node.expansion = Some(expansion);
+            }
+            rows.extend(legs);
+        }
+        // A leg that ran before (its node was reset by a re-run) keeps its row, as the next attempt; done before the run
+        // names it again, because a finished leg would make the node look finished.
+        for row in &mut rows {
+            if let Some(known) = jobs.iter().find(|job| job.id == row.id) {
+                *row = self.again(known, row).await?;
+            }
+        }
+        self.runs.expand(&next, &rows).await?;
+        for row in rows.iter().filter(|row| row.state != JobState::Waiting) {
+            start_execution(self.engine, row).await?;
+        }
+        Ok(())
+    }
+
+    async fn again(&self, known: &Job, planned: &Job) -> Result<Job, PhaseError> {
+        let queued = step(self.jobs, self.clock, &known.id, known.attempt, &JobEvent::Rerun)
+            .await?
+            .job;
+        match planned.end() {
+            Some(end) => {
+                let refused = JobEvent::Refused {
+                    check: None,
+                    end: end.clone(),
+                };
+                Ok(step(self.jobs, self.clock, &queued.id, queued.attempt, &refused)
+                    .await?
+                    .job)
+            }
+            None => Ok(queued),
+        }
+    }
+
+    async fn apply(&self, jobs: &[Job], next: &Move) -> Result<(), PhaseError> {
+        let attempt = |id: &JobId| jobs.iter().find(|job| job.id == *id).map(|job| job.attempt);
+        match next {
+            Move::Expand(_) => {}
+            Move::Release(id) => {
+                let Some(attempt) = attempt(id) else {
+                    return Err(PhaseError::Missing(format!("job {id}")));
+                };
+                let stepped = step(self.jobs, self.clock, id, attempt, &JobEvent::Release).await?;
+                if stepped.owes(Effect::StartExecution) {
+                    start_execution(self.engine, &stepped.job).await?;
+                }
+            }
+            Move::FailFast(id) => {
+                let Some(attempt) = attempt(id) else {
+                    return Err(PhaseError::Missing(format!("job {id}")));
+                };
+                let by = CancelledBy::FailFast;
+                let detail = format!("Cancelled by {by}.");
+                let stop = Stop {
+                    jobs: self.jobs,
+                    engine: self.engine,
+                    backends: self.backends,
+                    clock: self.clock,
+                };
+                stop.run(id, attempt, Reason::Cancelled { by }, &detail).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the graph needs to know of the jobs.
+#[must_use]
+pub fn statuses(jobs: &[Job]) -> BTreeMap<JobId, LegStatus> {
+    let status = |job: &Job| match (&job.state, job.end()) {
+        // What needs it waits for the approval too.
+        (
+            _,
+            Some(End {
+                reason: Reason::ApprovalRequired,
+                ..
+            }),
+        ) => LegStatus::Active,
+        (_, Some(end)) => LegStatus::Finished(end.reason.needs_result()),
+        (JobState::Waiting, None) => LegStatus::Waiting,
+        _ => LegStatus::Active,
+    };
+    jobs.iter().map(|job| (job.id.clone(), status(job))).collect()
+}

@@ -1,0 +1,54 @@
+//! Why a phase could not do its work, by what the state machine or the queue can do about it.
+
+use crate::ports::{EngineError, QueueError, StoreError};
+use checkmill_backends::port::BackendError;
+use checkmill_core::ErrorName;
+use checkmill_core::transition::IllegalTransition;
+use checkmill_github::forge::ForgeError;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PhaseError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// Another phase is at work on the job; its claim runs out.
+    #[error("another start phase holds the claim on this job")]
+    Claimed,
+    /// Something that must be there is not.
+    #[error("there is no {0}")]
+    Missing(String),
+}
+
+impl PhaseError {
+    #[must_use]
+    pub const fn error_name(&self) -> ErrorName {
+        match self {
+            Self::Store(error) => error.error_name(),
+            Self::Engine(error) => error.error_name(),
+            Self::Forge(error) => error.error_name(),
+            Self::Backend(error) => error.error_name(),
+            Self::Queue(_) => ErrorName::Transient,
+            Self::Claimed => ErrorName::Conflict,
+            Self::Illegal(_) | Self::Missing(_) => ErrorName::Permanent,
+        }
+    }
+
+    /// GitHub will not let us report on this repository any more: the App was uninstalled or suspended, or the commit or
+    /// repository is gone.
+    #[must_use]
+    pub const fn is_out_of_reach(&self) -> bool {
+        matches!(
+            self,
+            Self::Forge(ForgeError::NotFound(_) | ForgeError::Forbidden(_))
+        )
+    }
+}

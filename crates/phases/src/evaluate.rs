@@ -1,0 +1,415 @@
+//! Where the phases meet workflow files: which match, what their jobs become, what the agent is told.
+
+use crate::error::PhaseError;
+use crate::ports::{Blobs, StoreError};
+use crate::{keys, verdict, view};
+use checkmill_core::graph::{self, Expansion, Node};
+use checkmill_core::policy::{Policy, TokenPermissions};
+use checkmill_core::run::Hold;
+use checkmill_core::{
+    AttemptNumber, End, Event, EventKind, Job, JobId, JobKey, JobState, Reason, Run, UnixMillis,
+};
+use checkmill_github::forge::{SourceContent, SourceFile};
+use checkmill_workflow::job::{CheckoutSource, JobDescription};
+use checkmill_workflow::{
+    AttemptInfo, Expansion as Evaluated, JobContext, Leg, Match, NeedsJob, RunContext, Workflow,
+};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// What a run that can't be evaluated has instead of jobs: one check that says why.
+const BROKEN_KEY: &str = "workflow";
+
+/// A workflow file that an event starts, before the run has a row.
+pub(crate) struct Planned {
+    pub(crate) path: String,
+    /// The workflow's name.
+    pub(crate) name: String,
+    pub(crate) hold: Option<Hold>,
+    pub(crate) nodes: BTreeMap<JobKey, Node>,
+}
+
+impl Planned {
+    /// A file that can't be read, with the diagnostics: a run of one check that fails with them.
+    pub(crate) fn broken(path: &str, diagnostics: &str) -> Self {
+        let key: JobKey = BROKEN_KEY.parse().expect("the constant is a job key");
+        Self {
+            path: path.to_owned(),
+            name: path.to_owned(),
+            hold: Some(Hold::Broken {
+                text: view::fenced_diagnostics(diagnostics),
+            }),
+            nodes: BTreeMap::from([(
+                key,
+                Node {
+                    needs: Vec::new(),
+                    expansion: None,
+                },
+            )]),
+        }
+    }
+
+    pub(crate) fn held(mut self, hold: Hold) -> Self {
+        self.hold.get_or_insert(hold);
+        self
+    }
+}
+
+/// What an event means for a workflow file.
+pub(crate) enum FileMatch {
+    Runs(Planned),
+    /// The first rule that stopped it.
+    No(String),
+    NeedsChangedFiles,
+}
+
+/// Reads one file and decides. A broken file runs whatever its triggers may have been: nobody can know them, and silence
+/// would look like success.
+pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<&[String]>) -> FileMatch {
+    if let EventKind::WorkflowDispatch(dispatch) = &event.kind
+        && dispatch.workflow != file.path
+    {
+        return FileMatch::No(format!("the event asks for {}", dispatch.workflow));
+    }
+    let broken = |text: &str| FileMatch::Runs(Planned::broken(&file.path, text));
+    let text = match &file.content {
+        SourceContent::Text(text) => text,
+        SourceContent::TooLarge(bytes) => return broken(&view::too_large(&file.path, *bytes)),
+        SourceContent::Binary => return broken(&view::not_text(&file.path)),
+    };
+    let workflow = match checkmill_workflow::parse(&file.path, text) {
+        Ok(workflow) => workflow,
+        Err(diagnostics) => return broken(&diagnostics.to_string()),
+    };
+    match checkmill_workflow::matches(&workflow, event, changed) {
+        Match::No(reason) => FileMatch::No(reason),
+        Match::NeedsChangedFiles => FileMatch::NeedsChangedFiles,
+        Match::Yes => match checkmill_workflow::inputs(&workflow, event) {
+            Err(diagnostics) => broken(&diagnostics.to_string()),
+            Ok(_) => FileMatch::Runs(Planned {
+                path: file.path.clone(),
+                name: workflow.name().to_owned(),
+                hold: None,
+                nodes: workflow.graph(),
+            }),
+        },
+    }
+}
+
+/// Whether the head commit's message asks for no CI.
+pub(crate) fn skips_ci(event: &Event, message: &str) -> bool {
+    matches!(event.kind, EventKind::Push(_) | EventKind::PullRequest(_))
+        && checkmill_workflow::skip_ci(message)
+}
+
+/// The policy of a file; the diagnostics where it has mistakes.
+pub(crate) fn policy(path: &str, text: &str) -> Result<Policy, String> {
+    checkmill_workflow::parse_policy(path, text).map_err(|diagnostics| diagnostics.to_string())
+}
+
+/// A run's workflow, as it was at its commit.
+pub(crate) enum Source {
+    Workflow(Box<Workflow>),
+    /// The run is held for good; its file is not looked at.
+    Broken,
+}
+
+impl Source {
+    /// # Errors
+    /// The store's; [`PhaseError::Missing`] when the file is gone, which its retention prevents.
+    pub(crate) async fn load(blobs: &dyn Blobs, run: &Run) -> Result<Self, PhaseError> {
+        if matches!(run.hold, Some(Hold::Broken { .. })) {
+            return Ok(Self::Broken);
+        }
+        let missing = || PhaseError::Missing(format!("workflow file of run {}", run.id));
+        let bytes = blobs.get(&keys::workflow(&run.id)).await?.ok_or_else(missing)?;
+        let text = String::from_utf8_lossy(&bytes);
+        match checkmill_workflow::parse(&run.workflow_path, &text) {
+            Ok(workflow) => Ok(Self::Workflow(Box::new(workflow))),
+            Err(diagnostics) => Err(StoreError::Corrupt(format!(
+                "a workflow that parsed does no more: {}",
+                diagnostics.summary()
+            ))
+            .into()),
+        }
+    }
+}
+
+/// Everything that a job's expressions can read, owned.
+struct Contexts {
+    github: Map<String, Value>,
+    inputs: Map<String, Value>,
+    results: BTreeMap<JobKey, NeedsJob>,
+}
+
+impl Contexts {
+    async fn gather(
+        blobs: &dyn Blobs,
+        workflow: &Workflow,
+        run: &Run,
+        jobs: &[Job],
+        key: &JobKey,
+        attempt: AttemptNumber,
+    ) -> Result<Self, PhaseError> {
+        let inputs = checkmill_workflow::inputs(workflow, &run.event).unwrap_or_default();
+        let github = checkmill_workflow::github_context(&RunContext {
+            event: &run.event,
+            sha: &run.sha,
+            workflow,
+            run: &run.id,
+            attempt,
+            api_url: &view::api_url(&run.event),
+            inputs: &inputs,
+        });
+        let statuses = crate::advance::statuses(jobs);
+        let direct = run.nodes.get(key).map_or(&[][..], |node| &node.needs);
+        let mut results = BTreeMap::new();
+        for (other, node) in &run.nodes {
+            let Some(result) = graph::result(&run.nodes, &statuses, other) else {
+                continue;
+            };
+            let outputs = match &node.expansion {
+                Some(expansion) if direct.contains(other) => outputs(blobs, jobs, &expansion.legs).await?,
+                _ => BTreeMap::new(),
+            };
+            results.insert(other.clone(), NeedsJob { result, outputs });
+        }
+        Ok(Self {
+            github,
+            inputs,
+            results,
+        })
+    }
+
+    fn of<'a>(&'a self, policy: &'a Policy) -> JobContext<'a> {
+        JobContext {
+            github: &self.github,
+            inputs: &self.inputs,
+            vars: &policy.vars,
+            results: &self.results,
+            run_timeout_max: policy.run_timeout_max,
+        }
+    }
+}
+
+/// The outputs of a matrix's legs together, later legs winning; an empty one does not hide another's, as GitHub has it.
+async fn outputs(
+    blobs: &dyn Blobs,
+    jobs: &[Job],
+    legs: &[JobId],
+) -> Result<BTreeMap<String, String>, PhaseError> {
+    let mut all = BTreeMap::new();
+    for job in legs.iter().filter_map(|id| jobs.iter().find(|job| job.id == *id)) {
+        let Some(bytes) = blobs.get(&keys::result(&job.id, job.attempt)).await? else {
+            continue;
+        };
+        let Some(result) = verdict::parse(job, &bytes) else {
+            continue;
+        };
+        for (name, value) in result.outputs {
+            if !value.is_empty() || !all.contains_key(&name) {
+                all.insert(name, value);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// What a node becomes: its legs, and their rows.
+pub(crate) struct Expanded {
+    pub(crate) expansion: Expansion,
+    pub(crate) jobs: Vec<Job>,
+}
+
+/// Evaluates a job's `if` and matrix. A job that can't be evaluated becomes one leg that has ended with the diagnostics.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn expand(
+    blobs: &dyn Blobs,
+    source: &Source,
+    run: &Run,
+    jobs: &[Job],
+    key: &JobKey,
+    now: UnixMillis,
+) -> Result<Expanded, PhaseError> {
+    let Source::Workflow(workflow) = source else {
+        // `start` ends it with what the run is held for.
+        return Ok(alone(row(
+            run,
+            key,
+            &held_leg(run, &run.workflow_name),
+            JobState::Queued,
+            now,
+        )));
+    };
+    if matches!(run.hold, Some(Hold::SkipCi)) {
+        let name = format!("{} / {key}", run.workflow_name);
+        return Ok(alone(row(run, key, &held_leg(run, &name), JobState::Queued, now)));
+    }
+    let contexts = Contexts::gather(blobs, workflow, run, jobs, key, AttemptNumber::FIRST).await?;
+    match checkmill_workflow::expand(workflow, key, &contexts.of(&run.policy)) {
+        Ok(Evaluated::Legs {
+            fail_fast,
+            max_parallel,
+            legs,
+        }) => Ok(legs_of(run, key, &legs, fail_fast, max_parallel, now)),
+        Ok(Evaluated::Skipped { reason, name }) => {
+            let end = End::new(Reason::Skipped, format!("Skipped: {reason}."), now);
+            Ok(alone(row(
+                run,
+                key,
+                &held_leg(run, &name),
+                JobState::Ended { handle: None, end },
+                now,
+            )))
+        }
+        Err(diagnostics) => {
+            let name = format!("{} / {key}", run.workflow_name);
+            let end = End::new(Reason::Configuration, diagnostics.summary(), now);
+            let job = row(
+                run,
+                key,
+                &held_leg(run, &name),
+                JobState::Ended { handle: None, end },
+                now,
+            );
+            let known = jobs.iter().find(|known| known.id == job.id);
+            let attempt = known.map_or(job.attempt, |known| known.attempt.next());
+            let text = view::fenced_diagnostics(&diagnostics.to_string());
+            blobs
+                .put(&keys::diagnostics(&job.id, attempt), text.into_bytes())
+                .await?;
+            Ok(alone(job))
+        }
+    }
+}
+
+fn alone(job: Job) -> Expanded {
+    let expansion = Expansion {
+        legs: vec![job.id.clone()],
+        fail_fast: false,
+        max_parallel: None,
+    };
+    Expanded {
+        expansion,
+        jobs: vec![job],
+    }
+}
+
+/// The leg of a job that does not run.
+fn held_leg(run: &Run, name: &str) -> Leg {
+    Leg {
+        leg: String::new(),
+        name: name.to_owned(),
+        runs_on: Vec::new(),
+        continue_on_error: false,
+        timeout: run.policy.run_timeout_max,
+        permissions: None,
+    }
+}
+
+fn legs_of(
+    run: &Run,
+    key: &JobKey,
+    legs: &[Leg],
+    fail_fast: bool,
+    max_parallel: Option<u32>,
+    now: UnixMillis,
+) -> Expanded {
+    let places = max_parallel.map_or(usize::MAX, |max| max.max(1) as usize);
+    let state = |index| {
+        if index < places {
+            JobState::Queued
+        } else {
+            JobState::Waiting
+        }
+    };
+    let jobs: Vec<Job> = legs
+        .iter()
+        .enumerate()
+        .map(|(index, leg)| row(run, key, leg, state(index), now))
+        .collect();
+    let legs = jobs.iter().map(|job| job.id.clone()).collect();
+    Expanded {
+        expansion: Expansion {
+            legs,
+            fail_fast,
+            max_parallel,
+        },
+        jobs,
+    }
+}
+
+fn row(run: &Run, key: &JobKey, leg: &Leg, state: JobState, now: UnixMillis) -> Job {
+    Job {
+        id: JobId::derive(&run.id, key, &leg.leg),
+        key: key.clone(),
+        leg: leg.leg.clone(),
+        name: leg.name.clone(),
+        runs_on: leg.runs_on.clone(),
+        continue_on_error: leg.continue_on_error,
+        queue_timeout: run.policy.queue_timeout,
+        run_timeout: leg.timeout,
+        attempt: AttemptNumber::FIRST,
+        generation: 0,
+        state,
+        queued_at: now,
+        running_at: None,
+        stop: None,
+        early_report: None,
+        check: None,
+        check_uncertain: false,
+        previous_check: None,
+        task_token: None,
+        version: 1,
+    }
+}
+
+/// What the agent is told, and what its token may do.
+pub(crate) struct Described {
+    pub(crate) description: JobDescription,
+    pub(crate) permissions: TokenPermissions,
+}
+
+/// Describes one attempt of a job; the diagnostics where it can't be.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn describe(
+    blobs: &dyn Blobs,
+    source: &Source,
+    run: &Run,
+    siblings: &[Job],
+    job: &Job,
+) -> Result<Result<Described, String>, PhaseError> {
+    let Source::Workflow(workflow) = source else {
+        return Ok(Err("The workflow file is broken.".to_owned()));
+    };
+    let contexts = Contexts::gather(blobs, workflow, run, siblings, &job.key, job.attempt).await?;
+    let attempt = AttemptInfo {
+        job: &job.id,
+        attempt: job.attempt,
+        checkout: CheckoutSource {
+            clone_url: run.event.repository.clone_url.clone(),
+            repository: run.event.repository.name.to_string(),
+            sha: run.sha.to_string(),
+            git_ref: checkmill_workflow::full_ref(&run.event),
+        },
+        callback: None,
+    };
+    let described =
+        checkmill_workflow::describe(workflow, &job.key, &job.leg, &contexts.of(&run.policy), attempt);
+    // A job that asks for nothing gets what everybody gets; nobody gets more than the policy allows.
+    let asked = workflow
+        .permissions(&job.key)
+        .cloned()
+        .unwrap_or_else(TokenPermissions::read_only);
+    let permissions = asked.intersect(&run.policy.permissions);
+    Ok(described
+        .map(|description| Described {
+            description,
+            permissions,
+        })
+        .map_err(|diagnostics| diagnostics.to_string()))
+}

@@ -1,0 +1,43 @@
+//! Names of blobs. All that belongs to a run begins with `runs/{run}/`, so that one lifecycle rule and one listing cover it.
+
+use checkmill_core::{AttemptNumber, JobId, RunId};
+
+/// The workflow file of a run, as it was at the run's commit.
+#[must_use]
+pub fn workflow(run: &RunId) -> String {
+    format!("runs/{run}/workflow.yml")
+}
+
+/// The whole log of an attempt, masked.
+#[must_use]
+pub fn log(job: &JobId, attempt: AttemptNumber) -> String {
+    format!("{}/log.txt", attempt_prefix(job, attempt))
+}
+
+/// A piece of an attempt's log that the agent sent, by its offset; the names sort by offset.
+#[must_use]
+pub fn log_chunk(job: &JobId, attempt: AttemptNumber, offset: u64) -> String {
+    format!("{}{offset:012}", log_chunks(job, attempt))
+}
+
+/// What the names of an attempt's log pieces begin with.
+#[must_use]
+pub fn log_chunks(job: &JobId, attempt: AttemptNumber) -> String {
+    format!("{}/chunks/", attempt_prefix(job, attempt))
+}
+
+/// The agent's result (`checkmill_workflow::job::JobResult`).
+#[must_use]
+pub fn result(job: &JobId, attempt: AttemptNumber) -> String {
+    format!("{}/result.json", attempt_prefix(job, attempt))
+}
+
+/// Why an attempt could not be run as its workflow file says: the diagnostics, as text.
+#[must_use]
+pub fn diagnostics(job: &JobId, attempt: AttemptNumber) -> String {
+    format!("{}/diagnostics.txt", attempt_prefix(job, attempt))
+}
+
+fn attempt_prefix(job: &JobId, attempt: AttemptNumber) -> String {
+    format!("runs/{}/{job}/{attempt}", job.run())
+}

@@ -1,0 +1,102 @@
+//! What a phase answers the state machine, from the row alone.
+
+use checkmill_core::execution::{ExecutionInput, Next, PhaseOutput};
+use checkmill_core::limits::{POLL_INTERVAL_MAX, POLL_INTERVAL_MIN, TURNS_PER_EXECUTION};
+use checkmill_core::{Job, JobState, Millis, UnixMillis};
+
+/// How a deployment waits for its jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitSettings {
+    /// Jobs can call back; they are awaited with a task token.
+    pub callback: bool,
+    /// How long a running job's callback is awaited before a poll makes sure. Costs 4 transitions each time it runs out.
+    pub callback_patience: Millis,
+}
+
+/// Whether a newer attempt or execution has taken the job over.
+#[must_use]
+pub fn is_superseded(job: &Job, input: &ExecutionInput) -> bool {
+    job.attempt != input.attempt || job.generation > input.generation
+}
+
+/// Nothing left to do for this execution.
+#[must_use]
+pub fn done(input: &ExecutionInput) -> PhaseOutput {
+    output(input, 0, Next::Done, Millis(0))
+}
+
+/// For an execution whose history is full and whose successor the row already names: it may not have been started yet.
+#[must_use]
+pub fn hands_over(job: &Job, input: &ExecutionInput, turn: u32) -> bool {
+    job.attempt == input.attempt && job.generation == input.generation + 1 && turn >= TURNS_PER_EXECUTION
+}
+
+/// The answer of an execution that hands over to its successor.
+#[must_use]
+pub fn hand_over(input: &ExecutionInput, turn: u32) -> PhaseOutput {
+    output(input, turn, Next::Continue, Millis(0))
+}
+
+/// Where the execution goes from here, after `turn` turns of the wait loop.
+#[must_use]
+pub fn next(
+    job: &Job,
+    input: &ExecutionInput,
+    turn: u32,
+    now: UnixMillis,
+    wait: &WaitSettings,
+) -> PhaseOutput {
+    let (next, span) = match job.state {
+        JobState::Ended { .. } => (Next::Results, Millis(0)),
+        // A waiting job has no execution of its own yet; a queued one gets a new one from whoever queued it.
+        JobState::Concluded { .. } | JobState::Waiting => (Next::Done, Millis(0)),
+        _ if turn >= TURNS_PER_EXECUTION => (Next::Continue, Millis(0)),
+        JobState::Queued | JobState::Claimed { .. } => (Next::Wait, POLL_INTERVAL_MIN),
+        JobState::Submitted { since, .. } => waiting(job, now.since(since), now, wait, false),
+        JobState::Running { since, .. } => waiting(job, now.since(since), now, wait, true),
+    };
+    output(input, turn, next, span)
+}
+
+/// The wait starts at [`POLL_INTERVAL_MIN`] and grows with a tenth of the elapsed time, so an end is noticed within a tenth
+/// of what the job took; no wait goes past a deadline.
+fn waiting(
+    job: &Job,
+    elapsed: Millis,
+    now: UnixMillis,
+    wait: &WaitSettings,
+    running: bool,
+) -> (Next, Millis) {
+    let adaptive = Millis(elapsed.0 / 10).clamp(POLL_INTERVAL_MIN, POLL_INTERVAL_MAX);
+    let patient = wait.callback && running && job.stop.is_none();
+    let span = if patient {
+        adaptive.max(wait.callback_patience)
+    } else {
+        adaptive
+    };
+    let span = if job.stop.is_some() {
+        POLL_INTERVAL_MIN.min(span)
+    } else {
+        span
+    };
+    let until_deadline = job.deadline().map_or(span, |(at, _)| at.since(now));
+    let next = if wait.callback { Next::Await } else { Next::Wait };
+    (next, span.min(until_deadline))
+}
+
+fn output(input: &ExecutionInput, turn: u32, next: Next, span: Millis) -> PhaseOutput {
+    let successor = ExecutionInput {
+        generation: input.generation + 1,
+        ..input.clone()
+    };
+    PhaseOutput {
+        job: input.job.clone(),
+        attempt: input.attempt,
+        generation: input.generation,
+        turn,
+        next,
+        wait_seconds: span.as_secs_ceil().max(1),
+        next_execution: successor.name(),
+        next_generation: successor.generation,
+    }
+}

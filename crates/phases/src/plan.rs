@@ -1,0 +1,281 @@
+//! Plan: from a delivery to runs, jobs and executions. Doing it again writes nothing new, because every id follows from the
+//! delivery and the workflow file.
+
+use crate::advance::Advance;
+use crate::error::PhaseError;
+use crate::evaluate::{self, Planned};
+use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs};
+use crate::rerun::Rerun;
+use crate::{keys, view};
+use checkmill_backends::registry::Backends;
+use checkmill_core::event::{ButtonAction, EventKind};
+use checkmill_core::policy::{ForkPolicy, Policy};
+use checkmill_core::run::{Hold, Trust};
+use checkmill_core::{CommitSha, DeliveryId, ErrorName, Event, Run, RunId};
+use checkmill_github::forge::{ChangeSet, Forge, PlanningFiles, RepoRef, SourceContent, SourceFile};
+
+/// Where Checkmill's own workflow files are.
+pub const WORKFLOW_DIR: &str = ".checkmill/workflows";
+/// The repository's policy, read from the default branch only.
+pub const POLICY_PATH: &str = ".checkmill/config.yml";
+
+pub struct Plan<'a> {
+    pub deliveries: &'a dyn Deliveries,
+    pub runs: &'a dyn Runs,
+    pub jobs: &'a dyn Jobs,
+    pub blobs: &'a dyn Blobs,
+    pub forge: &'a dyn Forge,
+    pub engine: &'a dyn Engine,
+    pub backends: &'a Backends,
+    pub clock: &'a dyn Clock,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanOutcome {
+    /// These runs follow from it; none where no workflow matches.
+    Runs(Vec<RunId>),
+    /// Jobs of earlier runs were started again or stopped.
+    Acted,
+    /// It had been planned, or given up, before.
+    Duplicate,
+    /// It can't be planned, now or later.
+    Failed(String),
+}
+
+impl Plan<'_> {
+    /// Plans one delivery and marks its row.
+    ///
+    /// # Errors
+    /// [`PhaseError::Missing`] for an unknown delivery (the queue's dead letters are its place), and whatever may pass: the
+    /// queue delivers again. A permanent fault ends the delivery with its reason instead.
+    pub async fn run(&self, id: &DeliveryId) -> Result<PlanOutcome, PhaseError> {
+        let Some((event, state)) = self.deliveries.load(id).await? else {
+            return Err(PhaseError::Missing(format!("delivery {id}")));
+        };
+        if matches!(state, DeliveryState::Planned | DeliveryState::Failed { .. }) {
+            return Ok(PlanOutcome::Duplicate);
+        }
+        let outcome = match self.plan(&event).await {
+            Ok(outcome) => outcome,
+            Err(error) if error.error_name() == ErrorName::Permanent => {
+                PlanOutcome::Failed(error.to_string())
+            }
+            Err(error) => return Err(error),
+        };
+        let state = match &outcome {
+            PlanOutcome::Failed(reason) => {
+                tracing::error!(delivery = %id, reason, "a delivery can't be planned");
+                DeliveryState::Failed {
+                    reason: reason.clone(),
+                }
+            }
+            _ => DeliveryState::Planned,
+        };
+        self.deliveries.advance(id, &state).await?;
+        Ok(outcome)
+    }
+
+    async fn plan(&self, event: &Event) -> Result<PlanOutcome, PhaseError> {
+        match &event.kind {
+            EventKind::Push(push) if push.after.is_none() => Ok(PlanOutcome::Runs(Vec::new())),
+            EventKind::Push(_) | EventKind::PullRequest(_) | EventKind::WorkflowDispatch(_) => {
+                self.plan_workflows(event).await.map(PlanOutcome::Runs)
+            }
+            EventKind::CheckRunRerequested(check) => {
+                self.rerun().job(check.job.as_ref()).await?;
+                Ok(PlanOutcome::Acted)
+            }
+            EventKind::CheckSuiteRerequested { head_sha } => {
+                self.rerun()
+                    .failed_of_commit(event.repository.id, head_sha)
+                    .await?;
+                Ok(PlanOutcome::Acted)
+            }
+            EventKind::RequestedAction { action, check } => {
+                match action {
+                    ButtonAction::Approve => self.rerun().approve(event, &check.head_sha).await?,
+                    ButtonAction::Cancel => self.rerun().cancel(event, check.job.as_ref()).await?,
+                }
+                Ok(PlanOutcome::Acted)
+            }
+        }
+    }
+
+    async fn plan_workflows(&self, event: &Event) -> Result<Vec<RunId>, PhaseError> {
+        let repo = RepoRef {
+            installation: event.installation,
+            id: event.repository.id,
+            name: event.repository.name.clone(),
+        };
+        let Some(sha) = self.sha(event, &repo).await? else {
+            return Ok(Vec::new());
+        };
+        let files = self
+            .forge
+            .planning_files(&repo, &sha, &[WORKFLOW_DIR], POLICY_PATH)
+            .await?;
+        let runs = match policy(files.policy.as_ref()) {
+            Ok(policy) => self.runs(event, &repo, &sha, &files, &policy).await?,
+            Err(_) if files.workflows.is_empty() => Vec::new(),
+            Err(text) => {
+                let planned = Planned::broken(POLICY_PATH, &text);
+                vec![(self.new_run(event, &sha, &Policy::default(), planned), None)]
+            }
+        };
+        let mut ids = Vec::new();
+        for (run, source) in runs {
+            ids.push(run.id.clone());
+            self.create(&run, source).await?;
+        }
+        Ok(ids)
+    }
+
+    async fn sha(&self, event: &Event, repo: &RepoRef) -> Result<Option<CommitSha>, PhaseError> {
+        match (event.sha(), &event.kind) {
+            (Some(sha), _) => Ok(Some(sha.clone())),
+            (None, EventKind::WorkflowDispatch(dispatch)) => {
+                Ok(self.forge.resolve_ref(repo, &dispatch.git_ref).await?)
+            }
+            (None, _) => Ok(None),
+        }
+    }
+
+    /// The runs that follow from the files, each with its source; a file that does not match gives none, and says why in
+    /// the log.
+    async fn runs(
+        &self,
+        event: &Event,
+        repo: &RepoRef,
+        sha: &CommitSha,
+        files: &PlanningFiles,
+        policy: &Policy,
+    ) -> Result<Vec<(Run, Option<String>)>, PhaseError> {
+        let skip_ci = evaluate::skips_ci(event, &files.message);
+        let mut changed = None;
+        let mut runs = Vec::new();
+        for file in &files.workflows {
+            let planned = match evaluate::plan_file(event, file, None) {
+                evaluate::FileMatch::NeedsChangedFiles => {
+                    if changed.is_none() {
+                        changed = Some(self.changed_files(event, repo, sha).await?);
+                    }
+                    evaluate::plan_file(event, file, changed.as_deref())
+                }
+                decided => decided,
+            };
+            match planned {
+                evaluate::FileMatch::Runs(planned) => {
+                    let planned = if skip_ci {
+                        planned.held(Hold::SkipCi)
+                    } else {
+                        planned
+                    };
+                    let source = match &file.content {
+                        SourceContent::Text(text) => Some(text.clone()),
+                        SourceContent::TooLarge(_) | SourceContent::Binary => None,
+                    };
+                    runs.push((self.new_run(event, sha, policy, planned), source));
+                }
+                evaluate::FileMatch::No(reason) => {
+                    tracing::info!(delivery = %event.delivery, workflow = %file.path, reason, "a workflow does not match");
+                }
+                evaluate::FileMatch::NeedsChangedFiles => {}
+            }
+        }
+        Ok(runs)
+    }
+
+    async fn changed_files(
+        &self,
+        event: &Event,
+        repo: &RepoRef,
+        sha: &CommitSha,
+    ) -> Result<Vec<String>, PhaseError> {
+        let of = match &event.kind {
+            EventKind::PullRequest(pr) => ChangeSet::PullRequest { number: pr.number },
+            EventKind::Push(push) => ChangeSet::Push {
+                before: push.before.clone(),
+                after: sha.clone(),
+            },
+            _ => return Ok(Vec::new()),
+        };
+        Ok(self.forge.changed_files(repo, &of).await?.paths)
+    }
+
+    fn new_run(&self, event: &Event, sha: &CommitSha, policy: &Policy, planned: Planned) -> Run {
+        Run {
+            id: RunId::derive(&event.delivery, &planned.path),
+            installation: event.installation,
+            event: event.clone(),
+            sha: sha.clone(),
+            workflow_path: planned.path,
+            workflow_name: planned.name,
+            policy: policy.clone(),
+            trust: if event.is_from_fork() {
+                Trust::ForkUnapproved
+            } else {
+                Trust::Own
+            },
+            hold: planned.hold,
+            nodes: planned.nodes,
+            comment: None,
+            created_at: self.clock.now(),
+            version: 1,
+        }
+    }
+
+    async fn create(&self, run: &Run, source: Option<String>) -> Result<(), PhaseError> {
+        if let Some(source) = source {
+            self.blobs
+                .put(&keys::workflow(&run.id), source.into_bytes())
+                .await?;
+        }
+        let created = self.runs.create(run).await?;
+        let advanced = self.advance().run(&run.id).await?;
+        if !created {
+            self.advance().start_queued(&advanced.jobs).await?;
+        }
+        Ok(())
+    }
+
+    fn advance(&self) -> Advance<'_> {
+        Advance {
+            runs: self.runs,
+            jobs: self.jobs,
+            blobs: self.blobs,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        }
+    }
+
+    fn rerun(&self) -> Rerun<'_> {
+        Rerun {
+            runs: self.runs,
+            jobs: self.jobs,
+            forge: self.forge,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        }
+    }
+}
+
+/// The policy of the default branch; the diagnostics where it can't be read. No file is the default policy.
+fn policy(file: Option<&SourceFile>) -> Result<Policy, String> {
+    let Some(file) = file else {
+        return Ok(Policy::default());
+    };
+    match &file.content {
+        SourceContent::Text(text) => evaluate::policy(&file.path, text),
+        SourceContent::TooLarge(bytes) => Err(view::too_large(&file.path, *bytes)),
+        SourceContent::Binary => Err(view::not_text(&file.path)),
+    }
+}
+
+/// Whether this fork's run can be approved at all.
+#[must_use]
+pub fn may_be_approved(run: &Run) -> bool {
+    run.trust == Trust::ForkUnapproved && run.policy.forks == ForkPolicy::Approval
+}

@@ -1,0 +1,205 @@
+//! What people ask for on a check: run it again, run the failed ones again, approve a fork's commit, cancel.
+
+use crate::effects::start_execution;
+use crate::error::PhaseError;
+use crate::plan::may_be_approved;
+use crate::ports::{Clock, Engine, Jobs, Runs, StoreError};
+use crate::step::step;
+use crate::stop::Stop;
+use crate::view;
+use checkmill_backends::registry::Backends;
+use checkmill_core::conclusion::CancelledBy;
+use checkmill_core::graph::dependents;
+use checkmill_core::limits::STORE_CONFLICT_RETRIES;
+use checkmill_core::run::Trust;
+use checkmill_core::transition::{Effect, JobEvent};
+use checkmill_core::{CommitSha, Event, Job, JobId, JobKey, JobState, Reason, RepositoryId, Run, RunId};
+use checkmill_github::forge::Forge;
+use std::collections::BTreeSet;
+
+pub struct Rerun<'a> {
+    pub runs: &'a dyn Runs,
+    pub jobs: &'a dyn Jobs,
+    pub forge: &'a dyn Forge,
+    pub engine: &'a dyn Engine,
+    pub backends: &'a Backends,
+    pub clock: &'a dyn Clock,
+}
+
+impl Rerun<'_> {
+    /// The next attempt of one job. One that still runs, or that we no longer know, stays as it is.
+    ///
+    /// # Errors
+    /// The ports'.
+    pub async fn job(&self, id: Option<&JobId>) -> Result<(), PhaseError> {
+        let Some(job) = self.find(id).await? else {
+            return Ok(());
+        };
+        self.again(&job).await
+    }
+
+    /// The next attempt of every job of the commit that failed, and of those that depend on one.
+    ///
+    /// # Errors
+    /// The ports'.
+    pub async fn failed_of_commit(
+        &self,
+        repository: RepositoryId,
+        sha: &CommitSha,
+    ) -> Result<(), PhaseError> {
+        for run in self.runs.of_commit(repository, sha).await? {
+            self.rerun_where(&run, |job| {
+                job.end().is_some_and(|end| {
+                    !end.reason.conclusion().passes() && end.reason != Reason::ApprovalRequired
+                })
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Approves a fork's commit, if the sender may write to the repository, and starts what waited for it: the runs of
+    /// exactly this commit.
+    ///
+    /// # Errors
+    /// The ports'.
+    pub async fn approve(&self, event: &Event, sha: &CommitSha) -> Result<(), PhaseError> {
+        if !self.may_act(event, "approve").await? {
+            return Ok(());
+        }
+        for id in self.runs.of_commit(event.repository.id, sha).await? {
+            if self.record_approval(&id, event).await? {
+                self.rerun_where(&id, |job| {
+                    job.end()
+                        .is_some_and(|end| end.reason == Reason::ApprovalRequired)
+                })
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops a job, if the sender may write to the repository.
+    ///
+    /// # Errors
+    /// The ports'.
+    pub async fn cancel(&self, event: &Event, id: Option<&JobId>) -> Result<(), PhaseError> {
+        let Some(job) = self.find(id).await? else {
+            return Ok(());
+        };
+        if !self.may_act(event, "cancel").await? {
+            return Ok(());
+        }
+        let by = CancelledBy::User(event.sender.clone());
+        let detail = format!("Cancelled by {by}.");
+        let stop = Stop {
+            jobs: self.jobs,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        };
+        stop.run(&job.id, job.attempt, Reason::Cancelled { by }, &detail)
+            .await?;
+        Ok(())
+    }
+
+    async fn find(&self, id: Option<&JobId>) -> Result<Option<Job>, PhaseError> {
+        let Some(id) = id else { return Ok(None) };
+        let job = self.jobs.load(id).await?;
+        if job.is_none() {
+            tracing::info!(job = %id, "a request for a job that is not known any more");
+        }
+        Ok(job)
+    }
+
+    async fn may_act(&self, event: &Event, what: &str) -> Result<bool, PhaseError> {
+        let repo = view::repo_of(event);
+        let may = self.forge.may_write(&repo, &event.sender).await?;
+        if !may {
+            tracing::warn!(sender = %event.sender, what, "refused: no write permission on the repository");
+        }
+        Ok(may)
+    }
+
+    /// Whether the run is approved now (by this or an earlier approval).
+    async fn record_approval(&self, id: &RunId, event: &Event) -> Result<bool, PhaseError> {
+        for _ in 0..STORE_CONFLICT_RETRIES {
+            let Some(run) = self.runs.load(id).await? else {
+                return Ok(false);
+            };
+            if matches!(run.trust, Trust::ForkApproved { .. }) {
+                return Ok(true);
+            }
+            if !may_be_approved(&run) {
+                return Ok(false);
+            }
+            let trust = Trust::ForkApproved {
+                by: event.sender.clone(),
+                at: self.clock.now(),
+            };
+            let next = Run {
+                trust,
+                version: run.version + 1,
+                ..run
+            };
+            match self.runs.update(&next).await {
+                Ok(()) => {
+                    tracing::info!(run = %id, by = %event.sender, sha = %next.sha, "a fork's commit is approved");
+                    return Ok(true);
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// The next attempt of the run's jobs that `wanted` picks. The jobs that depend on them are evaluated anew when those
+    /// have ended: their nodes are closed up first, so that an old result can't be taken for the new one.
+    async fn rerun_where(&self, id: &RunId, wanted: impl Fn(&Job) -> bool + Send) -> Result<(), PhaseError> {
+        for _ in 0..STORE_CONFLICT_RETRIES {
+            let Some((run, jobs)) = self.runs.load_with_jobs(id).await? else {
+                return Ok(());
+            };
+            let picked: Vec<&Job> = jobs.iter().filter(|job| wanted(job)).collect();
+            let stale: BTreeSet<JobKey> = picked
+                .iter()
+                .flat_map(|job| dependents(&run.nodes, &job.key))
+                .collect();
+            if stale
+                .iter()
+                .any(|key| run.nodes.get(key).is_some_and(|node| node.expansion.is_some()))
+            {
+                let mut next = run.clone();
+                next.version += 1;
+                for key in &stale {
+                    if let Some(node) = next.nodes.get_mut(key) {
+                        node.expansion = None;
+                    }
+                }
+                match self.runs.update(&next).await {
+                    Ok(()) => {}
+                    Err(StoreError::Conflict) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            for job in picked.into_iter().filter(|job| !stale.contains(&job.key)) {
+                self.again(job).await?;
+            }
+            return Ok(());
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn again(&self, job: &Job) -> Result<(), PhaseError> {
+        if matches!(job.state, JobState::Ended { .. }) {
+            // Its end is being reported; the state machine's own pace brings the delivery back.
+            return Err(StoreError::Conflict.into());
+        }
+        let stepped = step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Rerun).await?;
+        if stepped.owes(Effect::StartExecution) {
+            start_execution(self.engine, &stepped.job).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! Results: on every way out of an execution. Keeps the log, completes the check run, starts the jobs that waited for this
+//! one, comments on the pull request; and only then calls the attempt concluded, so that a crash anywhere means doing it again.
+
+use crate::advance::{Advance, Advanced};
+use crate::effects::cancel_on_backend;
+use crate::error::PhaseError;
+use crate::outcome;
+use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
+use crate::step::{load, step};
+use crate::{keys, log, verdict, view};
+use checkmill_backends::registry::Backends;
+use checkmill_core::execution::{ExecutionInput, PhaseOutput};
+use checkmill_core::policy::CommentPolicy;
+use checkmill_core::transition::JobEvent;
+use checkmill_core::{CheckRunId, End, EventKind, Job, JobState, Reason, Run};
+use checkmill_github::forge::{CheckState, Forge, NewCheck};
+use serde::{Deserialize, Serialize};
+
+pub struct Results<'a> {
+    pub runs: &'a dyn Runs,
+    pub jobs: &'a dyn Jobs,
+    pub blobs: &'a dyn Blobs,
+    pub forge: &'a dyn Forge,
+    pub backends: &'a Backends,
+    pub engine: &'a dyn Engine,
+    pub clock: &'a dyn Clock,
+}
+
+/// What a `Catch` of the state machine found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaughtError {
+    #[serde(rename = "Error")]
+    pub error: String,
+    #[serde(rename = "Cause", default)]
+    pub cause: String,
+}
+
+impl Results<'_> {
+    /// Reports the end of an attempt; `caught` is why the execution came here before the attempt ended.
+    ///
+    /// # Errors
+    /// The ports': the state machine tries again, and after it the sweep.
+    pub async fn run(
+        &self,
+        input: &ExecutionInput,
+        caught: Option<&CaughtError>,
+    ) -> Result<PhaseOutput, PhaseError> {
+        let mut job = load(self.jobs, &input.job).await?;
+        if outcome::is_superseded(&job, input) || matches!(job.state, JobState::Concluded { .. }) {
+            return Ok(outcome::done(input));
+        }
+        if job.end().is_none() {
+            job = self.give_up(&job, caught).await?;
+        }
+        let Some(end) = job.end().cloned() else {
+            return Err(PhaseError::Claimed);
+        };
+        let run_id = job.id.run();
+        let run = self
+            .runs
+            .load(&run_id)
+            .await?
+            .ok_or_else(|| PhaseError::Missing(format!("run {run_id}")))?;
+
+        if job.stop.is_some() || end.reason == Reason::Infrastructure {
+            // It did not end by itself: nothing of it may run on.
+            cancel_on_backend(self.backends, &job).await?;
+        }
+        let report = self.report(&job, &run, &end).await?;
+        let check = match self.complete_check(&job, &run, &report).await {
+            Ok(check) => Some(check),
+            Err(error) if error.is_out_of_reach() => {
+                tracing::warn!(job = %job.id, %error, "nobody can be told how a job ended");
+                job.check
+            }
+            Err(error) => return Err(error),
+        };
+        let advanced = self.advance().run(&run_id).await?;
+        if advanced.finished {
+            self.comment(&advanced).await?;
+        }
+        self.discard(&job).await;
+        step(
+            self.jobs,
+            self.clock,
+            &job.id,
+            job.attempt,
+            &JobEvent::Closed { check },
+        )
+        .await?;
+        Ok(outcome::done(input))
+    }
+
+    fn advance(&self) -> Advance<'_> {
+        Advance {
+            runs: self.runs,
+            jobs: self.jobs,
+            blobs: self.blobs,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        }
+    }
+
+    /// Ends an attempt whose execution failed under it.
+    async fn give_up(&self, job: &Job, caught: Option<&CaughtError>) -> Result<Job, PhaseError> {
+        let detail = match caught {
+            Some(caught) => view::caught(&caught.error, &caught.cause),
+            None => "Checkmill lost track of the job.".to_owned(),
+        };
+        let end = End::new(Reason::Infrastructure, detail, self.clock.now());
+        let event = match job.state {
+            JobState::Submitted { .. } | JobState::Running { .. } => {
+                cancel_on_backend(self.backends, job).await?;
+                JobEvent::SeenEnded { end }
+            }
+            _ => JobEvent::Refused { check: None, end },
+        };
+        Ok(step(self.jobs, self.clock, &job.id, job.attempt, &event)
+            .await?
+            .job)
+    }
+
+    async fn report(&self, job: &Job, run: &Run, end: &End) -> Result<CheckState, PhaseError> {
+        let result = match self.blobs.get(&keys::result(&job.id, job.attempt)).await? {
+            Some(bytes) => verdict::parse(job, &bytes),
+            None => None,
+        };
+        let log = log::collect(
+            self.blobs,
+            self.backends,
+            job,
+            result.as_ref().map(|r| r.log_bytes),
+        )
+        .await?;
+        let diagnostics = match (&run.hold, &end.reason) {
+            (Some(checkmill_core::run::Hold::Broken { text }), _) => Some(text.clone()),
+            (None, Reason::Configuration) => self
+                .blobs
+                .get(&keys::diagnostics(&job.id, job.attempt))
+                .await?
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+            _ => None,
+        };
+        Ok(view::completed(&view::Completed {
+            job,
+            end,
+            result: result.as_ref(),
+            log: log.as_deref(),
+            diagnostics: diagnostics.as_deref(),
+        }))
+    }
+
+    /// Completes the attempt's check run, or creates it completed when it never had one.
+    async fn complete_check(
+        &self,
+        job: &Job,
+        run: &Run,
+        state: &CheckState,
+    ) -> Result<CheckRunId, PhaseError> {
+        let repo = view::repo(run);
+        let known = match job.check {
+            Some(check) => Some(check),
+            // An earlier try may have created it and died before it could say so. Where nobody tried, looking costs one
+            // request; where somebody did, not looking leaves a second check.
+            None => {
+                self.forge
+                    .find_check(&repo, &run.sha, &job.name, &job.id, job.previous_check)
+                    .await?
+            }
+        };
+        match known {
+            Some(check) => {
+                self.forge.update_check(&repo, check, state).await?;
+                Ok(check)
+            }
+            None => {
+                let check = NewCheck {
+                    name: job.name.clone(),
+                    sha: run.sha.clone(),
+                    job: job.id.clone(),
+                    state: state.clone(),
+                };
+                Ok(self.forge.create_check(&repo, &check).await?)
+            }
+        }
+    }
+
+    /// One comment a run on its pull request, by policy.
+    async fn comment(&self, advanced: &Advanced) -> Result<(), PhaseError> {
+        let Advanced { run, jobs, .. } = advanced;
+        let EventKind::PullRequest(pr) = &run.event.kind else {
+            return Ok(());
+        };
+        let failed = jobs
+            .iter()
+            .any(|job| job.end().is_some_and(|end| !end.reason.conclusion().passes()));
+        let wanted = match run.policy.comment {
+            CommentPolicy::Always => true,
+            // One that is there is kept true: a re-run that passes says so where the failure was said.
+            CommentPolicy::OnFailure => failed || run.comment.is_some(),
+            CommentPolicy::Never => false,
+        };
+        if !wanted {
+            return Ok(());
+        }
+        let body = view::comment(run, jobs);
+        let marker = checkmill_github::render::comment_marker(&run.id);
+        let written = self
+            .forge
+            .write_comment(&view::repo(run), pr.number, run.comment, &marker, &body)
+            .await;
+        let id = match written {
+            Ok(id) => id,
+            Err(error) if PhaseError::from(error.clone()).is_out_of_reach() => {
+                tracing::warn!(run = %run.id, %error, "could not comment on the pull request");
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if run.comment != Some(id) {
+            let next = Run {
+                comment: Some(id),
+                version: run.version + 1,
+                ..run.clone()
+            };
+            match self.runs.update(&next).await {
+                // Somebody else moved the run on; the marker finds the comment the next time.
+                Ok(()) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The log is safe: the backend may forget the job. When it can't, the sweep or the backend's own clean-up will.
+    async fn discard(&self, job: &Job) {
+        let Some(handle) = job.handle() else { return };
+        let Some(backend) = self.backends.by_name(&handle.backend) else {
+            return;
+        };
+        if let Err(error) = backend.discard(&handle.id).await {
+            tracing::warn!(job = %job.id, %error, "could not discard an ended job on its backend");
+        }
+    }
+}

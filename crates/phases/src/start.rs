@@ -1,0 +1,308 @@
+//! Start: takes the job's slot, creates its check run, mints its tokens and submits it, once however often it is called.
+
+use crate::effects::cancel_on_backend;
+use crate::error::PhaseError;
+use crate::evaluate::{Source, describe};
+use crate::outcome::{self, WaitSettings};
+use crate::ports::{Blobs, Clock, Jobs, Runs};
+use crate::step::{load, step};
+use crate::token::{CallbackClaims, CallbackKeys};
+use crate::view;
+use checkmill_backends::port::{Backend, BackendError, Submission, SubmitKey};
+use checkmill_backends::registry::Backends;
+use checkmill_core::execution::{ExecutionInput, PhaseOutput};
+use checkmill_core::job::BackendHandle;
+use checkmill_core::run::Hold;
+use checkmill_core::transition::{Effect, JobEvent};
+use checkmill_core::{CheckRunId, End, Job, JobState, Millis, Reason, Run};
+use checkmill_github::forge::{Forge, NewCheck, RepoRef};
+use checkmill_workflow::job::{Callback, JobDescription};
+use secrecy::SecretString;
+
+pub struct Start<'a> {
+    pub runs: &'a dyn Runs,
+    pub jobs: &'a dyn Jobs,
+    pub blobs: &'a dyn Blobs,
+    pub forge: &'a dyn Forge,
+    pub backends: &'a Backends,
+    pub clock: &'a dyn Clock,
+    pub settings: &'a StartSettings,
+}
+
+/// What a deployment decides about starting jobs.
+#[derive(Debug, Clone)]
+pub struct StartSettings {
+    /// Where jobs reach our api, without a slash at the end; none where they can't.
+    pub public_url: Option<String>,
+    pub callback_keys: CallbackKeys,
+    pub wait: WaitSettings,
+}
+
+/// What stands in a job's way, as its end.
+struct Refusal {
+    reason: Reason,
+    detail: String,
+}
+
+/// Longer than a job may run, by this much its callback token stays good: for the last log and the verdict.
+const TOKEN_MARGIN: Millis = Millis::from_minutes(15);
+
+impl Start<'_> {
+    /// Brings the attempt to where it waits, or says that it has ended already.
+    ///
+    /// # Errors
+    /// The ports'; [`PhaseError::Claimed`] while another start holds the claim. After an error the claim is given back.
+    pub async fn run(&self, input: &ExecutionInput) -> Result<PhaseOutput, PhaseError> {
+        let job = load(self.jobs, &input.job).await?;
+        if outcome::is_superseded(&job, input) {
+            return Ok(outcome::done(input));
+        }
+        match job.state {
+            JobState::Queued | JobState::Claimed { .. } => {}
+            _ => {
+                return Ok(outcome::next(
+                    &job,
+                    input,
+                    0,
+                    self.clock.now(),
+                    &self.settings.wait,
+                ));
+            }
+        }
+        let claimed = step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Claim).await?;
+        if !claimed.owes(Effect::CreateCheckAndSubmit) {
+            return match claimed.job.state {
+                JobState::Claimed { .. } => Err(PhaseError::Claimed),
+                _ => Ok(outcome::next(
+                    &claimed.job,
+                    input,
+                    0,
+                    self.clock.now(),
+                    &self.settings.wait,
+                )),
+            };
+        }
+        let event = match self.launch(&claimed.job).await {
+            Ok(event) => event,
+            Err(error) => {
+                step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::ClaimLost).await?;
+                return Err(error);
+            }
+        };
+        let stepped = step(self.jobs, self.clock, &job.id, job.attempt, &event).await?;
+        if stepped.owes(Effect::CancelOnBackend) {
+            cancel_on_backend(self.backends, &stepped.job).await?;
+        }
+        Ok(outcome::next(
+            &stepped.job,
+            input,
+            0,
+            self.clock.now(),
+            &self.settings.wait,
+        ))
+    }
+
+    /// Everything between the claim and the record of the submit; the event that records it.
+    async fn launch(&self, job: &Job) -> Result<JobEvent, PhaseError> {
+        let run_id = job.id.run();
+        let run = self
+            .runs
+            .load(&run_id)
+            .await?
+            .ok_or_else(|| PhaseError::Missing(format!("run {run_id}")))?;
+        if let Some(refusal) = self.refusal(job, &run) {
+            return Ok(self.refused(refusal));
+        }
+        let prepared = match self.prepare(job, &run).await? {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Ok(self.refused(refusal)),
+        };
+        let repo = view::repo(&run);
+        let check = match self.check(job, &run, &repo).await {
+            Ok(check) => check,
+            Err(error) if error.is_out_of_reach() => {
+                let by = checkmill_core::conclusion::CancelledBy::Uninstalled;
+                let detail = format!("Cancelled: {error}.");
+                return Ok(self.refused(Refusal {
+                    reason: Reason::Cancelled { by },
+                    detail,
+                }));
+            }
+            Err(error) => return Err(error),
+        };
+        self.submit(job, &repo, check, prepared).await
+    }
+
+    fn refused(&self, refusal: Refusal) -> JobEvent {
+        JobEvent::Refused {
+            check: None,
+            end: End::new(refusal.reason, refusal.detail, self.clock.now()),
+        }
+    }
+
+    /// What can be said without looking at the workflow file.
+    fn refusal(&self, job: &Job, run: &Run) -> Option<Refusal> {
+        if let Some(stop) = &job.stop {
+            return Some(Refusal {
+                reason: stop.reason.clone(),
+                detail: stop.detail.clone(),
+            });
+        }
+        if let Some((deadline, reason)) = job.deadline()
+            && deadline <= self.clock.now()
+        {
+            let detail = view::timeout(job, &reason);
+            return Some(Refusal { reason, detail });
+        }
+        match &run.hold {
+            Some(Hold::Broken { text }) => {
+                return Some(Refusal {
+                    reason: Reason::Configuration,
+                    detail: view::first_line(text),
+                });
+            }
+            Some(Hold::SkipCi) => {
+                let detail = "The head commit's message asks for no CI.".to_owned();
+                return Some(Refusal {
+                    reason: Reason::Skipped,
+                    detail,
+                });
+            }
+            None => {}
+        }
+        let approval = || Refusal {
+            reason: Reason::ApprovalRequired,
+            detail: view::approval_required(run),
+        };
+        (!run.trust.may_run()).then(approval)
+    }
+
+    /// The description and the backend; both decided before anything outside is touched.
+    async fn prepare(&self, job: &Job, run: &Run) -> Result<Result<Prepared, Refusal>, PhaseError> {
+        let source = Source::load(self.blobs, run).await?;
+        let (_, siblings) = self
+            .runs
+            .load_with_jobs(&run.id)
+            .await?
+            .ok_or_else(|| PhaseError::Missing(format!("run {}", run.id)))?;
+        let mut description = match describe(self.blobs, &source, run, &siblings, job).await? {
+            Ok(described) => described,
+            Err(text) => {
+                self.blobs
+                    .put(
+                        &crate::keys::diagnostics(&job.id, job.attempt),
+                        text.clone().into_bytes(),
+                    )
+                    .await?;
+                return Ok(Err(Refusal {
+                    reason: Reason::Configuration,
+                    detail: view::first_line(&text),
+                }));
+            }
+        };
+        let Some((name, backend)) = self.backends.for_labels(&job.runs_on) else {
+            let detail = view::unknown_labels(&job.runs_on, self.backends);
+            return Ok(Err(Refusal {
+                reason: Reason::Configuration,
+                detail,
+            }));
+        };
+        if backend.capabilities().callback
+            && let Some(base) = &self.settings.public_url
+        {
+            description.description.callback = Some(Callback {
+                url: format!("{base}/jobs/{}/{}", job.id, job.attempt),
+            });
+        }
+        Ok(Ok(Prepared {
+            backend_name: name.to_owned(),
+            backend,
+            description: description.description,
+            permissions: description.permissions,
+        }))
+    }
+
+    async fn check(&self, job: &Job, run: &Run, repo: &RepoRef) -> Result<CheckRunId, PhaseError> {
+        if let Some(check) = job.check {
+            return Ok(check);
+        }
+        if job.check_uncertain
+            && let Some(check) = self
+                .forge
+                .find_check(repo, &run.sha, &job.name, &job.id, job.previous_check)
+                .await?
+        {
+            return Ok(check);
+        }
+        let state = view::queued(job);
+        let check = NewCheck {
+            name: job.name.clone(),
+            sha: run.sha.clone(),
+            job: job.id.clone(),
+            state,
+        };
+        Ok(self.forge.create_check(repo, &check).await?)
+    }
+
+    async fn submit(
+        &self,
+        job: &Job,
+        repo: &RepoRef,
+        check: CheckRunId,
+        prepared: Prepared,
+    ) -> Result<JobEvent, PhaseError> {
+        let token = self.forge.job_token(repo, &prepared.permissions).await?;
+        let mut secrets: Vec<(String, SecretString)> = vec![("GITHUB_TOKEN".to_owned(), token.token)];
+        if prepared.description.callback.is_some() {
+            let expires_at = job.queued_at + job.queue_timeout + job.run_timeout + TOKEN_MARGIN;
+            let claims = CallbackClaims {
+                job: job.id.clone(),
+                attempt: job.attempt,
+                expires_at,
+            };
+            secrets.push((
+                "CHECKMILL_CALLBACK_TOKEN".to_owned(),
+                self.settings.callback_keys.sign(&claims),
+            ));
+        }
+        let description = serde_json::to_vec(&prepared.description)
+            .map_err(|error| crate::ports::StoreError::Corrupt(format!("the job description: {error}")))?;
+        let submission = Submission {
+            key: SubmitKey {
+                job: job.id.clone(),
+                attempt: job.attempt,
+            },
+            name: job.name.clone(),
+            description,
+            secrets,
+            labels: job.runs_on.clone(),
+            queue_timeout: job.queue_timeout,
+            run_timeout: job.run_timeout,
+        };
+        match prepared.backend.submit(&submission).await {
+            Ok(id) => {
+                let handle = BackendHandle {
+                    backend: prepared.backend_name,
+                    id,
+                };
+                Ok(JobEvent::Submitted { check, handle })
+            }
+            Err(BackendError::Refused { backend, detail }) => {
+                let detail = format!("The backend {backend} refuses the job: {detail}");
+                let end = End::new(Reason::Infrastructure, detail, self.clock.now());
+                Ok(JobEvent::Refused {
+                    check: Some(check),
+                    end,
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+struct Prepared {
+    backend_name: String,
+    backend: std::sync::Arc<dyn Backend>,
+    description: JobDescription,
+    permissions: checkmill_core::policy::TokenPermissions,
+}

@@ -1,0 +1,198 @@
+//! Sweep: makes the promise true when anything else was lost. It queues deliveries again that got stuck, restarts executions
+//! that vanished, and removes compute that no live attempt owns.
+
+use crate::effects::start_execution;
+use crate::error::PhaseError;
+use crate::ports::{Clock, Deliveries, DeliveryState, Engine, Jobs, PlanMessage, Queue};
+use crate::step::step;
+use checkmill_backends::port::{Backend, Owned};
+use checkmill_backends::registry::Backends;
+use checkmill_core::execution::ExecutionInput;
+use checkmill_core::limits::{DELIVERY_REDRIVE, SWEEP_ROWS};
+use checkmill_core::transition::{Effect, JobEvent};
+use checkmill_core::{DeliveryId, Event, Job, JobState, Millis, UnixMillis};
+
+pub struct Sweep<'a> {
+    pub deliveries: &'a dyn Deliveries,
+    pub jobs: &'a dyn Jobs,
+    pub queue: &'a dyn Queue,
+    pub engine: &'a dyn Engine,
+    pub backends: &'a Backends,
+    pub clock: &'a dyn Clock,
+}
+
+/// What a sweep did, for its log line and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    pub deliveries_queued: usize,
+    pub deliveries_failed: usize,
+    pub executions_restarted: usize,
+    pub orphans_cancelled: usize,
+}
+
+/// A delivery whose message was lost after it was queued is queued again this long after its last stamp: well after SQS has
+/// made its own tries.
+const ENQUEUED_REDRIVE: Millis = Millis::from_minutes(15);
+/// A delivery that could not be planned for this long is given up: its commit's news is old, and somebody was alarmed.
+const DELIVERY_GIVE_UP: Millis = Millis::from_minutes(24 * 60);
+/// An execution that still runs this long after its job was due hangs; it is stopped and replaced.
+const HANGING: Millis = Millis::from_minutes(15);
+
+impl Sweep<'_> {
+    /// One sweep of at most [`SWEEP_ROWS`] rows of each kind. A fault in one row does not keep it from the others.
+    ///
+    /// # Errors
+    /// The store's, when it can't say what is stuck.
+    pub async fn run(&self) -> Result<Swept, PhaseError> {
+        let now = self.clock.now();
+        let mut swept = Swept::default();
+        let received = self.deliveries.stuck(now - DELIVERY_REDRIVE, SWEEP_ROWS).await?;
+        let received = received
+            .into_iter()
+            .filter(|(_, state)| *state == DeliveryState::Received);
+        let enqueued = self.deliveries.stuck(now - ENQUEUED_REDRIVE, SWEEP_ROWS).await?;
+        let enqueued = enqueued
+            .into_iter()
+            .filter(|(_, state)| *state != DeliveryState::Received);
+        for (event, _) in received.chain(enqueued) {
+            let result = self.redrive(&event, now, &mut swept).await;
+            log_fault(result, "delivery", &event.delivery);
+        }
+        for job in self.jobs.due(now, SWEEP_ROWS).await? {
+            match self.revive(&job, now).await {
+                Ok(restarted) => swept.executions_restarted += usize::from(restarted),
+                Err(error) => log_fault(Err(error), "job", &job.id),
+            }
+        }
+        for (name, backend) in self.backends.all() {
+            match backend.list().await {
+                Ok(owned) => {
+                    for owned in &owned {
+                        match self.remove_orphan(name, backend.as_ref(), owned).await {
+                            Ok(removed) => swept.orphans_cancelled += usize::from(removed),
+                            Err(error) => log_fault(Err(error), "backend job", &owned.key),
+                        }
+                    }
+                }
+                Err(error) => log_fault(Err(error.into()), "backend", name),
+            }
+        }
+        tracing::info!(?swept, "swept");
+        Ok(swept)
+    }
+
+    /// For a process that knows it is the only one: everything that was under way when its predecessor died goes on now.
+    ///
+    /// # Errors
+    /// The store's or the engine's.
+    pub async fn recover(&self) -> Result<Swept, PhaseError> {
+        let mut swept = Swept::default();
+        let end_of_time = UnixMillis(u64::MAX / 2);
+        for (event, _) in self.deliveries.stuck(end_of_time, usize::MAX).await? {
+            self.enqueue(&event.delivery).await?;
+            swept.deliveries_queued += 1;
+        }
+        for job in self.jobs.due(end_of_time, usize::MAX).await? {
+            if matches!(job.state, JobState::Claimed { .. }) {
+                step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::ClaimLost).await?;
+            }
+            swept.executions_restarted += usize::from(self.restart(&job).await?);
+        }
+        tracing::info!(?swept, "recovered");
+        Ok(swept)
+    }
+
+    async fn redrive(&self, event: &Event, now: UnixMillis, swept: &mut Swept) -> Result<(), PhaseError> {
+        if now.since(event.received_at) >= DELIVERY_GIVE_UP {
+            let reason = "it could not be planned for a day".to_owned();
+            self.deliveries
+                .advance(&event.delivery, &DeliveryState::Failed { reason })
+                .await?;
+            swept.deliveries_failed += 1;
+        } else {
+            self.enqueue(&event.delivery).await?;
+            swept.deliveries_queued += 1;
+        }
+        Ok(())
+    }
+
+    async fn enqueue(&self, delivery: &DeliveryId) -> Result<(), PhaseError> {
+        self.queue
+            .send(&PlanMessage {
+                delivery: delivery.clone(),
+            })
+            .await?;
+        Ok(self
+            .deliveries
+            .advance(delivery, &DeliveryState::Enqueued)
+            .await?)
+    }
+
+    /// Restarts the execution of a job that should have moved; whether it did.
+    async fn revive(&self, job: &Job, now: UnixMillis) -> Result<bool, PhaseError> {
+        let name = ExecutionInput {
+            job: job.id.clone(),
+            attempt: job.attempt,
+            generation: job.generation,
+        }
+        .name();
+        if self.engine.is_running(&name).await? {
+            let hanging = job.due_at().is_some_and(|due| now.since(due) >= HANGING);
+            if !hanging {
+                return Ok(false);
+            }
+            self.engine
+                .stop(&name, "its job is long past its deadline; the sweep replaces it")
+                .await?;
+        }
+        self.restart(job).await
+    }
+
+    async fn restart(&self, job: &Job) -> Result<bool, PhaseError> {
+        let stepped = step(
+            self.jobs,
+            self.clock,
+            &job.id,
+            job.attempt,
+            &JobEvent::NewGeneration,
+        )
+        .await?;
+        if stepped.owes(Effect::StartExecution) {
+            start_execution(self.engine, &stepped.job).await?;
+        }
+        Ok(stepped.moved)
+    }
+
+    /// Cancels a live job on a backend unless its attempt is under way; whether it did. Also discards an ended one whose
+    /// attempt is concluded.
+    async fn remove_orphan(
+        &self,
+        backend_name: &str,
+        backend: &dyn Backend,
+        owned: &Owned,
+    ) -> Result<bool, PhaseError> {
+        let job = self
+            .jobs
+            .load(&owned.key.job)
+            .await?
+            .filter(|job| job.attempt == owned.key.attempt);
+        if !owned.live {
+            if job.is_none_or(|job| matches!(job.state, JobState::Concluded { .. })) {
+                backend.discard(&owned.id).await?;
+            }
+            return Ok(false);
+        }
+        if job.is_some_and(|job| job.end().is_none()) {
+            return Ok(false);
+        }
+        tracing::warn!(backend = backend_name, job = %owned.key, "a live job that no attempt owns is cancelled");
+        backend.cancel(&owned.id).await?;
+        Ok(true)
+    }
+}
+
+fn log_fault(result: Result<(), PhaseError>, what: &str, id: impl std::fmt::Display) {
+    if let Err(error) = result {
+        tracing::error!(%id, %error, "could not sweep a {what}; the next sweep tries again");
+    }
+}

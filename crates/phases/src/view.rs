@@ -1,0 +1,261 @@
+//! From rows and results to what [`checkmill_github::render`] shows.
+
+use checkmill_backends::registry::Backends;
+use checkmill_core::event::EventKind;
+use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ANNOTATIONS};
+use checkmill_core::policy::ForkPolicy;
+use checkmill_core::{End, Event, Job, JobState, Millis, Reason, Run, UnixMillis};
+use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
+use checkmill_github::render::{self, Attempt, Ended, JobRow, JobRowState, RunComment, Step, StepMark};
+use checkmill_workflow::job::{JobResult, ResultAnnotation, ResultLevel, StepResult, StepStatus};
+
+/// The repository of an event.
+pub(crate) fn repo_of(event: &Event) -> RepoRef {
+    RepoRef {
+        installation: event.installation,
+        id: event.repository.id,
+        name: event.repository.name.clone(),
+    }
+}
+
+/// The repository of a run.
+pub(crate) fn repo(run: &Run) -> RepoRef {
+    repo_of(&run.event)
+}
+
+fn attempt(job: &Job) -> Attempt<'_> {
+    Attempt {
+        number: job.attempt,
+        labels: &job.runs_on,
+        backend: job.handle().map(|handle| handle.backend.as_str()),
+        details_url: None,
+    }
+}
+
+/// The check of a job that waits for compute.
+pub(crate) fn queued(job: &Job) -> CheckState {
+    render::queued(&attempt(job))
+}
+
+/// The check of a job that runs.
+pub(crate) fn in_progress(job: &Job, now: UnixMillis) -> CheckState {
+    let started = job.running_at.unwrap_or(now);
+    render::in_progress(&attempt(job), started, started.since(job.queued_at))
+}
+
+/// All that results knows of an attempt.
+pub(crate) struct Completed<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) end: &'a End,
+    pub(crate) result: Option<&'a JobResult>,
+    /// Masked.
+    pub(crate) log: Option<&'a str>,
+    pub(crate) diagnostics: Option<&'a str>,
+}
+
+/// The check of a job that has ended.
+pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
+    let Completed { job, end, result, .. } = of;
+    // A job that was over before anybody saw it run has run all the same: from its submit to its end.
+    let started_at = job.running_at.or_else(|| result.map(|r| end.at - total(r)));
+    let steps: Vec<Step<'_>> = result
+        .map(|r| r.steps.iter().map(step).collect())
+        .unwrap_or_default();
+    let annotations = result
+        .map(|r| {
+            r.annotations
+                .iter()
+                .filter_map(annotation)
+                .take(ANNOTATIONS)
+                .collect()
+        })
+        .unwrap_or_default();
+    render::completed(&Ended {
+        attempt: attempt(job),
+        end,
+        started_at,
+        queued_for: started_at.unwrap_or(end.at).since(job.queued_at),
+        ran_for: started_at.map(|started| end.at.since(started)),
+        steps: &steps,
+        diagnostics: of.diagnostics,
+        log: of.log,
+        step_summary: result.map_or("", |r| r.summary.as_str()),
+        annotations,
+    })
+}
+
+fn total(result: &JobResult) -> Millis {
+    Millis(result.steps.iter().map(|step| step.duration_ms).sum())
+}
+
+fn step(result: &StepResult) -> Step<'_> {
+    let mark = match (result.outcome, result.conclusion) {
+        (StepStatus::Failure, StepStatus::Success) => StepMark::FailureAllowed,
+        (_, StepStatus::Success) => StepMark::Success,
+        (_, StepStatus::Failure) => StepMark::Failure,
+        (_, StepStatus::Cancelled) => StepMark::Cancelled,
+        (_, StepStatus::Skipped) => StepMark::Skipped,
+    };
+    Step {
+        name: &result.name,
+        mark,
+        duration: Millis(result.duration_ms),
+        exit_code: result.exit_code,
+        tail: &result.tail,
+    }
+}
+
+/// GitHub shows annotations on lines of files; one without a file is in the log only.
+fn annotation(of: &ResultAnnotation) -> Option<Annotation> {
+    let path = of.path.clone()?;
+    let start_line = of.start_line.unwrap_or(1).max(1);
+    let end_line = of.end_line.unwrap_or(start_line).max(start_line);
+    // GitHub docs: columns go with annotations of one line only.
+    let columns = start_line == end_line;
+    let mut message = of.message.clone();
+    if message.len() > ANNOTATION_MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(ANNOTATION_MESSAGE_BYTES));
+    }
+    Some(Annotation {
+        path,
+        start_line,
+        end_line,
+        start_column: of.start_column.filter(|_| columns),
+        end_column: of.end_column.filter(|_| columns),
+        level: match of.level {
+            ResultLevel::Notice => AnnotationLevel::Notice,
+            ResultLevel::Warning => AnnotationLevel::Warning,
+            ResultLevel::Error => AnnotationLevel::Failure,
+        },
+        title: of.title.clone(),
+        message,
+    })
+}
+
+/// The run's comment on its pull request.
+pub(crate) fn comment(run: &Run, jobs: &[Job]) -> String {
+    let rows = jobs.iter().map(|job| JobRow {
+        name: &job.name,
+        state: match (&job.state, job.end()) {
+            (_, Some(end)) => JobRowState::Ended {
+                reason: &end.reason,
+                detail: &end.detail,
+                ran_for: job.running_at.map(|started| end.at.since(started)),
+            },
+            (JobState::Running { .. }, None) => JobRowState::Running,
+            _ => JobRowState::Queued,
+        },
+        url: job
+            .check
+            .map(|check| format!("{}/runs/{check}", run.event.repository.html_url)),
+    });
+    render::comment(&RunComment {
+        run: &run.id,
+        workflow: &run.workflow_name,
+        sha: &run.sha,
+        jobs: rows.collect(),
+    })
+}
+
+/// The detail of a deadline that passed.
+pub(crate) fn timeout(job: &Job, reason: &Reason) -> String {
+    let minutes = |span: Millis| span.0.div_ceil(60_000);
+    match reason {
+        Reason::QueueTimeout => {
+            format!(
+                "No compute took the job within its queue limit of {} min.",
+                minutes(job.queue_timeout)
+            )
+        }
+        _ => format!(
+            "The job ran into its time limit of {} min.",
+            minutes(job.run_timeout)
+        ),
+    }
+}
+
+/// The detail of a fork's job that waits for an approval, or will never run.
+pub(crate) fn approval_required(run: &Run) -> String {
+    let from = match &run.event.kind {
+        EventKind::PullRequest(pr) => match &pr.head.repository {
+            Some(fork) => format!("the fork {fork}"),
+            None => "a fork that is gone".to_owned(),
+        },
+        _ => "a fork".to_owned(),
+    };
+    match run.policy.forks {
+        ForkPolicy::Approval => format!(
+            "The commit {} comes from {from} and nobody approved it yet.",
+            run.sha.short()
+        ),
+        ForkPolicy::Never => format!(
+            "The commit {} comes from {from}, and this repository's policy never runs those.",
+            run.sha.short()
+        ),
+    }
+}
+
+/// The detail of a job whose labels no backend takes.
+pub(crate) fn unknown_labels(labels: &[String], backends: &Backends) -> String {
+    let known: Vec<_> = backends.all().map(|(name, _)| name).collect();
+    format!(
+        "No backend takes runs-on [{}]. Configured backends: {}.",
+        labels.join(", "),
+        known.join(", ")
+    )
+}
+
+/// What a state machine's Catch tells: the error's name, and the first line of its cause, masked.
+pub(crate) fn caught(error: &str, cause: &str) -> String {
+    let cause = serde_json::from_str::<serde_json::Value>(cause)
+        .ok()
+        .and_then(|value| value.get("errorMessage")?.as_str().map(str::to_owned))
+        .unwrap_or_else(|| cause.to_owned());
+    match first_line(&cause) {
+        cause if cause.is_empty() => format!("Checkmill could not go on with the job ({error})."),
+        cause => format!("Checkmill could not go on with the job ({error}): {cause}"),
+    }
+}
+
+/// The first line that says something.
+pub(crate) fn first_line(text: &str) -> String {
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("");
+    crate::mask::mask(line)
+}
+
+/// A file over the limit, as diagnostics.
+pub(crate) fn too_large(path: &str, bytes: u64) -> String {
+    let limit = checkmill_core::limits::WORKFLOW_FILE_BYTES;
+    format!(
+        "{path}: the file has {bytes} bytes; at most {limit} are read. Move scripts into files of their own."
+    )
+}
+
+/// A file that is no text, as diagnostics.
+pub(crate) fn not_text(path: &str) -> String {
+    format!("{path}: the file is not UTF-8 text. Save it as UTF-8.")
+}
+
+/// Diagnostics as Markdown: their carets stand below what they mean only in a fence.
+pub(crate) fn fenced_diagnostics(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{}\n{fence}", text.trim_end())
+}
+
+/// GitHub's REST API for an event's repository. GitHub docs: `api.github.com`, and `/api/v3` on an Enterprise Server.
+pub(crate) fn api_url(event: &Event) -> String {
+    let page = &event.repository.html_url;
+    let server = page
+        .strip_suffix(&format!("/{}", event.repository.name))
+        .unwrap_or(page);
+    if server == "https://github.com" {
+        "https://api.github.com".to_owned()
+    } else {
+        format!("{server}/api/v3")
+    }
+}

@@ -1,0 +1,252 @@
+//! Store, blobs and queue in memory, as strict as the ports say: conditional on absence or on the version that was read.
+
+use super::faults::Faults;
+use super::world::SimClock;
+use async_trait::async_trait;
+use checkmill_core::{CommitSha, DeliveryId, Event, Job, JobId, RepositoryId, Run, RunId, UnixMillis};
+use checkmill_phases::ports::{
+    Blobs, Clock as _, Deliveries, DeliveryState, Jobs, PlanMessage, Queue, QueueError, Runs, StoreError,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+#[derive(Debug, Default)]
+struct Rows {
+    deliveries: BTreeMap<DeliveryId, (Event, DeliveryState, UnixMillis)>,
+    runs: BTreeMap<RunId, Run>,
+    jobs: BTreeMap<JobId, Job>,
+    blobs: BTreeMap<String, Vec<u8>>,
+    queue: VecDeque<PlanMessage>,
+}
+
+pub struct MemStore {
+    rows: Mutex<Rows>,
+    faults: Arc<Faults>,
+    clock: Arc<SimClock>,
+}
+
+fn failed(text: &str) -> StoreError {
+    StoreError::Transient(text.to_owned())
+}
+
+const fn rank(state: &DeliveryState) -> u8 {
+    match state {
+        DeliveryState::Received => 0,
+        DeliveryState::Enqueued => 1,
+        DeliveryState::Planned | DeliveryState::Failed { .. } => 2,
+    }
+}
+
+impl MemStore {
+    #[must_use]
+    pub fn new(faults: Arc<Faults>, clock: Arc<SimClock>) -> Self {
+        Self { rows: Mutex::default(), faults, clock }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().expect("no test panics while it holds this")
+    }
+
+    /// All jobs, past every fault: for the test's own eyes.
+    #[must_use]
+    pub fn all_jobs(&self) -> Vec<Job> {
+        self.rows().jobs.values().cloned().collect()
+    }
+
+    #[must_use]
+    pub fn all_runs(&self) -> Vec<Run> {
+        self.rows().runs.values().cloned().collect()
+    }
+
+    #[must_use]
+    pub fn delivery_states(&self) -> Vec<DeliveryState> {
+        self.rows().deliveries.values().map(|(_, state, _)| state.clone()).collect()
+    }
+
+    /// The next message of the queue.
+    pub fn take_message(&self) -> Option<PlanMessage> {
+        self.rows().queue.pop_front()
+    }
+
+    /// Puts a message back, as a queue does whose consumer failed.
+    pub fn return_message(&self, message: PlanMessage) {
+        self.rows().queue.push_back(message);
+    }
+
+    /// Loses all messages, as a queue in memory does when its process dies.
+    pub fn lose_queue(&self) {
+        self.rows().queue.clear();
+    }
+}
+
+#[async_trait]
+impl Deliveries for MemStore {
+    async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError> {
+        self.faults.call(failed, || {
+            let now = self.clock.now();
+            let mut rows = self.rows();
+            let row = rows
+                .deliveries
+                .entry(event.delivery.clone())
+                .or_insert_with(|| (event.clone(), DeliveryState::Received, now));
+            Ok(row.1.clone())
+        })
+    }
+
+    async fn advance(&self, id: &DeliveryId, to: &DeliveryState) -> Result<(), StoreError> {
+        self.faults.call(failed, || {
+            let now = self.clock.now();
+            if let Some(row) = self.rows().deliveries.get_mut(id)
+                && rank(to) >= rank(&row.1)
+                && rank(&row.1) < 2
+            {
+                row.1 = to.clone();
+                row.2 = now;
+            }
+            Ok(())
+        })
+    }
+
+    async fn load(&self, id: &DeliveryId) -> Result<Option<(Event, DeliveryState)>, StoreError> {
+        self.faults.call(failed, || {
+            Ok(self.rows().deliveries.get(id).map(|(event, state, _)| (event.clone(), state.clone())))
+        })
+    }
+
+    async fn stuck(
+        &self,
+        before: UnixMillis,
+        limit: usize,
+    ) -> Result<Vec<(Event, DeliveryState)>, StoreError> {
+        self.faults.call(failed, || {
+            let rows = self.rows();
+            let mut stuck: Vec<_> =
+                rows.deliveries.values().filter(|row| rank(&row.1) < 2 && row.2 < before).collect();
+            stuck.sort_by_key(|row| row.2);
+            Ok(stuck.into_iter().take(limit).map(|row| (row.0.clone(), row.1.clone())).collect())
+        })
+    }
+}
+
+fn check_version(stored: Option<u64>, next: u64) -> Result<(), StoreError> {
+    if stored.is_some_and(|stored| stored + 1 == next) { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+#[async_trait]
+impl Runs for MemStore {
+    async fn create(&self, run: &Run) -> Result<bool, StoreError> {
+        self.faults.call(failed, || {
+            let mut rows = self.rows();
+            let absent = !rows.runs.contains_key(&run.id);
+            if absent {
+                rows.runs.insert(run.id.clone(), run.clone());
+            }
+            Ok(absent)
+        })
+    }
+
+    async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        self.faults.call(failed, || Ok(self.rows().runs.get(id).cloned()))
+    }
+
+    async fn load_with_jobs(&self, id: &RunId) -> Result<Option<(Run, Vec<Job>)>, StoreError> {
+        self.faults.call(failed, || {
+            let rows = self.rows();
+            let jobs = rows.jobs.values().filter(|job| job.id.run() == *id).cloned().collect();
+            Ok(rows.runs.get(id).cloned().map(|run| (run, jobs)))
+        })
+    }
+
+    async fn update(&self, run: &Run) -> Result<(), StoreError> {
+        self.faults.call(failed, || {
+            let mut rows = self.rows();
+            check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
+            rows.runs.insert(run.id.clone(), run.clone());
+            Ok(())
+        })
+    }
+
+    async fn expand(&self, run: &Run, jobs: &[Job]) -> Result<(), StoreError> {
+        self.faults.call(failed, || {
+            let mut rows = self.rows();
+            check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
+            for job in jobs {
+                rows.jobs.entry(job.id.clone()).or_insert_with(|| job.clone());
+            }
+            rows.runs.insert(run.id.clone(), run.clone());
+            Ok(())
+        })
+    }
+
+    async fn of_commit(&self, repository: RepositoryId, sha: &CommitSha) -> Result<Vec<RunId>, StoreError> {
+        self.faults.call(failed, || {
+            let rows = self.rows();
+            let mut runs: Vec<_> = rows
+                .runs
+                .values()
+                .filter(|run| run.event.repository.id == repository && run.sha == *sha)
+                .collect();
+            runs.sort_by_key(|run| run.created_at);
+            Ok(runs.into_iter().map(|run| run.id.clone()).collect())
+        })
+    }
+}
+
+#[async_trait]
+impl Jobs for MemStore {
+    async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.faults.call(failed, || Ok(self.rows().jobs.get(id).cloned()))
+    }
+
+    async fn update(&self, job: &Job) -> Result<(), StoreError> {
+        self.faults.call(failed, || {
+            let mut rows = self.rows();
+            check_version(rows.jobs.get(&job.id).map(|stored| stored.version), job.version)?;
+            rows.jobs.insert(job.id.clone(), job.clone());
+            Ok(())
+        })
+    }
+
+    async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.faults.call(failed, || {
+            let rows = self.rows();
+            let mut due: Vec<_> =
+                rows.jobs.values().filter(|job| job.due_at().is_some_and(|due| due <= at)).collect();
+            due.sort_by_key(|job| job.due_at());
+            Ok(due.into_iter().take(limit).cloned().collect())
+        })
+    }
+}
+
+#[async_trait]
+impl Blobs for MemStore {
+    async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.faults.call(failed, || {
+            self.rows().blobs.insert(key.to_owned(), bytes.clone());
+            Ok(())
+        })
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.faults.call(failed, || Ok(self.rows().blobs.get(key).cloned()))
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        self.faults.call(failed, || {
+            Ok(self.rows().blobs.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+        })
+    }
+}
+
+#[async_trait]
+impl Queue for MemStore {
+    async fn send(&self, message: &PlanMessage) -> Result<(), QueueError> {
+        self.faults.call(
+            |text| QueueError(text.to_owned()),
+            || {
+                self.rows().queue.push_back(message.clone());
+                Ok(())
+            },
+        )
+    }
+}
