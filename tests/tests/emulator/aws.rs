@@ -18,6 +18,7 @@ pub(crate) const SSM: Service = Service("ssm", "AmazonSSM");
 pub(crate) const SQS: Service = Service("sqs", "AmazonSQS");
 pub(crate) const STATES: Service = Service("states", "AWSStepFunctions");
 pub(crate) const DYNAMODB: Service = Service("dynamodb", "DynamoDB_20120810");
+pub(crate) const LOGS: Service = Service("logs", "Logs_20140328");
 
 pub(crate) const REGION: &str = "us-east-1";
 
@@ -38,14 +39,30 @@ impl Aws {
             .send()
             .await
             .with_context(|| format!("{name} {action} could not be sent"))?;
-        read(response, &format!("{name} {action}")).await
+        let text = read(response, &format!("{name} {action}")).await?;
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&text).with_context(|| format!("{name} {action}: the answer is no JSON: {text}"))
     }
 
-    /// A GET of a service with a REST API.
+    /// A GET of a service with a REST API that answers in JSON.
     pub(crate) async fn get(&self, service: &str, path: &str) -> anyhow::Result<Value> {
+        let text = self.get_text(service, path).await?;
+        serde_json::from_str(&text).with_context(|| format!("{service} GET {path}: the answer is no JSON: {text}"))
+    }
+
+    /// A GET whose answer is no JSON: S3's.
+    pub(crate) async fn get_text(&self, service: &str, path: &str) -> anyhow::Result<String> {
         let request = self.http.get(format!("{}{path}", self.endpoint));
         let response = request.header("Authorization", authorization(service)).send().await?;
         read(response, &format!("{service} GET {path}")).await
+    }
+
+    pub(crate) async fn put(&self, service: &str, path: &str, body: &Value) -> anyhow::Result<()> {
+        let request = self.http.put(format!("{}{path}", self.endpoint)).body(body.to_string());
+        let response = request.header("Authorization", authorization(service)).send().await?;
+        read(response, &format!("{service} PUT {path}")).await.map(drop)
     }
 }
 
@@ -62,14 +79,11 @@ fn authorization(service: &str) -> String {
     )
 }
 
-async fn read(response: reqwest::Response, what: &str) -> anyhow::Result<Value> {
+async fn read(response: reqwest::Response, what: &str) -> anyhow::Result<String> {
     let status = response.status();
     let text = response.text().await.with_context(|| format!("{what}: the answer broke off"))?;
     if !status.is_success() {
         bail!("{what}: {status} {text}");
     }
-    if text.is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_str(&text).with_context(|| format!("{what}: the answer is no JSON: {text}"))
+    Ok(text)
 }

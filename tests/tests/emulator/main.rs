@@ -8,10 +8,15 @@
 #![expect(clippy::print_stdout, reason = "a test harness: its report goes to stdout")]
 
 mod aws;
+mod deployment;
 mod emulator;
+mod jobs;
 mod paths;
+mod recovery;
 mod report;
+mod repository;
 mod settings;
+mod stack;
 mod terraform;
 mod wait;
 
@@ -31,15 +36,19 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
+    let hold = std::env::args().any(|arg| arg == "--hold");
     let mut report = Report::default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime can be built");
-    runtime.block_on(run(&settings, &mut report));
+    runtime.block_on(async {
+        if hold {
+            report.check("the stack is up", deployment::hold(&settings)).await;
+        } else {
+            paths::check(&settings, &mut report).await;
+            deployment::check(&settings, &mut report).await;
+        }
+    });
     report.finish()
-}
-
-async fn run(settings: &Settings, report: &mut Report) {
-    paths::check(settings, report).await;
 }

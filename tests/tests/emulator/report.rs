@@ -23,7 +23,7 @@ impl Report {
                 true
             }
             Err(error) => {
-                println!("test {name} ... FAILED ({seconds:.1}s)\n{error:?}\n");
+                println!("test {name} ... FAILED ({seconds:.1}s)\n{error:#}\n");
                 self.failed.push(name.to_owned());
                 false
             }

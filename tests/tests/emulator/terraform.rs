@@ -1,1 +1,134 @@
-//! Terraform, as a user calls it.
+//! Terraform, as a user calls it: on a copy of `infra/`, so that the working tree stays as it is.
+
+use crate::aws::REGION;
+use crate::settings::TerraformSettings;
+use anyhow::{Context, bail};
+use serde_json::Value;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const EXAMPLE: &str = "infra/examples/complete";
+/// What the provider needs to know of the emulator and no user needs: it can't resolve buckets' host names.
+const OVERRIDE: &str = "provider \"aws\" {\n  s3_use_path_style = true\n}\n";
+/// Most of an apply is the provider waiting for one thing at a time; requests to the emulator are cheap.
+const PARALLELISM: &str = "-parallelism=30";
+
+#[derive(Debug, Clone)]
+pub(crate) struct Terraform {
+    program: PathBuf,
+    cli_config: PathBuf,
+    /// The copy of the repository's parts.
+    root: PathBuf,
+    endpoint: String,
+}
+
+/// What `terraform plan` wants to change: resource addresses.
+#[derive(Debug, Default)]
+pub(crate) struct Changes(pub(crate) Vec<String>);
+
+impl Terraform {
+    /// Copies the example, the module and the state machine to `root`.
+    pub(crate) fn new(settings: &TerraformSettings, root: PathBuf, endpoint: String) -> anyhow::Result<Self> {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for part in ["infra", "statemachine"] {
+            copy_tree(&repository.join(part), &root.join(part))?;
+        }
+        let this = Self {
+            program: settings.program.clone(),
+            cli_config: settings.cli_config.clone(),
+            root,
+            endpoint,
+        };
+        fs::write(this.example().join("emulator_override.tf"), OVERRIDE)?;
+        Ok(this)
+    }
+
+    /// Writes the variables that every later command takes.
+    pub(crate) fn set_variables(&self, variables: &Value) -> anyhow::Result<()> {
+        let file = self.example().join("emulator.auto.tfvars.json");
+        fs::write(&file, variables.to_string()).with_context(|| format!("{} can't be written", file.display()))
+    }
+
+    pub(crate) async fn init(&self) -> anyhow::Result<()> {
+        self.run(&["init", "-input=false"]).await.map(drop)
+    }
+
+    pub(crate) async fn apply(&self) -> anyhow::Result<Value> {
+        self.run(&["apply", "-auto-approve", "-input=false", PARALLELISM]).await?;
+        let output = self.run(&["output", "-json"]).await?;
+        serde_json::from_slice(&output.stdout).context("terraform's outputs are no JSON")
+    }
+
+    pub(crate) async fn plan(&self) -> anyhow::Result<Changes> {
+        self.run(&["plan", "-input=false", "-out=again.tfplan", PARALLELISM]).await?;
+        let shown = self.run(&["show", "-json", "again.tfplan"]).await?;
+        let plan: Value = serde_json::from_slice(&shown.stdout).context("terraform's plan is no JSON")?;
+        let changes = plan.get("resource_changes").and_then(Value::as_array).context("a plan without resources")?;
+        let changed = changes.iter().filter(|change| change["change"]["actions"] != serde_json::json!(["no-op"]));
+        Ok(Changes(changed.map(|change| change["address"].as_str().unwrap_or_default().to_owned()).collect()))
+    }
+
+    pub(crate) async fn destroy(&self) -> anyhow::Result<()> {
+        self.run(&["destroy", "-auto-approve", "-input=false", PARALLELISM]).await.map(drop)
+    }
+
+    fn example(&self) -> PathBuf {
+        self.root.join(EXAMPLE)
+    }
+
+    /// Runs in the example's directory, on a thread of its own: the fake GitHub lives on this one.
+    async fn run(&self, args: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg(format!("-chdir={}", self.example().display()))
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &self.root)
+            .env("TF_CLI_CONFIG_FILE", &self.cli_config)
+            .env("TF_IN_AUTOMATION", "1")
+            .env("TF_CLI_ARGS", "-no-color")
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", REGION)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null());
+        let output = tokio::task::spawn_blocking(move || command.output()).await?.context("terraform can't be started")?;
+        self.log(args, &output)?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            bail!("terraform {} failed:\n{text}", args.join(" "));
+        }
+        Ok(output)
+    }
+
+    fn log(&self, args: &[&str], output: &Output) -> anyhow::Result<()> {
+        let mut log = OpenOptions::new().create(true).append(true).open(self.root.join("terraform.log"))?;
+        writeln!(log, "$ terraform {}", args.join(" "))?;
+        log.write_all(&output.stdout)?;
+        log.write_all(&output.stderr)?;
+        Ok(())
+    }
+}
+
+/// Copies files, but not what Terraform left behind.
+fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("{} can't be made", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("{} can't be read", from.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(".terraform") || name.contains(".tfstate") || name.ends_with(".tfvars") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &to.join(&name))?;
+        } else {
+            fs::copy(entry.path(), to.join(&name))?;
+        }
+    }
+    Ok(())
+}
