@@ -1,4 +1,4 @@
-//! The Forge port: what Checkmill asks of GitHub. Adapters: [`crate::octocrab`] in production; tests and `checkmill run`
+//! The Forge port: what Checkmill asks of GitHub. Adapter: `crate::client` (feature `client`), over octocrab; tests and `checkmill run`
 //! put the same adapter in front of the fake GitHub of `checkmill-testkit`.
 
 use async_trait::async_trait;
@@ -80,8 +80,10 @@ pub trait Forge: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PlanningFiles {
     pub policy: Option<SourceFile>,
-    /// Sorted by path.
+    /// Sorted by path; at most [`checkmill_core::limits::WORKFLOW_FILES`].
     pub workflows: Vec<SourceFile>,
+    /// Workflow files past that limit, which were not read. A check should say so.
+    pub left_out: usize,
     /// The message of the commit, for `[skip ci]`.
     pub message: String,
 }

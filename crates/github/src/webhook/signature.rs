@@ -88,6 +88,16 @@ impl WebhookSecrets {
         }
     }
 
+    /// Keys for another purpose, named by `label`, one from each secret, the present one's first: a deployment has one
+    /// secret less to keep, and a key says nothing of the secret it came from.
+    #[must_use]
+    pub fn derive_keys(&self, label: &[u8]) -> Vec<[u8; 32]> {
+        let secrets = std::iter::once(&self.current).chain(&self.previous);
+        secrets
+            .map(|secret| mac(secret, label).finalize().into_bytes().into())
+            .collect()
+    }
+
     /// The header's value for `body`, signed with the present secret.
     #[must_use]
     pub fn sign(&self, body: &[u8]) -> String {

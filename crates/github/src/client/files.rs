@@ -1,0 +1,123 @@
+//! The files that planning needs: the workflow files at a commit, the policy at the default branch's head, and the commit's
+//! message. One GraphQL request; where there is no GraphQL, one REST request a file.
+
+mod graphql;
+mod rest;
+
+pub(super) use graphql::{ByGraphql, by_graphql};
+pub(super) use rest::by_rest;
+
+use super::api::Api;
+use super::failure::Failure;
+use super::http::Request;
+use super::path::segments;
+use crate::forge::{PlanningFiles, RepoRef, SourceContent, SourceFile};
+use checkmill_core::{CommitSha, limits};
+
+/// What is asked for; see [`crate::forge::Forge::planning_files`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) repo: &'a RepoRef,
+    pub(super) sha: &'a CommitSha,
+    pub(super) dirs: &'a [&'a str],
+    pub(super) policy: &'a str,
+}
+
+/// A file that is there, and what is known of its content.
+#[derive(Debug, PartialEq, Eq)]
+struct Listed {
+    path: String,
+    content: Content,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    Known(SourceContent),
+    /// To be asked for by itself.
+    Unread,
+}
+
+fn is_workflow_file(name: &str) -> bool {
+    name.ends_with(".yml") || name.ends_with(".yaml")
+}
+
+fn too_large(bytes: u64) -> bool {
+    bytes > limits::WORKFLOW_FILE_BYTES as u64
+}
+
+/// Reads what is unread, and puts everything together within the limits.
+async fn complete(
+    api: &Api,
+    wanted: &Wanted<'_>,
+    policy: Option<Listed>,
+    mut listed: Vec<Listed>,
+    message: String,
+) -> Result<PlanningFiles, Failure> {
+    listed.sort_by(|one, other| one.path.cmp(&other.path));
+    listed.dedup_by(|one, other| one.path == other.path);
+    let left_out = listed.len().saturating_sub(limits::WORKFLOW_FILES);
+    listed.truncate(limits::WORKFLOW_FILES);
+    let mut workflows = Vec::with_capacity(listed.len());
+    for file in listed {
+        // A file that was there a moment ago, at a commit that doesn't change: if it is gone now, GitHub is of two minds.
+        let content = match file.content {
+            Content::Known(content) => Some(content),
+            Content::Unread => read(api, wanted.repo, &file.path, Some(wanted.sha)).await?,
+        };
+        let content =
+            content.ok_or_else(|| Failure::Garbled(format!("{} is listed and not there", file.path)))?;
+        workflows.push(SourceFile {
+            path: file.path,
+            content,
+        });
+    }
+    let policy = match policy {
+        Some(Listed {
+            path,
+            content: Content::Known(content),
+        }) => Some(SourceFile { path, content }),
+        Some(Listed {
+            path,
+            content: Content::Unread,
+        }) => read(api, wanted.repo, &path, None)
+            .await?
+            .map(|content| SourceFile { path, content }),
+        None => None,
+    };
+    Ok(PlanningFiles {
+        policy,
+        workflows,
+        left_out,
+        message,
+    })
+}
+
+/// One file's content by REST: at a commit, or at the default branch's head. None where there is no such file.
+async fn read(
+    api: &Api,
+    repo: &RepoRef,
+    path: &str,
+    sha: Option<&CommitSha>,
+) -> Result<Option<SourceContent>, Failure> {
+    let at = sha.map(|sha| format!("?ref={sha}")).unwrap_or_default();
+    let url = api.at(&format!("/repos/{}/contents/{}{at}", repo.name, segments(path)));
+    match api
+        .call(
+            repo.installation,
+            &Request::get_raw(url, limits::WORKFLOW_FILE_BYTES),
+        )
+        .await
+    {
+        Ok(response) => Ok(Some(text(response.body.to_vec()))),
+        Err(Failure::TooLong { bytes }) => Ok(Some(SourceContent::TooLarge(
+            bytes.unwrap_or(limits::WORKFLOW_FILE_BYTES as u64 + 1),
+        ))),
+        // 409: the repository is empty.
+        Err(failure) if failure.is_refused_with(404) || failure.is_refused_with(409) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn text(bytes: Vec<u8>) -> SourceContent {
+    String::from_utf8(bytes).map_or(SourceContent::Binary, SourceContent::Text)
+}

@@ -1,0 +1,232 @@
+//! The Forge port over GitHub's API.
+//!
+//! octocrab's HTTP stack sends the requests ([`http`]); tokens, retries and rate limits are ours, one layer of each
+//! ([`api`]), because octocrab's retry on top of a state machine's would multiply, and its token cache forgets to renew.
+
+mod api;
+mod changes;
+mod checks;
+mod comments;
+mod failure;
+mod files;
+mod http;
+mod job_token;
+mod jwt;
+mod path;
+mod refs;
+mod retry;
+mod timestamp;
+mod tokens;
+
+use crate::forge::{
+    ChangeSet, ChangedFiles, CheckState, Forge, ForgeError, JobToken, NewCheck, PlanningFiles, RepoRef,
+};
+use crate::settings::{ApiUrl, AppId, SettingsError};
+use api::Api;
+use async_trait::async_trait;
+use checkmill_core::event::GitRef;
+use checkmill_core::policy::TokenPermissions;
+use checkmill_core::{CheckRunId, CommitSha, JobId, Login, Millis, UnixMillis};
+use checks::SentStates;
+use futures::future::BoxFuture;
+use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::SecretString;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The time now.
+pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
+/// Waits that long.
+pub type Sleep = Arc<dyn Fn(Millis) -> BoxFuture<'static, ()> + Send + Sync>;
+/// A random span from zero up to, and without, the given one.
+pub type Jitter = Arc<dyn Fn(Millis) -> Millis + Send + Sync>;
+
+/// What the adapter needs to know.
+#[derive(Clone)]
+pub struct GitHubSettings {
+    pub api_url: ApiUrl,
+    pub app_id: AppId,
+    /// PEM, PKCS#1 or PKCS#8, with newlines or with the two characters `\n`.
+    pub private_key: SecretString,
+    pub clock: Clock,
+    /// tokio's timer unless a test brings another.
+    pub sleep: Sleep,
+    /// The system's randomness unless a test brings another.
+    pub jitter: Jitter,
+}
+
+impl GitHubSettings {
+    #[must_use]
+    pub fn new(api_url: ApiUrl, app_id: AppId, private_key: SecretString, clock: Clock) -> Self {
+        Self {
+            api_url,
+            app_id,
+            private_key,
+            clock,
+            sleep: Arc::new(|span| Box::pin(tokio::time::sleep(Duration::from_millis(span.0)))),
+            jitter: Arc::new(random_below),
+        }
+    }
+}
+
+impl fmt::Debug for GitHubSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitHubSettings")
+            .field("api_url", &self.api_url)
+            .field("app_id", &self.app_id)
+            .finish_non_exhaustive()
+    }
+}
+
+fn random_below(span: Millis) -> Millis {
+    let mut bytes = [0; 8];
+    // Without randomness all wait alike, which is no reason to fail.
+    if span.0 == 0 || SystemRandom::new().fill(&mut bytes).is_err() {
+        return Millis(0);
+    }
+    Millis(u64::from_le_bytes(bytes) % span.0)
+}
+
+/// GitHub, as one App sees it.
+pub struct GitHub {
+    api: Api,
+    /// The server answers no GraphQL: an emulator.
+    no_graphql: AtomicBool,
+    sent_states: SentStates,
+    requests: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for GitHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitHub")
+            .field("api_url", &self.api.url)
+            .field("app", &self.api.app)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GitHub {
+    /// Makes no request. Must be called inside a tokio runtime, and used in that one.
+    ///
+    /// # Errors
+    /// A key that is none, or no runtime.
+    pub fn new(settings: GitHubSettings) -> Result<Self, SettingsError> {
+        if settings.api_url.is_exposed() {
+            tracing::warn!(api_url = %settings.api_url, "GitHub is spoken to without encryption: tokens can be read on the way");
+        }
+        let requests = Arc::new(AtomicU64::new(0));
+        Ok(Self {
+            api: Api {
+                http: http::Http::new(&settings.api_url, Arc::clone(&requests))?,
+                url: settings.api_url,
+                app: settings.app_id,
+                key: jwt::AppKey::from_pem(&settings.private_key).map_err(SettingsError::Key)?,
+                tokens: tokens::TokenCache::default(),
+                clock: settings.clock,
+                sleep: settings.sleep,
+                jitter: settings.jitter,
+            },
+            no_graphql: AtomicBool::new(false),
+            sent_states: SentStates::default(),
+            requests,
+        })
+    }
+
+    /// Counts the requests made so far, redirects and retries included.
+    #[must_use]
+    pub fn requests(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.requests)
+    }
+}
+
+#[async_trait]
+impl Forge for GitHub {
+    async fn planning_files(
+        &self,
+        repo: &RepoRef,
+        sha: &CommitSha,
+        dirs: &[&str],
+        policy: &str,
+    ) -> Result<PlanningFiles, ForgeError> {
+        let wanted = files::Wanted {
+            repo,
+            sha,
+            dirs,
+            policy,
+        };
+        if !self.no_graphql.load(Ordering::Relaxed) {
+            match files::by_graphql(&self.api, &wanted).await? {
+                files::ByGraphql::Files(files) => return Ok(files),
+                files::ByGraphql::TooMuch => {}
+                files::ByGraphql::NoGraphql => {
+                    tracing::warn!(api_url = %self.api.url, "GitHub answers no GraphQL; reading files one by one");
+                    self.no_graphql.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        files::by_rest(&self.api, &wanted).await
+    }
+
+    async fn changed_files(&self, repo: &RepoRef, of: &ChangeSet) -> Result<ChangedFiles, ForgeError> {
+        changes::changed_files(&self.api, repo, of).await
+    }
+
+    async fn resolve_ref(&self, repo: &RepoRef, git_ref: &GitRef) -> Result<Option<CommitSha>, ForgeError> {
+        refs::resolve(&self.api, repo, git_ref).await
+    }
+
+    async fn may_write(&self, repo: &RepoRef, login: &Login) -> Result<bool, ForgeError> {
+        refs::may_write(&self.api, repo, login).await
+    }
+
+    async fn create_check(&self, repo: &RepoRef, check: &NewCheck) -> Result<CheckRunId, ForgeError> {
+        checks::create(&self.api, &self.sent_states, repo, check).await
+    }
+
+    async fn find_check(
+        &self,
+        repo: &RepoRef,
+        sha: &CommitSha,
+        name: &str,
+        job: &JobId,
+        after: Option<CheckRunId>,
+    ) -> Result<Option<CheckRunId>, ForgeError> {
+        checks::find(&self.api, repo, sha, name, job, after).await
+    }
+
+    async fn update_check(
+        &self,
+        repo: &RepoRef,
+        id: CheckRunId,
+        state: &CheckState,
+    ) -> Result<(), ForgeError> {
+        checks::update(&self.api, &self.sent_states, repo, id, state).await
+    }
+
+    async fn write_comment(
+        &self,
+        repo: &RepoRef,
+        pull_request: u64,
+        known: Option<u64>,
+        marker: &str,
+        body: &str,
+    ) -> Result<u64, ForgeError> {
+        let comment = comments::Comment {
+            pull_request,
+            known,
+            marker,
+            body,
+        };
+        comments::write(&self.api, repo, &comment).await
+    }
+
+    async fn job_token(
+        &self,
+        repo: &RepoRef,
+        permissions: &TokenPermissions,
+    ) -> Result<JobToken, ForgeError> {
+        job_token::mint(&self.api, repo, permissions).await
+    }
+}
