@@ -77,11 +77,11 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Sorts and cuts the list; none of an empty one.
-    pub(crate) fn of(mut list: Vec<Diagnostic>) -> Option<Self> {
+    /// Sorts and cuts the list; none of an empty one. `more` were found and are not in it.
+    pub(crate) fn of(mut list: Vec<Diagnostic>, more: usize) -> Option<Self> {
         list.sort_by(|a, b| (a.line, a.column, &a.message).cmp(&(b.line, b.column, &b.message)));
         list.dedup();
-        let more = list.len().saturating_sub(SHOWN);
+        let more = more + list.len().saturating_sub(SHOWN);
         list.truncate(SHOWN);
         (!list.is_empty()).then_some(Self { list, more })
     }
@@ -256,11 +256,11 @@ mod tests {
         let list = (0..80)
             .rev()
             .map(|n| Diagnostic::new(&source, Span::new(n * 2, n * 2 + 1), "wrong"));
-        let all = Diagnostics::of(list.collect()).unwrap();
+        let all = Diagnostics::of(list.collect(), 0).unwrap();
         assert_eq!(all.as_slice().len(), SHOWN);
         assert_eq!(all.as_slice()[0].line, 1);
         assert_eq!(all.summary(), "ci.yml:1:1: wrong (and 79 more errors)");
         assert!(all.to_string().ends_with("… and 30 more"));
-        assert_eq!(Diagnostics::of(Vec::new()), None);
+        assert_eq!(Diagnostics::of(Vec::new(), 0), None);
     }
 }

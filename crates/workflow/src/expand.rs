@@ -99,7 +99,7 @@ pub fn expand(workflow: &Workflow, key: &JobKey, context: &JobContext<'_>) -> Re
             Err(wrong) => found.extend(wrong.as_slice().iter().cloned()),
         }
     }
-    match Diagnostics::of(found) {
+    match Diagnostics::of(found, 0) {
         Some(found) => Err(found),
         None => Ok(Expansion::Legs {
             fail_fast: plan.fail_fast,

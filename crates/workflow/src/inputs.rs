@@ -37,7 +37,7 @@ pub fn inputs(workflow: &Workflow, event: &Event) -> Result<Map<String, Json>, D
             Err(problem) => found.push(Diagnostic::new(&workflow.source, input.span, problem)),
         }
     }
-    Diagnostics::of(found).map_or(Ok(values), Err)
+    Diagnostics::of(found, 0).map_or(Ok(values), Err)
 }
 
 /// GitHub finds inputs without regard to case.

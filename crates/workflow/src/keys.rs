@@ -4,6 +4,8 @@
 pub struct Keys {
     /// Where such a mapping stands, as the documentation writes it; empty for the file itself.
     pub path: &'static str,
+    /// What such a key is called in messages.
+    pub noun: &'static str,
     pub keys: &'static [Key],
 }
 

@@ -7,7 +7,7 @@ use crate::yaml::Node;
 use checkmill_core::JobKey;
 use checkmill_core::graph;
 use checkmill_core::policy::TokenPermissions;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One workflow file. Built by [`crate::parse`] only, so that what can be checked without an event has been checked.
 #[derive(Debug, Clone)]
@@ -65,15 +65,11 @@ impl Workflow {
 
     /// The jobs that `key` needs, directly or through others, in the order of the file.
     pub(crate) fn ancestors(&self, key: &JobKey) -> Vec<&JobKey> {
-        let mut found: Vec<&JobKey> = Vec::new();
+        let mut found: BTreeSet<&JobKey> = BTreeSet::new();
         let mut open: Vec<&JobKey> = vec![key];
         while let Some(next) = open.pop() {
-            for need in self.job(next).map_or(&[][..], |job| &job.needs) {
-                if !found.contains(&need) {
-                    found.push(need);
-                    open.push(need);
-                }
-            }
+            let needs = self.job(next).map_or(&[][..], |job| &job.needs);
+            open.extend(needs.iter().filter(|need| found.insert(need)));
         }
         self.keys().filter(|key| found.contains(key)).collect()
     }

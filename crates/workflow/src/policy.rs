@@ -22,6 +22,7 @@ const VARS_BYTES: usize = 128 * 1024;
 /// The file's keys.
 pub const KEYS: Keys = Keys {
     path: "",
+    noun: "key",
     keys: &[
         full("version"),
         full("permissions"),

@@ -11,7 +11,12 @@ use crate::yaml::{Entry, Node, Value, offset_in_source};
 pub(crate) struct Reader<'s> {
     pub(crate) source: &'s Source,
     found: Vec<Diagnostic>,
+    /// Mistakes past [`KEPT`], which are only counted.
+    more: usize,
 }
+
+/// Mistakes of a file that are worked out. Each costs a walk through the file for its line.
+const KEPT: usize = 200;
 
 /// The values of a mapping with fixed keys.
 pub(crate) struct Fields<'n> {
@@ -33,21 +38,29 @@ impl<'s> Reader<'s> {
         Self {
             source,
             found: Vec::new(),
+            more: 0,
         }
     }
 
     pub(crate) fn report(&mut self, span: Span, message: impl Into<String>) {
-        self.found.push(Diagnostic::new(self.source, span, message));
+        self.push(|source| Diagnostic::new(source, span, message));
     }
 
     pub(crate) fn report_with(&mut self, span: Span, message: impl Into<String>, hint: impl Into<String>) {
-        self.found
-            .push(Diagnostic::new(self.source, span, message).with_hint(hint));
+        self.push(|source| Diagnostic::new(source, span, message).with_hint(hint));
+    }
+
+    fn push(&mut self, diagnostic: impl FnOnce(&Source) -> Diagnostic) {
+        if self.found.len() < KEPT {
+            self.found.push(diagnostic(self.source));
+        } else {
+            self.more += 1;
+        }
     }
 
     /// What was read, or what is wrong with it.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Diagnostics> {
-        match (Diagnostics::of(self.found), value) {
+        match (Diagnostics::of(self.found, self.more), value) {
             (Some(found), _) => Err(found),
             (None, Some(value)) => Ok(value),
             (None, None) => {
@@ -79,10 +92,10 @@ impl<'s> Reader<'s> {
                 false
             }
             None => {
-                let message = format!("unknown key `{}` in {what}", quoted(&entry.key));
+                let message = format!("unknown {} `{}` in {what}", keys.noun, quoted(&entry.key));
                 let hint = match nearest(&entry.key, keys.keys.iter().map(|key| key.name)) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the keys here are {}", list_of(keys.usable())),
+                    None => format!("the {}s here are {}", keys.noun, list_of(keys.usable())),
                 };
                 self.report_with(entry.key_span, message, hint);
                 false
@@ -182,7 +195,7 @@ impl<'s> Reader<'s> {
 
     pub(crate) fn check(&mut self, text: &Text, place: Place) {
         for error in expr::check(&text.value, place) {
-            self.found.push(expression_diagnostic(self.source, text, &error));
+            self.push(|source| expression_diagnostic(source, text, &error));
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) fn jobs(reader: &mut Reader<'_>, entry: &Entry) -> Vec<Job> {
     }
     let mut taken = Vec::new();
     let read = |entry: &Entry| {
-        let valid = common::id(reader, &entry.key, entry.key_span, "the job", &mut taken);
+        let valid = common::id(reader, &entry.key, entry.key_span, "the job id", &mut taken);
         let job = job(reader, entry);
         job.filter(|_| valid)
     };

@@ -21,6 +21,7 @@ pub(crate) const ALL: [&Keys; 13] = [
 
 pub(super) const WORKFLOW: Keys = Keys {
     path: "",
+    noun: "key",
     keys: &[
         full("name"),
         no_effect("description", "it is for readers of the file"),
@@ -39,6 +40,7 @@ const OTHER_EVENT: &str = "remove it; the events are `push`, `pull_request` and 
 
 pub(super) const EVENTS: Keys = Keys {
     path: "on",
+    noun: "event",
     keys: &[
         full("push"),
         full("pull_request"),
@@ -94,6 +96,7 @@ pub(super) const EVENTS: Keys = Keys {
 
 pub(super) const PUSH: Keys = Keys {
     path: "on.push",
+    noun: "key",
     keys: &[
         full("branches"),
         full("branches-ignore"),
@@ -106,6 +109,7 @@ pub(super) const PUSH: Keys = Keys {
 
 pub(super) const PULL_REQUEST: Keys = Keys {
     path: "on.pull_request",
+    noun: "key",
     keys: &[
         full("types"),
         full("branches"),
@@ -117,11 +121,13 @@ pub(super) const PULL_REQUEST: Keys = Keys {
 
 pub(super) const DISPATCH: Keys = Keys {
     path: "on.workflow_dispatch",
+    noun: "key",
     keys: &[full("inputs")],
 };
 
 pub(super) const INPUT: Keys = Keys {
     path: "on.workflow_dispatch.inputs.<input_id>",
+    noun: "key",
     keys: &[
         no_effect("description", "it is for the form on GitHub"),
         full("required"),
@@ -136,6 +142,7 @@ const NOT_AN_APPS: &str = "remove it; a GitHub App's token can't have this permi
 
 pub(super) const PERMISSIONS: Keys = Keys {
     path: "permissions",
+    noun: "permission",
     keys: &[
         full("actions"),
         full("artifact-metadata"),
@@ -163,16 +170,19 @@ pub(super) const PERMISSIONS: Keys = Keys {
 
 pub(super) const DEFAULTS: Keys = Keys {
     path: "defaults",
+    noun: "key",
     keys: &[full("run")],
 };
 
 pub(super) const DEFAULTS_RUN: Keys = Keys {
     path: "defaults.run",
+    noun: "key",
     keys: &[full("shell"), full("working-directory")],
 };
 
 pub(super) const JOB: Keys = Keys {
     path: "jobs.<job_id>",
+    noun: "key",
     keys: &[
         full("name"),
         full("needs"),
@@ -206,11 +216,13 @@ pub(super) const JOB: Keys = Keys {
 
 pub(super) const STRATEGY: Keys = Keys {
     path: "jobs.<job_id>.strategy",
+    noun: "key",
     keys: &[full("matrix"), full("fail-fast"), full("max-parallel")],
 };
 
 pub(super) const RUNS_ON: Keys = Keys {
     path: "jobs.<job_id>.runs-on",
+    noun: "key",
     keys: &[
         full("labels"),
         refused("group", "remove it; machines are chosen by `labels` alone"),
@@ -222,6 +234,7 @@ const BACKGROUND: &str = "remove it; the steps of a job run one after the other"
 
 pub(super) const STEP: Keys = Keys {
     path: "jobs.<job_id>.steps[*]",
+    noun: "key",
     keys: &[
         full("id"),
         full("name"),

@@ -6,23 +6,27 @@ use crate::nearest::nearest;
 use crate::read::Reader;
 use crate::text::Text;
 use checkmill_core::JobKey;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Gives each job the keys that its `needs` mean; GitHub's runner finds them without regard to case. `known` are the keys
 /// of all jobs in lower case, also of those that could not be read.
 pub(super) fn resolve(reader: &mut Reader<'_>, read: Vec<(Job, Vec<Text>)>, known: &[String]) -> Vec<Job> {
-    let keys: Vec<JobKey> = read.iter().map(|(job, _)| job.key.clone()).collect();
+    let folded = |key: &str| key.to_ascii_lowercase();
+    let keys: BTreeMap<String, JobKey> = read
+        .iter()
+        .map(|(job, _)| (folded(job.key.as_str()), job.key.clone()))
+        .collect();
     let mut jobs = Vec::with_capacity(read.len());
     let mut written = Vec::with_capacity(read.len());
     for (mut job, needs) in read {
+        let mut taken = BTreeSet::new();
         for need in &needs {
-            match keys
-                .iter()
-                .find(|key| key.as_str().eq_ignore_ascii_case(&need.value))
-            {
-                Some(key) if !job.needs.contains(key) => job.needs.push(key.clone()),
+            let name = folded(&need.value);
+            match keys.get(&name) {
+                Some(key) if taken.insert(key) => job.needs.push(key.clone()),
                 Some(_) => {}
-                None if known.contains(&need.value.to_ascii_lowercase()) => {}
-                None => unknown(reader, &job, need, &keys),
+                None if known.contains(&name) => {}
+                None => unknown(reader, &job, need, known),
             }
         }
         jobs.push(job);
@@ -32,13 +36,13 @@ pub(super) fn resolve(reader: &mut Reader<'_>, read: Vec<(Job, Vec<Text>)>, know
     jobs
 }
 
-fn unknown(reader: &mut Reader<'_>, job: &Job, need: &Text, keys: &[JobKey]) {
+fn unknown(reader: &mut Reader<'_>, job: &Job, need: &Text, known: &[String]) {
     let message = format!(
         "the job `{}` needs `{}`, which is not a job of this workflow",
         job.key,
         quoted(&need.value)
     );
-    match nearest(&need.value, keys.iter().map(JobKey::as_str)) {
+    match nearest(&need.value, known.iter().map(String::as_str)) {
         Some(near) => reader.report_with(need.span, message, format!("did you mean `{near}`?")),
         None => reader.report(need.span, message),
     }
@@ -46,6 +50,7 @@ fn unknown(reader: &mut Reader<'_>, job: &Job, need: &Text, keys: &[JobKey]) {
 
 /// Reports every circle once, at the need that closes it.
 fn circles(reader: &mut Reader<'_>, jobs: &[Job], written: &[Vec<Text>]) {
+    let places: BTreeMap<&JobKey, usize> = jobs.iter().enumerate().map(|(at, job)| (&job.key, at)).collect();
     let mut done = vec![false; jobs.len()];
     for start in 0..jobs.len() {
         // Depth first, with the way from `start` on a stack of (job, next need to look at).
@@ -58,9 +63,7 @@ fn circles(reader: &mut Reader<'_>, jobs: &[Job], written: &[Vec<Text>]) {
                 continue;
             };
             *next += 1;
-            let Some(needed) = jobs.iter().position(|other| other.key == *need) else {
-                continue;
-            };
+            let Some(&needed) = places.get(need) else { continue };
             if let Some(from) = way.iter().position(|(on_way, _)| *on_way == needed) {
                 let circle: Vec<usize> = way[from..].iter().map(|(job, _)| *job).collect();
                 circle_found(reader, jobs, &circle, &written[job]);
