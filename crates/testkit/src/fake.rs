@@ -38,7 +38,8 @@ pub struct Options {
     pub webhook_secret: String,
     pub delivering: Delivering,
     pub app: NewApp,
-    /// Root of the web addresses, in texts and payloads.
+    /// Root of the web addresses, in texts and payloads. Empty for the fake's own address, so that `{web}/api/v3` is its API
+    /// as on an Enterprise Server.
     pub web_url: String,
     /// What tokens and delivery ids are derived from. Empty gives readable counters. Whoever keeps data between two fakes
     /// must give each its own seed, or the second one's deliveries look like the first one's.
@@ -46,6 +47,8 @@ pub struct Options {
     /// Whether the App also hears of what only echoes its own doing or says nothing new: `check_run` created and
     /// completed, `check_suite` requested and completed, `create`, `delete`, and its own comments. GitHub sends them.
     pub echoes: bool,
+    /// Whether the control API (`/_control/…`) is open. Off in process, where its caller has this crate's API.
+    pub control: bool,
     /// The limit of each wait, in real time.
     pub wait_limit: Duration,
 }
@@ -61,6 +64,7 @@ impl Default for Options {
             web_url: "https://github.com".to_owned(),
             seed: String::new(),
             echoes: false,
+            control: false,
             wait_limit: Duration::from_secs(30),
         }
     }
@@ -90,7 +94,11 @@ impl FakeGitHub {
         let mut state = State::new(Setup {
             urls: Urls {
                 api: format!("http://{address}"),
-                web: options.web_url,
+                web: if options.web_url.is_empty() {
+                    format!("http://{address}")
+                } else {
+                    options.web_url
+                },
             },
             time: options.time.clone(),
             echoes: options.echoes,
@@ -100,7 +108,7 @@ impl FakeGitHub {
         state
             .add_app(Some(APP_ID), options.app)
             .map_err(std::io::Error::other)?;
-        let shared = Shared::new(state, options.delivering, Handle::current());
+        let shared = Shared::new(state, options.delivering, Handle::current(), options.control);
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
         Ok(Self {
             shared,
@@ -507,21 +515,7 @@ impl FakeGitHub {
     /// that nothing met.
     #[must_use]
     pub fn leftovers(&self) -> Vec<String> {
-        let mut left = self.read(|state| {
-            let open = state.check_runs.values().filter(|run| run.conclusion.is_none());
-            let open = open.map(|run| format!("check run {} is still open: {}", run.id, run.line()));
-            let waiting = state
-                .deliveries
-                .iter()
-                .filter(|d| !d.echo && matches!(d.outcome, Outcome::Pending | Outcome::Sending));
-            let waiting = waiting.map(|d| format!("webhook {} {} was not consumed", d.kind(), d.guid));
-            let refused = state.history.refused().iter();
-            let refused = refused.map(|record| format!("refused: {record}"));
-            open.chain(waiting).chain(refused).collect::<Vec<_>>()
-        });
-        let unmet = self.shared.unmet_faults();
-        left.extend(unmet.into_iter().map(|fault| format!("never met: {fault}")));
-        left
+        self.shared.leftovers()
     }
 
     /// Ends a test.

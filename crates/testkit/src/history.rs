@@ -6,6 +6,9 @@ use checkmill_core::UnixMillis;
 use std::collections::VecDeque;
 use std::fmt;
 
+/// [`RequestRecord::principal`] of a request whose sender is not known.
+pub(crate) const NOBODY: &str = "nobody";
+
 /// Entries kept; the oldest go first. Enough for any test; a bound for the program that runs for days.
 const ENTRIES: usize = 20_000;
 
@@ -46,10 +49,12 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
-    /// Whether the fake refused it as wrong. A GET that finds nothing (404) is a question answered, not a refusal.
+    /// Whether the fake refused it as wrong. A GET by somebody known that finds nothing (404) is a question answered, not a
+    /// refusal.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        let question_answered = self.status == 404 && self.method == "GET" && self.route.is_some();
+        let well_asked = self.method == "GET" && self.route.is_some() && self.principal != NOBODY;
+        let question_answered = self.status == 404 && well_asked;
         self.status >= 400 && !self.injected && !question_answered
     }
 }
@@ -70,7 +75,7 @@ impl History {
                 method = record.method,
                 path = record.path,
                 status = record.status,
-                message = record.message,
+                reason = record.message,
                 "refused a request"
             );
             if self.refused.len() < ENTRIES {

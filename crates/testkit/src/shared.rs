@@ -29,6 +29,7 @@ pub(crate) struct Shared {
     delivering: Mutex<Delivering>,
     changes: watch::Sender<u64>,
     runtime: Handle,
+    control: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -37,13 +38,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, delivering: Delivering, runtime: Handle) -> Arc<Self> {
+    /// `control` opens the control API.
+    pub(crate) fn new(state: State, delivering: Delivering, runtime: Handle, control: bool) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(state),
             faults: Mutex::default(),
             delivering: Mutex::new(delivering),
             changes: watch::channel(0).0,
             runtime,
+            control,
         })
     }
 
@@ -122,8 +125,30 @@ impl Shared {
         lock(&self.faults).take(route)
     }
 
-    pub(crate) fn unmet_faults(&self) -> Vec<String> {
-        lock(&self.faults).unmet().collect()
+    pub(crate) const fn has_control(&self) -> bool {
+        self.control
+    }
+
+    /// See `FakeGitHub::leftovers`.
+    pub(crate) fn leftovers(&self) -> Vec<String> {
+        let mut left = self.read(|state| {
+            let open = state.check_runs.values().filter(|run| run.conclusion.is_none());
+            let open = open.map(|run| format!("check run {} is still open: {}", run.id, run.line()));
+            let waiting = state
+                .deliveries
+                .iter()
+                .filter(|d| !d.echo && matches!(d.outcome, Outcome::Pending | Outcome::Sending));
+            let waiting = waiting.map(|d| format!("webhook {} {} was not consumed", d.kind(), d.guid));
+            let refused = state.history.refused().iter();
+            let refused = refused.map(|record| format!("refused: {record}"));
+            open.chain(waiting).chain(refused).collect::<Vec<_>>()
+        });
+        left.extend(
+            lock(&self.faults)
+                .unmet()
+                .map(|fault| format!("never met: {fault}")),
+        );
+        left
     }
 
     /// Answers a request and records it. `injected` says that a fault will change the way of the answer.

@@ -160,6 +160,10 @@ impl State {
             "installation": self.installation_json(installation),
             "sender": self.user_json(&installation.account),
         });
+        // Unlike the REST API, these events count seconds.
+        for key in ["created_at", "updated_at"] {
+            payload["installation"][key] = (installation.created_at.0 / 1000).into();
+        }
         if event == "installation_repositories" {
             payload["repository_selection"] = payload["installation"]["repository_selection"].clone();
         }

@@ -21,6 +21,16 @@ const USER_URLS: &[(&str, &str)] = &[
     ("received_events_url", "/received_events"),
 ];
 
+const ORGANIZATION_URLS: &[(&str, &str)] = &[
+    ("url", ""),
+    ("repos_url", "/repos"),
+    ("events_url", "/events"),
+    ("hooks_url", "/hooks"),
+    ("issues_url", "/issues"),
+    ("members_url", "/members{/member}"),
+    ("public_members_url", "/public_members{/member}"),
+];
+
 impl State {
     /// A user by login. Logins in the state are always known: [`State::user`] makes them.
     pub(crate) fn user_json(&self, login: &Login) -> Value {
@@ -42,6 +52,27 @@ impl State {
         let root = format!("{}/users/{}", self.urls.api, user.login);
         add_urls(&mut json, &root, USER_URLS);
         json
+    }
+
+    /// `organization` of a webhook, where the repository's owner is one.
+    pub(crate) fn organization_json(&self, owner: &str) -> Option<Value> {
+        let known = self.users.values().find(|user| user.login.as_str() == owner)?;
+        if known.kind != UserKind::Organization {
+            return None;
+        }
+        let mut json = json!({
+            "login": owner,
+            "id": known.id,
+            "node_id": node_id("O", known.id),
+            "avatar_url": format!("{}/avatars/{}", self.urls.web, known.id),
+            "description": null,
+        });
+        add_urls(
+            &mut json,
+            &format!("{}/orgs/{owner}", self.urls.api),
+            ORGANIZATION_URLS,
+        );
+        Some(json)
     }
 
     pub(crate) fn app_json(&self, id: u64) -> Value {

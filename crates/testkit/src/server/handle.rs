@@ -5,6 +5,7 @@ use super::call::{Call, RawRequest};
 use super::endpoints;
 use super::reply::{Refusal, Reply};
 use super::route::{Matched, Route};
+use crate::history::NOBODY;
 use crate::state::{State, Usage};
 use bytes::Bytes;
 use checkmill_core::Millis;
@@ -16,7 +17,7 @@ const RATE_WINDOW: Millis = Millis::from_minutes(60);
 pub(crate) fn handle(state: &mut State, raw: &RawRequest) -> (Reply, String) {
     let (_, matched) = raw.route();
     let route = matched.as_ref().map(|m| m.route);
-    let mut who = "nobody".to_owned();
+    let mut who = NOBODY.to_owned();
     let answer = match user_agent(raw) {
         Some(refused) => refused,
         None => admit(state, raw, matched, &mut who)
@@ -86,7 +87,7 @@ fn decorate(state: &mut State, reply: Reply, route: Option<Route>, who: &str) ->
         .header("x-github-media-type", "github.v3; format=json")
         .header("x-github-api-version-selected", "2022-11-28")
         .header("server", "github.com");
-    if who == "nobody" {
+    if who == NOBODY {
         return reply;
     }
     let usage = state.usage_of(who);

@@ -70,8 +70,12 @@ impl State {
             })
             .map(|i| (i.app, i.id))
             .collect();
+        let organization = self.organization_json(repo.name.owner());
         let deliver = |(app, installation)| {
             let mut payload = webhook.payload.clone();
+            if let Some(organization) = &organization {
+                payload["organization"] = organization.clone();
+            }
             payload["installation"] = installation_stub(installation);
             self.deliver(app, Some(installation), Some(repository), webhook, &payload)
         };

@@ -1,9 +1,7 @@
 //! One way through: a push, its webhook, a token, the workflow file, a check run.
 
-mod common;
-
+use crate::bench::{Bench, REPO};
 use checkmill_testkit::{NewCommit, sign};
-use common::{Bench, REPO};
 use serde_json::json;
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! What the tests of the fake's own rules share: a world of one repository, and a client that speaks plain HTTP.
 
-#![expect(dead_code, reason = "each test binary uses its own part")]
-
 use checkmill_testkit::client::{self, Answer};
 use checkmill_testkit::key::{TEST_ONLY_APP_KEY_PEM, sign_jwt};
 use checkmill_testkit::{FakeGitHub, NewRepository, Options};
