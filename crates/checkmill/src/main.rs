@@ -40,5 +40,9 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode 
 
 /// Logs of the program itself, in JSON for whoever collects them; `run` shows checks instead.
 fn log_to_stderr(level: tracing::Level) {
-    tracing_subscriber::fmt().json().with_max_level(level).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .json()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .init();
 }

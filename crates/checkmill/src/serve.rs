@@ -36,8 +36,12 @@ pub async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         .with_context(|| format!("The address {} can't be listened on.", args.listen))?;
     let address = listener.local_addr()?;
 
-    let settings =
-        GitHubSettings::new(environment.api_url().clone(), app_id, key, Arc::new(|| SystemClock.now()));
+    let settings = GitHubSettings::new(
+        environment.api_url().clone(),
+        app_id,
+        key,
+        Arc::new(|| SystemClock.now()),
+    );
     let parts = Parts {
         embedded: embedded::open(Some(&data.store())).await?,
         blobs: FileBlobs::new(data.blobs()),
@@ -45,10 +49,17 @@ pub async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         backends: process_backend(&data.jobs())?,
         app_id: app_id.0,
         secrets,
-        public_url: args.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+        public_url: args
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}")),
+        only_job: None,
     };
     let (system, receiver) = System::new(parts)?;
-    let recovered = system.recover().await.context("The state of the last time can't be read.")?;
+    let recovered = system
+        .recover()
+        .await
+        .context("The state of the last time can't be read.")?;
     tracing::info!(%address, data = %args.data.display(), ?recovered, "Checkmill serves");
 
     let driver = tokio::spawn(system.clone().drive(receiver));
@@ -56,7 +67,9 @@ pub async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         let system = system.clone();
         async move { system.keep_sweeping().await }
     });
-    axum::serve(listener, router(system)).with_graceful_shutdown(told_to_end()?).await?;
+    axum::serve(listener, router(system))
+        .with_graceful_shutdown(told_to_end()?)
+        .await?;
     tracing::info!("Checkmill ends; running jobs go on, and the next start takes them over");
     driver.abort();
     sweeper.abort();
@@ -78,7 +91,10 @@ pub fn process_backend(root: &Path) -> anyhow::Result<Backends> {
         &[],
         Arc::new(|| SystemClock.now()),
     );
-    Ok(Backends::single(BACKEND, Arc::new(ProcessBackend::new(settings)?)))
+    Ok(Backends::single(
+        BACKEND,
+        Arc::new(ProcessBackend::new(settings)?),
+    ))
 }
 
 fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {

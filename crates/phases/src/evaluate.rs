@@ -49,6 +49,16 @@ impl Planned {
         }
     }
 
+    /// Without the jobs that `key` does not need, directly or through others. A broken file stays as it is.
+    pub(crate) fn only(mut self, key: &JobKey) -> Self {
+        if self.hold.is_none() {
+            let wanted = |other: &JobKey| other == key || graph::dependents(&self.nodes, other).contains(key);
+            let kept: Vec<JobKey> = self.nodes.keys().filter(|other| wanted(other)).cloned().collect();
+            self.nodes.retain(|other, _| kept.contains(other));
+        }
+        self
+    }
+
     pub(crate) fn held(mut self, hold: Hold) -> Self {
         self.hold.get_or_insert(hold);
         self

@@ -11,7 +11,7 @@ use checkmill_backends::registry::Backends;
 use checkmill_core::event::{ButtonAction, EventKind};
 use checkmill_core::policy::{ForkPolicy, Policy};
 use checkmill_core::run::{Hold, Trust};
-use checkmill_core::{CommitSha, DeliveryId, ErrorName, Event, Run, RunId};
+use checkmill_core::{CommitSha, DeliveryId, ErrorName, Event, JobKey, Run, RunId};
 use checkmill_github::forge::{ChangeSet, Forge, PlanningFiles, RepoRef, SourceContent, SourceFile};
 
 /// Where Checkmill's own workflow files are.
@@ -28,19 +28,29 @@ pub struct Plan<'a> {
     pub engine: &'a dyn Engine,
     pub backends: &'a Backends,
     pub clock: &'a dyn Clock,
+    /// Plan this job of each workflow only, and those it needs; all where none is named.
+    pub only_job: Option<&'a JobKey>,
 }
 
 /// What became of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanOutcome {
-    /// These runs follow from it; none where no workflow matches.
-    Runs(Vec<RunId>),
+    /// What follows from it; no run where no workflow matches.
+    Runs(PlannedRuns),
     /// Jobs of earlier runs were started again or stopped.
     Acted,
     /// It had been planned, or given up, before.
     Duplicate,
     /// It can't be planned, now or later.
     Failed(String),
+}
+
+/// What an event of the repository's history led to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlannedRuns {
+    pub runs: Vec<RunId>,
+    /// The workflow files that it does not start, each with the first rule that stopped it.
+    pub unmatched: Vec<(String, String)>,
 }
 
 impl Plan<'_> {
@@ -78,7 +88,7 @@ impl Plan<'_> {
 
     async fn plan(&self, event: &Event) -> Result<PlanOutcome, PhaseError> {
         match &event.kind {
-            EventKind::Push(push) if push.after.is_none() => Ok(PlanOutcome::Runs(Vec::new())),
+            EventKind::Push(push) if push.after.is_none() => Ok(PlanOutcome::Runs(PlannedRuns::default())),
             EventKind::Push(_) | EventKind::PullRequest(_) | EventKind::WorkflowDispatch(_) => {
                 self.plan_workflows(event).await.map(PlanOutcome::Runs)
             }
@@ -102,33 +112,36 @@ impl Plan<'_> {
         }
     }
 
-    async fn plan_workflows(&self, event: &Event) -> Result<Vec<RunId>, PhaseError> {
+    async fn plan_workflows(&self, event: &Event) -> Result<PlannedRuns, PhaseError> {
         let repo = RepoRef {
             installation: event.installation,
             id: event.repository.id,
             name: event.repository.name.clone(),
         };
         let Some(sha) = self.sha(event, &repo).await? else {
-            return Ok(Vec::new());
+            return Ok(PlannedRuns::default());
         };
         let files = self
             .forge
             .planning_files(&repo, &sha, &[WORKFLOW_DIR], POLICY_PATH)
             .await?;
+        let mut planned = PlannedRuns::default();
         let runs = match policy(files.policy.as_ref()) {
-            Ok(policy) => self.runs(event, &repo, &sha, &files, &policy).await?,
+            Ok(policy) => {
+                self.runs(event, &repo, &sha, &files, &policy, &mut planned.unmatched)
+                    .await?
+            }
             Err(_) if files.workflows.is_empty() => Vec::new(),
             Err(text) => {
-                let planned = Planned::broken(POLICY_PATH, &text);
-                vec![(self.new_run(event, &sha, &Policy::default(), planned), None)]
+                let broken = Planned::broken(POLICY_PATH, &text);
+                vec![(self.new_run(event, &sha, &Policy::default(), broken), None)]
             }
         };
-        let mut ids = Vec::new();
         for (run, source) in runs {
-            ids.push(run.id.clone());
+            planned.runs.push(run.id.clone());
             self.create(&run, source).await?;
         }
-        Ok(ids)
+        Ok(planned)
     }
 
     async fn sha(&self, event: &Event, repo: &RepoRef) -> Result<Option<CommitSha>, PhaseError> {
@@ -141,8 +154,7 @@ impl Plan<'_> {
         }
     }
 
-    /// The runs that follow from the files, each with its source; a file that does not match gives none, and says why in
-    /// the log.
+    /// The runs that follow from the files, each with its source. A file that does not match goes to `unmatched`.
     async fn runs(
         &self,
         event: &Event,
@@ -150,6 +162,7 @@ impl Plan<'_> {
         sha: &CommitSha,
         files: &PlanningFiles,
         policy: &Policy,
+        unmatched: &mut Vec<(String, String)>,
     ) -> Result<Vec<(Run, Option<String>)>, PhaseError> {
         let skip_ci = evaluate::skips_ci(event, &files.message);
         let mut changed = None;
@@ -179,6 +192,7 @@ impl Plan<'_> {
                 }
                 evaluate::FileMatch::No(reason) => {
                     tracing::info!(delivery = %event.delivery, workflow = %file.path, reason, "a workflow does not match");
+                    unmatched.push((file.path.clone(), reason));
                 }
                 evaluate::FileMatch::NeedsChangedFiles => {}
             }

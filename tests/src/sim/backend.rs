@@ -57,7 +57,9 @@ impl Compute {
             _ if ended => BackendState::Ended(match self.script.ending {
                 Ending::Success => BackendEnd::Exited { code: 0 },
                 Ending::Failure => BackendEnd::Exited { code: 1 },
-                Ending::Lost | Ending::Hangs => BackendEnd::Lost { detail: "node lost".to_owned() },
+                Ending::Lost | Ending::Hangs => BackendEnd::Lost {
+                    detail: "node lost".to_owned(),
+                },
             }),
             _ if started <= now => BackendState::Running,
             _ => BackendState::Pending,
@@ -68,7 +70,13 @@ impl Compute {
 impl SimBackend {
     #[must_use]
     pub fn new(scripts: Vec<Script>, callback: bool, faults: Arc<Faults>, clock: Arc<SimClock>) -> Self {
-        Self { jobs: Mutex::default(), scripts, callback, faults, clock }
+        Self {
+            jobs: Mutex::default(),
+            scripts,
+            callback,
+            faults,
+            clock,
+        }
     }
 
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Compute>> {
@@ -76,7 +84,10 @@ impl SimBackend {
     }
 
     fn failed(text: &str) -> BackendError {
-        BackendError::Transient { backend: "sim".to_owned(), detail: text.to_owned() }
+        BackendError::Transient {
+            backend: "sim".to_owned(),
+            detail: text.to_owned(),
+        }
     }
 
     /// Keys of what uses compute now.
@@ -91,9 +102,15 @@ impl SimBackend {
     #[must_use]
     pub fn result_of(&self, id: &str) -> Option<JobResult> {
         let state = self.jobs().get(id)?.state(self.clock.now());
-        let BackendState::Ended(BackendEnd::Exited { code }) = state else { return None };
+        let BackendState::Ended(BackendEnd::Exited { code }) = state else {
+            return None;
+        };
         Some(JobResult {
-            conclusion: if code == 0 { JobVerdict::Success } else { JobVerdict::Failure },
+            conclusion: if code == 0 {
+                JobVerdict::Success
+            } else {
+                JobVerdict::Failure
+            },
             detail: format!("exit code {code}"),
             exit_code: Some(code),
             steps: vec![],
@@ -108,7 +125,11 @@ impl SimBackend {
 #[async_trait]
 impl Backend for SimBackend {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { callback: self.callback, batched_poll: true, containers: false }
+        Capabilities {
+            callback: self.callback,
+            batched_poll: true,
+            containers: false,
+        }
     }
 
     async fn submit(&self, submission: &Submission) -> Result<String, BackendError> {
@@ -118,7 +139,12 @@ impl Backend for SimBackend {
             let mut jobs = self.jobs();
             let script = self.scripts[jobs.len() % self.scripts.len()];
             let key = submission.key.clone();
-            jobs.entry(id.clone()).or_insert(Compute { key, script, submitted: now, cancelled: None });
+            jobs.entry(id.clone()).or_insert(Compute {
+                key,
+                script,
+                submitted: now,
+                cancelled: None,
+            });
             Ok(id)
         })
     }
@@ -127,7 +153,10 @@ impl Backend for SimBackend {
         self.faults.call(Self::failed, || {
             let now = self.clock.now();
             let jobs = self.jobs();
-            Ok(ids.iter().map(|id| jobs.get(id).map_or(BackendState::Unknown, |c| c.state(now))).collect())
+            Ok(ids
+                .iter()
+                .map(|id| jobs.get(id).map_or(BackendState::Unknown, |c| c.state(now)))
+                .collect())
         })
     }
 
@@ -144,7 +173,11 @@ impl Backend for SimBackend {
     async fn log(&self, _id: &str, offset: u64) -> Result<LogChunk, BackendError> {
         self.faults.call(Self::failed, || {
             let bytes = b"log\n"[(offset as usize).min(4)..].to_vec();
-            Ok(LogChunk { bytes, next_offset: 4, complete: true })
+            Ok(LogChunk {
+                bytes,
+                next_offset: 4,
+                complete: true,
+            })
         })
     }
 

@@ -32,8 +32,13 @@ struct Inner {
 impl Faults {
     #[must_use]
     pub fn new(planned: impl IntoIterator<Item = (u64, Fault)>) -> Self {
-        let inner = Inner { planned: planned.into_iter().collect(), ..Inner::default() };
-        Self { inner: Mutex::new(inner) }
+        let inner = Inner {
+            planned: planned.into_iter().collect(),
+            ..Inner::default()
+        };
+        Self {
+            inner: Mutex::new(inner),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {

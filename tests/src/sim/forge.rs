@@ -6,8 +6,8 @@ use checkmill_core::event::GitRef;
 use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{CheckRunId, CommitSha, Conclusion, JobId, Login, UnixMillis};
 use checkmill_github::forge::{
-    ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, ForgeError, JobToken, NewCheck, PlanningFiles, RepoRef,
-    SourceContent, SourceFile,
+    ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, ForgeError, JobToken, NewCheck, PlanningFiles,
+    RepoRef, SourceContent, SourceFile,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -41,8 +41,15 @@ fn failed(text: &str) -> ForgeError {
 impl MemForge {
     #[must_use]
     pub fn new(faults: Arc<Faults>, workflows: &[(&str, &str)]) -> Self {
-        let workflows = workflows.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-        Self { inner: Mutex::default(), workflows, faults }
+        let workflows = workflows
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+            .collect();
+        Self {
+            inner: Mutex::default(),
+            workflows,
+            faults,
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -82,12 +89,22 @@ impl Forge for MemForge {
                 content: SourceContent::Text(text.clone()),
             };
             let workflows = self.workflows.iter().map(file).collect();
-            Ok(PlanningFiles { policy: None, workflows, left_out: 0, message: "Change".to_owned() })
+            Ok(PlanningFiles {
+                policy: None,
+                workflows,
+                left_out: 0,
+                message: "Change".to_owned(),
+            })
         })
     }
 
     async fn changed_files(&self, _repo: &RepoRef, _of: &ChangeSet) -> Result<ChangedFiles, ForgeError> {
-        self.faults.call(failed, || Ok(ChangedFiles { paths: vec!["src/lib.rs".to_owned()], truncated: false }))
+        self.faults.call(failed, || {
+            Ok(ChangedFiles {
+                paths: vec!["src/lib.rs".to_owned()],
+                truncated: false,
+            })
+        })
     }
 
     async fn resolve_ref(&self, _repo: &RepoRef, _git_ref: &GitRef) -> Result<Option<CommitSha>, ForgeError> {
@@ -131,10 +148,18 @@ impl Forge for MemForge {
         })
     }
 
-    async fn update_check(&self, _repo: &RepoRef, id: CheckRunId, state: &CheckState) -> Result<(), ForgeError> {
+    async fn update_check(
+        &self,
+        _repo: &RepoRef,
+        id: CheckRunId,
+        state: &CheckState,
+    ) -> Result<(), ForgeError> {
         self.faults.call(failed, || {
             let mut inner = self.inner();
-            let check = inner.checks.get_mut(&id).ok_or_else(|| ForgeError::NotFound(format!("check {id}")))?;
+            let check = inner
+                .checks
+                .get_mut(&id)
+                .ok_or_else(|| ForgeError::NotFound(format!("check {id}")))?;
             check.conclusions.extend(conclusion(state));
             check.state = state.clone();
             Ok(())
@@ -151,7 +176,11 @@ impl Forge for MemForge {
     ) -> Result<u64, ForgeError> {
         self.faults.call(failed, || {
             let mut inner = self.inner();
-            let found = inner.comments.iter().find(|(_, text)| text.contains(marker)).map(|(id, _)| *id);
+            let found = inner
+                .comments
+                .iter()
+                .find(|(_, text)| text.contains(marker))
+                .map(|(id, _)| *id);
             let id = known.or(found).unwrap_or_else(|| {
                 inner.next += 1;
                 inner.next
@@ -161,9 +190,16 @@ impl Forge for MemForge {
         })
     }
 
-    async fn job_token(&self, _repo: &RepoRef, _permissions: &TokenPermissions) -> Result<JobToken, ForgeError> {
+    async fn job_token(
+        &self,
+        _repo: &RepoRef,
+        _permissions: &TokenPermissions,
+    ) -> Result<JobToken, ForgeError> {
         self.faults.call(failed, || {
-            Ok(JobToken { token: "ghs_simulated".into(), expires_at: UnixMillis(u64::MAX) })
+            Ok(JobToken {
+                token: "ghs_simulated".into(),
+                expires_at: UnixMillis(u64::MAX),
+            })
         })
     }
 }

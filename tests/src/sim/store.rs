@@ -40,7 +40,11 @@ const fn rank(state: &DeliveryState) -> u8 {
 impl MemStore {
     #[must_use]
     pub fn new(faults: Arc<Faults>, clock: Arc<SimClock>) -> Self {
-        Self { rows: Mutex::default(), faults, clock }
+        Self {
+            rows: Mutex::default(),
+            faults,
+            clock,
+        }
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -60,7 +64,11 @@ impl MemStore {
 
     #[must_use]
     pub fn delivery_states(&self) -> Vec<DeliveryState> {
-        self.rows().deliveries.values().map(|(_, state, _)| state.clone()).collect()
+        self.rows()
+            .deliveries
+            .values()
+            .map(|(_, state, _)| state.clone())
+            .collect()
     }
 
     /// The next message of the queue.
@@ -109,7 +117,11 @@ impl Deliveries for MemStore {
 
     async fn load(&self, id: &DeliveryId) -> Result<Option<(Event, DeliveryState)>, StoreError> {
         self.faults.call(failed, || {
-            Ok(self.rows().deliveries.get(id).map(|(event, state, _)| (event.clone(), state.clone())))
+            Ok(self
+                .rows()
+                .deliveries
+                .get(id)
+                .map(|(event, state, _)| (event.clone(), state.clone())))
         })
     }
 
@@ -120,16 +132,27 @@ impl Deliveries for MemStore {
     ) -> Result<Vec<(Event, DeliveryState)>, StoreError> {
         self.faults.call(failed, || {
             let rows = self.rows();
-            let mut stuck: Vec<_> =
-                rows.deliveries.values().filter(|row| rank(&row.1) < 2 && row.2 < before).collect();
+            let mut stuck: Vec<_> = rows
+                .deliveries
+                .values()
+                .filter(|row| rank(&row.1) < 2 && row.2 < before)
+                .collect();
             stuck.sort_by_key(|row| row.2);
-            Ok(stuck.into_iter().take(limit).map(|row| (row.0.clone(), row.1.clone())).collect())
+            Ok(stuck
+                .into_iter()
+                .take(limit)
+                .map(|row| (row.0.clone(), row.1.clone()))
+                .collect())
         })
     }
 }
 
 fn check_version(stored: Option<u64>, next: u64) -> Result<(), StoreError> {
-    if stored.is_some_and(|stored| stored + 1 == next) { Ok(()) } else { Err(StoreError::Conflict) }
+    if stored.is_some_and(|stored| stored + 1 == next) {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict)
+    }
 }
 
 #[async_trait]
@@ -152,7 +175,12 @@ impl Runs for MemStore {
     async fn load_with_jobs(&self, id: &RunId) -> Result<Option<(Run, Vec<Job>)>, StoreError> {
         self.faults.call(failed, || {
             let rows = self.rows();
-            let jobs = rows.jobs.values().filter(|job| job.id.run() == *id).cloned().collect();
+            let jobs = rows
+                .jobs
+                .values()
+                .filter(|job| job.id.run() == *id)
+                .cloned()
+                .collect();
             Ok(rows.runs.get(id).cloned().map(|run| (run, jobs)))
         })
     }
@@ -210,8 +238,11 @@ impl Jobs for MemStore {
     async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Job>, StoreError> {
         self.faults.call(failed, || {
             let rows = self.rows();
-            let mut due: Vec<_> =
-                rows.jobs.values().filter(|job| job.due_at().is_some_and(|due| due <= at)).collect();
+            let mut due: Vec<_> = rows
+                .jobs
+                .values()
+                .filter(|job| job.due_at().is_some_and(|due| due <= at))
+                .collect();
             due.sort_by_key(|job| job.due_at());
             Ok(due.into_iter().take(limit).cloned().collect())
         })
@@ -228,12 +259,19 @@ impl Blobs for MemStore {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.faults.call(failed, || Ok(self.rows().blobs.get(key).cloned()))
+        self.faults
+            .call(failed, || Ok(self.rows().blobs.get(key).cloned()))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         self.faults.call(failed, || {
-            Ok(self.rows().blobs.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+            Ok(self
+                .rows()
+                .blobs
+                .keys()
+                .filter(|key| key.starts_with(prefix))
+                .cloned()
+                .collect())
         })
     }
 }

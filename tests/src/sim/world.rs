@@ -86,10 +86,19 @@ impl SimEngine {
             return false;
         }
         let mut random = self.random.lock().expect("not poisoned");
-        let mut step = Step { now: Moment(self.clock.now().0), random: &mut *random };
+        let mut step = Step {
+            now: Moment(self.clock.now().0),
+            random: &mut *random,
+        };
         let id: Arc<str> = job::LOCAL_STATE_MACHINE.into();
         let (execution, commands) = Execution::start(self.machine.clone(), id, input, &mut step);
-        inner.running.insert(name.to_owned(), Running { execution, timer: None });
+        inner.running.insert(
+            name.to_owned(),
+            Running {
+                execution,
+                timer: None,
+            },
+        );
         Self::queue(&mut inner, name, commands);
         true
     }
@@ -114,12 +123,17 @@ impl SimEngine {
 
     fn feed(&self, name: &str, event: AslEvent) {
         let mut inner = self.inner();
-        let Some(running) = inner.running.get_mut(name) else { return };
+        let Some(running) = inner.running.get_mut(name) else {
+            return;
+        };
         if event == AslEvent::TimerFired {
             running.timer = None;
         }
         let mut random = self.random.lock().expect("not poisoned");
-        let mut step = Step { now: Moment(self.clock.now().0), random: &mut *random };
+        let mut step = Step {
+            now: Moment(self.clock.now().0),
+            random: &mut *random,
+        };
         let commands = running.execution.step(event, &mut step);
         Self::queue(&mut inner, name, commands);
     }
@@ -130,7 +144,11 @@ impl SimEngine {
 
     fn next_timer(&self) -> Option<(Moment, String)> {
         let inner = self.inner();
-        inner.running.iter().filter_map(|(name, running)| Some((running.timer?, name.clone()))).min()
+        inner
+            .running
+            .iter()
+            .filter_map(|(name, running)| Some((running.timer?, name.clone())))
+            .min()
     }
 
     fn forget_all(&self) {
@@ -153,18 +171,27 @@ fn failed(text: &str) -> EngineError {
 impl Engine for SimEngine {
     async fn start(&self, input: &ExecutionInput) -> Result<(), EngineError> {
         self.faults.call(failed, || {
-            self.launch(&input.name().0, serde_json::to_value(input).expect("ids are JSON"));
+            self.launch(
+                &input.name().0,
+                serde_json::to_value(input).expect("ids are JSON"),
+            );
             Ok(())
         })
     }
 
     async fn is_running(&self, name: &ExecutionName) -> Result<bool, EngineError> {
-        self.faults.call(failed, || Ok(self.inner().running.contains_key(&name.0)))
+        self.faults
+            .call(failed, || Ok(self.inner().running.contains_key(&name.0)))
     }
 
     async fn stop(&self, name: &ExecutionName, cause: &str) -> Result<(), EngineError> {
         self.faults.call(failed, || {
-            self.feed(&name.0, AslEvent::Stop { cause: cause.to_owned() });
+            self.feed(
+                &name.0,
+                AslEvent::Stop {
+                    cause: cause.to_owned(),
+                },
+            );
             Ok(())
         })
     }
@@ -172,9 +199,20 @@ impl Engine for SimEngine {
     async fn wake(&self, task_token: &str) -> Result<(), EngineError> {
         self.faults.call(failed, || {
             let waiting = |(_, running): &(&String, &Running)| running.execution.token() == Some(task_token);
-            let name = self.inner().running.iter().find(waiting).map(|(name, _)| name.clone());
+            let name = self
+                .inner()
+                .running
+                .iter()
+                .find(waiting)
+                .map(|(name, _)| name.clone());
             if let Some(name) = name {
-                self.feed(&name, AslEvent::TokenSucceeded { token: task_token.to_owned(), output: json!({}) });
+                self.feed(
+                    &name,
+                    AslEvent::TokenSucceeded {
+                        token: task_token.to_owned(),
+                        output: json!({}),
+                    },
+                );
             }
             Ok(())
         })
@@ -219,7 +257,13 @@ fn secrets() -> WebhookSecrets {
 
 impl World {
     #[must_use]
-    pub fn new(host: Host, callback: bool, workflows: &[(&str, &str)], scripts: Vec<Script>, faults: Faults) -> Self {
+    pub fn new(
+        host: Host,
+        callback: bool,
+        workflows: &[(&str, &str)],
+        scripts: Vec<Script>,
+        faults: Faults,
+    ) -> Self {
         let clock = Arc::new(SimClock(AtomicU64::new(1_800_000_000_000)));
         let faults = Arc::new(faults);
         let backend = Arc::new(SimBackend::new(scripts, callback, faults.clone(), clock.clone()));
@@ -234,7 +278,10 @@ impl World {
         let settings = StartSettings {
             public_url: callback.then(|| "http://127.0.0.1:1".to_owned()),
             callback_keys: CallbackKeys::derive(&secrets()),
-            wait: WaitSettings { callback, callback_patience: Millis::from_minutes(5) },
+            wait: WaitSettings {
+                callback,
+                callback_patience: Millis::from_minutes(5),
+            },
         };
         Self {
             store: Arc::new(MemStore::new(faults.clone(), clock.clone())),
@@ -272,9 +319,17 @@ impl World {
             while self.busy() {}
             let timer = self.engine.next_timer();
             let action = self.actions.iter().map(|(at, _)| *at).min();
-            let times = [timer.as_ref().map(|(at, _)| UnixMillis(at.0)), action, Some(next_sweep)];
+            let times = [
+                timer.as_ref().map(|(at, _)| UnixMillis(at.0)),
+                action,
+                Some(next_sweep),
+            ];
             let next = times.into_iter().flatten().min().unwrap_or(next_sweep);
-            assert!(next.since(started) < PATIENCE, "the world never comes to rest:\n{}", self.history.join("\n"));
+            assert!(
+                next.since(started) < PATIENCE,
+                "the world never comes to rest:\n{}",
+                self.history.join("\n")
+            );
             self.clock.set(next.max(self.clock.now()));
             if next == next_sweep {
                 next_sweep = next + SWEEP_EVERY;
@@ -294,12 +349,17 @@ impl World {
 
     fn is_at_rest(&self) -> bool {
         let inner = self.engine.inner();
-        let planned = |state: &DeliveryState| matches!(state, DeliveryState::Planned | DeliveryState::Failed { .. });
+        let planned =
+            |state: &DeliveryState| matches!(state, DeliveryState::Planned | DeliveryState::Failed { .. });
         self.actions.is_empty()
             && inner.pending.is_empty()
             && inner.running.is_empty()
             && self.store.delivery_states().iter().all(planned)
-            && self.store.all_jobs().iter().all(|job| matches!(job.state, JobState::Concluded { .. }))
+            && self
+                .store
+                .all_jobs()
+                .iter()
+                .all(|job| matches!(job.state, JobState::Concluded { .. }))
             && self.backend.live().is_empty()
     }
 
@@ -325,6 +385,7 @@ impl World {
             engine: &*self.engine,
             backends: &self.backends,
             clock: &*self.clock,
+            only_job: None,
         };
         let result = block_on(plan.run(delivery));
         self.note(|| format!("plan {delivery}: {result:?}"));
@@ -342,7 +403,8 @@ impl World {
         if self.host == Host::OneMachine {
             self.engine.forget_all();
             self.store.lose_queue();
-            self.actions.retain(|(_, action)| !matches!(action, Action::RepeatMessage(_)));
+            self.actions
+                .retain(|(_, action)| !matches!(action, Action::RepeatMessage(_)));
             loop {
                 let result = block_on(self.sweep().recover());
                 let died = self.faults.take_death();
@@ -389,7 +451,8 @@ impl World {
                 self.mourn();
             }
             Action::RepeatMessage(delivery) => {
-                self.store.return_message(checkmill_phases::ports::PlanMessage { delivery });
+                self.store
+                    .return_message(checkmill_phases::ports::PlanMessage { delivery });
             }
             Action::AgentsCall => self.agents_call(),
             Action::Sweep => {
@@ -403,10 +466,16 @@ impl World {
     fn agents_call(&mut self) {
         for job in self.store.all_jobs() {
             let id = format!("{}-{}", job.id, job.attempt);
-            let Some(result) = self.backend.result_of(&id) else { continue };
+            let Some(result) = self.backend.result_of(&id) else {
+                continue;
+            };
             let body = serde_json::to_vec(&result).expect("a result is JSON");
             let expires_at = self.clock.now() + Millis::from_minutes(60);
-            let claims = CallbackClaims { job: job.id.clone(), attempt: job.attempt, expires_at };
+            let claims = CallbackClaims {
+                job: job.id.clone(),
+                attempt: job.attempt,
+                expires_at,
+            };
             let token = self.settings.callback_keys.sign(&claims);
             let callback = Callback {
                 jobs: &*self.store,
@@ -431,7 +500,12 @@ impl World {
 
     fn obey(&mut self, name: &str, command: Command) {
         match command {
-            Command::Invoke { ticket, function, input, token } => {
+            Command::Invoke {
+                ticket,
+                function,
+                input,
+                token,
+            } => {
                 let result = self.invoke(&function, &input, token.as_deref());
                 self.note(|| format!("{name} {function} -> {result:?}"));
                 let died = self.faults.take_death();
@@ -443,22 +517,36 @@ impl World {
                 }
                 let event = match (died, result) {
                     (true, _) => {
-                        let error = TaskError { error: "Lambda.Unknown".to_owned(), cause: "it died".to_owned() };
+                        let error = TaskError {
+                            error: "Lambda.Unknown".to_owned(),
+                            cause: "it died".to_owned(),
+                        };
                         AslEvent::TaskFailed { ticket, error }
                     }
                     (false, Ok(output)) => AslEvent::TaskSucceeded { ticket, output },
                     (false, Err(error)) => {
                         let name = error.error_name().to_string();
-                        let error = TaskError { error: name, cause: error.to_string() };
+                        let error = TaskError {
+                            error: name,
+                            cause: error.to_string(),
+                        };
                         AslEvent::TaskFailed { ticket, error }
                     }
                 };
                 self.engine.feed(name, event);
             }
-            Command::StartExecution { ticket, name: next, input, .. } => {
+            Command::StartExecution {
+                ticket,
+                name: next,
+                input,
+                ..
+            } => {
                 let launched = self.engine.launch(&next, input);
                 let event = if launched {
-                    AslEvent::TaskSucceeded { ticket, output: json!({}) }
+                    AslEvent::TaskSucceeded {
+                        ticket,
+                        output: json!({}),
+                    }
                 } else {
                     let error = TaskError {
                         error: "StepFunctions.ExecutionAlreadyExistsException".to_owned(),
@@ -489,7 +577,11 @@ impl World {
                 block_on(start.run(&parsed))?
             }
             (Some("poll"), Some(token)) => {
-                let awaiting = AwaitCallback { jobs: store, engine, clock };
+                let awaiting = AwaitCallback {
+                    jobs: store,
+                    engine,
+                    clock,
+                };
                 block_on(awaiting.run(&parsed, token))?;
                 return Ok(json!({}));
             }
@@ -516,8 +608,9 @@ impl World {
                     engine,
                     clock,
                 };
-                let caught: Option<CaughtError> =
-                    input.get("error").and_then(|error| serde_json::from_value(error.clone()).ok());
+                let caught: Option<CaughtError> = input
+                    .get("error")
+                    .and_then(|error| serde_json::from_value(error.clone()).ok());
                 block_on(results.run(&parsed, caught.as_ref()))?
             }
             other => panic!("the machine calls {other:?}"),
@@ -541,7 +634,12 @@ impl World {
             };
             let own: Vec<_> = checks.values().filter(|check| check.job == job.id).collect();
             if own.len() != job.attempt.0 as usize {
-                return Err(format!("{} has {} checks for {} attempts", job.id, own.len(), job.attempt));
+                return Err(format!(
+                    "{} has {} checks for {} attempts",
+                    job.id,
+                    own.len(),
+                    job.attempt
+                ));
             }
             for check in &own {
                 let Some(first) = check.conclusions.first() else {
@@ -553,7 +651,10 @@ impl World {
             }
             let last = own.last().and_then(|check| check.conclusions.last());
             if last != Some(&end.reason.conclusion()) {
-                return Err(format!("{} ended {:?}, its check says {last:?}", job.id, end.reason));
+                return Err(format!(
+                    "{} ended {:?}, its check says {last:?}",
+                    job.id, end.reason
+                ));
             }
         }
         for run in self.store.all_runs() {

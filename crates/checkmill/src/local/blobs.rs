@@ -20,7 +20,9 @@ impl FileBlobs {
 
     /// The file of a key; refuses one that would leave the directory.
     fn path(&self, key: &str) -> Result<PathBuf, StoreError> {
-        let plain = Path::new(key).components().all(|part| matches!(part, Component::Normal(_)));
+        let plain = Path::new(key)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
         if plain && !key.is_empty() {
             Ok(self.root.join(key))
         } else {
@@ -41,7 +43,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     file.write_all(bytes)
         .and_then(|()| file.as_file().sync_data())
         .map_err(|error| failed("written", path, &error))?;
-    file.persist(path).map_err(|error| failed("written", path, &error.error))?;
+    file.persist(path)
+        .map_err(|error| failed("written", path, &error.error))?;
     Ok(())
 }
 
@@ -116,9 +119,15 @@ mod tests {
         }
         blobs.put("runs/b", b"again".to_vec()).await.unwrap();
         assert_eq!(blobs.get("runs/b").await, Ok(Some(b"again".to_vec())));
-        assert_eq!(blobs.list("runs/a/").await, Ok(vec!["runs/a/1".to_owned(), "runs/a/2".to_owned()]));
+        assert_eq!(
+            blobs.list("runs/a/").await,
+            Ok(vec!["runs/a/1".to_owned(), "runs/a/2".to_owned()])
+        );
         for key in ["../out", "/etc/passwd", "", "a/../../b"] {
-            assert!(matches!(blobs.put(key, vec![]).await, Err(StoreError::Corrupt(_))), "{key}");
+            assert!(
+                matches!(blobs.put(key, vec![]).await, Err(StoreError::Corrupt(_))),
+                "{key}"
+            );
         }
     }
 }

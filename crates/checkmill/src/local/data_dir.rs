@@ -37,7 +37,9 @@ impl DataDir {
                 return Err(error).with_context(|| format!("{} can't be locked.", path.display()));
             }
         }
-        let root = root.canonicalize().with_context(|| format!("{} can't be resolved.", root.display()))?;
+        let root = root
+            .canonicalize()
+            .with_context(|| format!("{} can't be resolved.", root.display()))?;
         Ok(Self { root, _lock: lock })
     }
 

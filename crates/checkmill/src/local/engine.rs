@@ -77,7 +77,9 @@ fn named(error: &PhaseError) -> TaskError {
 impl TaskHandler for PhaseTasks {
     async fn invoke(&self, function: &str, input: Value) -> Result<Value, TaskError> {
         let system = self.system.get().and_then(Weak::upgrade);
-        let Some(system) = system else { return Err(TaskError::new("Lambda.Unknown", "the system is not up")) };
+        let Some(system) = system else {
+            return Err(TaskError::new("Lambda.Unknown", "the system is not up"));
+        };
         let permanent = |error: serde_json::Error| TaskError::new("Checkmill.Permanent", error.to_string());
         let input: TaskInput = serde_json::from_value(input).map_err(permanent)?;
         let phase = function.rsplit(':').next().unwrap_or(function);
@@ -90,7 +92,10 @@ impl TaskHandler for PhaseTasks {
             ("poll", None) => system.poll(&input.ids, input.turn).await,
             ("results", _) => system.results(&input.ids, input.error.as_ref()).await,
             (other, _) => {
-                return Err(TaskError::new("Lambda.ResourceNotFoundException", format!("there is no function {other}")));
+                return Err(TaskError::new(
+                    "Lambda.ResourceNotFoundException",
+                    format!("there is no function {other}"),
+                ));
             }
         };
         let output = output.map_err(|error| named(&error))?;

@@ -38,7 +38,12 @@ fn json(status: u16, message: &str) -> Response {
 }
 
 async fn body(body: Body, limit: usize) -> Result<Bytes, Response> {
-    to_bytes(body, limit).await.map_err(|_| json(413, &format!("the body is cut off or has more than {limit} bytes")))
+    to_bytes(body, limit).await.map_err(|_| {
+        json(
+            413,
+            &format!("the body is cut off or has more than {limit} bytes"),
+        )
+    })
 }
 
 async fn webhook(State(system): State<Arc<System>>, request: Request) -> Response {

@@ -32,7 +32,13 @@ impl LocalQueue {
     #[must_use]
     pub fn new() -> (Self, Receiver) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender, sent: Arc::default() }, Receiver(receiver))
+        (
+            Self {
+                sender,
+                sent: Arc::default(),
+            },
+            Receiver(receiver),
+        )
     }
 
     /// Messages sent so far, retries not counted.
@@ -69,7 +75,12 @@ impl Receiver {
 impl Queue for LocalQueue {
     async fn send(&self, message: &PlanMessage) -> Result<(), QueueError> {
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let queued = Queued { message: message.clone(), tries: 0 };
-        self.sender.send(queued).map_err(|_| QueueError("the process is ending".to_owned()))
+        let queued = Queued {
+            message: message.clone(),
+            tries: 0,
+        };
+        self.sender
+            .send(queued)
+            .map_err(|_| QueueError("the process is ending".to_owned()))
     }
 }

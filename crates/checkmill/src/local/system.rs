@@ -2,16 +2,16 @@
 
 use super::blobs::FileBlobs;
 use super::engine::{LocalEngine, PhaseTasks};
-use super::queue::{LocalQueue, Receiver};
+use super::queue::{LocalQueue, Queued, Receiver};
 use anyhow::Context as _;
 use checkmill_asl::engine::{Engine as Interpreter, EngineSettings};
-use checkmill_asl::{SplitMix64, job};
+use checkmill_asl::job;
 use checkmill_aws::clock::SystemClock;
 use checkmill_aws::dynamodb::DynamoStore;
 use checkmill_aws::embedded::Embedded;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
-use checkmill_core::{DeliveryId, Millis};
+use checkmill_core::{DeliveryId, Job, JobKey, Millis, Reason};
 use checkmill_github::forge::Forge;
 use checkmill_github::webhook::WebhookSecrets;
 use checkmill_phases::PhaseError;
@@ -19,12 +19,14 @@ use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
 use checkmill_phases::outcome::WaitSettings;
 use checkmill_phases::plan::{Plan, PlanOutcome};
 use checkmill_phases::poll::{AwaitCallback, Poll};
-use checkmill_phases::ports::{Clock as _, Jobs as _};
+use checkmill_phases::ports::Jobs as _;
 use checkmill_phases::receive::{Receive, WebhookAnswer, WebhookRequest};
 use checkmill_phases::results::{CaughtError, Results};
 use checkmill_phases::start::{Start, StartSettings};
+use checkmill_phases::stop::Stop;
 use checkmill_phases::sweep::{Sweep, Swept};
 use checkmill_phases::token::CallbackKeys;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -46,6 +48,8 @@ pub struct Parts {
     pub secrets: WebhookSecrets,
     /// Where jobs reach the callback's routes.
     pub public_url: String,
+    /// Plan only this job of each workflow, and those it needs.
+    pub only_job: Option<JobKey>,
 }
 
 pub struct System {
@@ -58,9 +62,19 @@ pub struct System {
     queue: LocalQueue,
     clock: SystemClock,
     app_id: u64,
+    only_job: Option<JobKey>,
     secrets: WebhookSecrets,
     start: StartSettings,
     calls: AtomicU64,
+}
+
+/// Task tokens are made of this.
+fn unguessable() -> u64 {
+    let mut bytes = [0; 8];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the operating system has randomness");
+    u64::from_le_bytes(bytes)
 }
 
 impl System {
@@ -76,7 +90,7 @@ impl System {
         let interpreter = Interpreter::new(
             machine,
             EngineSettings::default(),
-            Box::new(SplitMix64(clock.now().0)),
+            Box::new(unguessable),
             tokio::runtime::Handle::current(),
             move |_| handler,
         );
@@ -91,10 +105,14 @@ impl System {
             queue,
             clock,
             app_id: parts.app_id,
+            only_job: parts.only_job,
             start: StartSettings {
                 public_url: Some(parts.public_url),
                 callback_keys: CallbackKeys::derive(&parts.secrets),
-                wait: WaitSettings { callback: true, callback_patience: CALLBACK_PATIENCE },
+                wait: WaitSettings {
+                    callback: true,
+                    callback_patience: CALLBACK_PATIENCE,
+                },
             },
             secrets: parts.secrets,
             calls: AtomicU64::new(0),
@@ -107,7 +125,9 @@ impl System {
     pub async fn drive(self: Arc<Self>, mut receiver: Receiver) {
         let places = Arc::new(tokio::sync::Semaphore::new(PLANNERS));
         while let Some(queued) = receiver.next().await {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let Ok(place) = places.clone().acquire_owned().await else {
+                return;
+            };
             let system = self.clone();
             tokio::spawn(async move {
                 if let Err(error) = system.plan(&queued.message.delivery).await {
@@ -177,6 +197,7 @@ impl System {
             engine: &self.engine,
             backends: &self.backends,
             clock: &self.clock,
+            only_job: self.only_job.as_ref(),
         };
         plan.run(delivery).await
     }
@@ -208,7 +229,13 @@ impl System {
     }
 
     pub async fn await_callback(&self, input: &ExecutionInput, token: &str) -> Result<(), PhaseError> {
-        AwaitCallback { jobs: &self.store, engine: &self.engine, clock: &self.clock }.run(input, token).await
+        AwaitCallback {
+            jobs: &self.store,
+            engine: &self.engine,
+            clock: &self.clock,
+        }
+        .run(input, token)
+        .await
     }
 
     pub async fn results(
@@ -246,6 +273,25 @@ impl System {
             backends: &self.backends,
             clock: &self.clock,
         }
+    }
+
+    /// Queues a delivery again that could not be planned.
+    pub fn retry(&self, queued: Queued) {
+        self.queue.retry(queued);
+    }
+
+    /// Stops a job.
+    ///
+    /// # Errors
+    /// The ports'.
+    pub async fn stop(&self, job: &Job, reason: Reason, detail: &str) -> Result<(), PhaseError> {
+        let stop = Stop {
+            jobs: &self.store,
+            engine: &self.engine,
+            backends: &self.backends,
+            clock: &self.clock,
+        };
+        stop.run(&job.id, job.attempt, reason, detail).await.map(|_| ())
     }
 
     #[must_use]

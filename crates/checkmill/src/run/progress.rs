@@ -26,7 +26,10 @@ pub struct Progress {
 }
 
 enum View {
-    Live { bars: MultiProgress, by_check: BTreeMap<u64, ProgressBar> },
+    Live {
+        bars: MultiProgress,
+        by_check: BTreeMap<u64, ProgressBar>,
+    },
     Plain,
 }
 
@@ -40,11 +43,17 @@ impl Progress {
         let live = std::io::stderr().is_terminal();
         let view = if live {
             let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-            View::Live { bars, by_check: BTreeMap::new() }
+            View::Live {
+                bars,
+                by_check: BTreeMap::new(),
+            }
         } else {
             View::Plain
         };
-        Self { view, shown: BTreeMap::new() }
+        Self {
+            view,
+            shown: BTreeMap::new(),
+        }
     }
 
     /// Shows the checks as they are now, by their number.
@@ -87,7 +96,10 @@ impl Progress {
 
 fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner:.cyan} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_style(
+        ProgressStyle::with_template("{spinner:.cyan} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
     bar.enable_steady_tick(FRAME);
     bar
 }
@@ -102,7 +114,12 @@ fn text(line: &CheckLine) -> String {
         (true, true) => "✓ ",
         (true, false) => "✗ ",
     };
-    format!("{mark}{}  {}  {}", line.name, line.state, duration(line.elapsed_ms))
+    format!(
+        "{mark}{}  {}  {}",
+        line.name,
+        line.state,
+        duration(line.elapsed_ms)
+    )
 }
 
 /// A span of time for people: `0.4 s`, `12.3 s`, `2 min 05 s`, `1 h 02 min`.

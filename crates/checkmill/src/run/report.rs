@@ -60,7 +60,14 @@ impl Report {
     #[must_use]
     pub fn for_people(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(["", "CHECK", "CONCLUSION", "REASON", "QUEUED", "RAN"]);
+        table.load_style(presets::NOTHING).set_header([
+            "",
+            "CHECK",
+            "CONCLUSION",
+            "REASON",
+            "QUEUED",
+            "RAN",
+        ]);
         for check in &self.checks {
             table.add_row([
                 if check.passes { "✓" } else { "✗" }.to_owned(),
@@ -72,7 +79,11 @@ impl Report {
             ]);
         }
         let mut text = format!("{table}\n");
-        for check in self.checks.iter().filter(|check| check.conclusion != "success" && check.conclusion != "skipped") {
+        for check in self
+            .checks
+            .iter()
+            .filter(|check| check.conclusion != "success" && check.conclusion != "skipped")
+        {
             let _ = writeln!(text, "\n{}: {}", check.name, check.detail);
             for line in &check.tail {
                 let _ = writeln!(text, "  │ {line}");
@@ -123,7 +134,10 @@ mod tests {
         let report = Report {
             run: vec!["0123456789abcdef".to_owned()],
             checks: vec![check("CI / build", "success", "success", true)],
-            usage: Usage { state_transitions: 7, ..Usage::default() },
+            usage: Usage {
+                state_transitions: 7,
+                ..Usage::default()
+            },
         };
         insta::assert_snapshot!(serde_json::to_string(&report).unwrap(), @"");
     }

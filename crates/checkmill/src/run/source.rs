@@ -17,7 +17,6 @@ pub struct Source {
     pub parent: Option<CommitSha>,
     /// Full ref, such as `refs/heads/main`.
     pub git_ref: String,
-    pub message: String,
     /// What the commit stands for, in words for people.
     pub description: String,
 }
@@ -35,18 +34,40 @@ const IDENTITY: [(&str, &str); 6] = [
 /// Runs git and gives what it printed, without the newline at the end.
 fn git<I: AsRef<OsStr>>(dir: &Path, args: &[I], env: &[(&str, &OsStr)]) -> anyhow::Result<String> {
     let mut command = Command::new("git");
-    command.current_dir(dir).args(args).stdin(std::process::Stdio::null());
+    command
+        .current_dir(dir)
+        .args(args)
+        .stdin(std::process::Stdio::null());
     // A hook or alias of the caller's repository that runs us must not redirect our git to it.
-    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"] {
+    for variable in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+    ] {
         command.env_remove(variable);
     }
     command.envs(IDENTITY).envs(env.iter().copied());
-    let words = || args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect::<Vec<_>>().join(" ");
-    let output = command.output().context("`git` can't be started. Install git and try again.")?;
+    let words = || {
+        args.iter()
+            .map(|arg| arg.as_ref().to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let output = command
+        .output()
+        .context("`git` can't be started. Install git and try again.")?;
     if !output.status.success() {
-        bail!("`git {}` failed: {}", words(), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "`git {}` failed: {}",
+            words(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned())
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end_matches('\n')
+        .to_owned())
 }
 
 /// Prepares the commit of the directory `path`: of `reference` where one is given, else of its files as they are.
@@ -55,15 +76,32 @@ fn git<I: AsRef<OsStr>>(dir: &Path, args: &[I], env: &[(&str, &OsStr)]) -> anyho
 /// When `path` is no directory, the reference does not exist, or git fails.
 pub fn prepare(path: &Path, reference: Option<&str>, git_dir: &Path) -> anyhow::Result<Source> {
     if !path.is_dir() {
-        bail!("{} is not a directory. Name the directory of a repository.", path.display());
+        bail!(
+            "{} is not a directory. Name the directory of a repository.",
+            path.display()
+        );
     }
     let path = path.canonicalize()?;
     let is_repository = path.join(".git").exists();
-    git(&path, &["init", "--quiet", "--bare", "--initial-branch=main", &git_dir.to_string_lossy()], &[])?;
+    git(
+        &path,
+        &[
+            "init",
+            "--quiet",
+            "--bare",
+            "--initial-branch=main",
+            &git_dir.to_string_lossy(),
+        ],
+        &[],
+    )?;
     // The jobs fetch exactly one commit, by its id.
     git(git_dir, &["config", "uploadpack.allowAnySHA1InWant", "true"], &[])?;
     if is_repository {
-        let objects = git(&path, &["rev-parse", "--path-format=absolute", "--git-path", "objects"], &[])?;
+        let objects = git(
+            &path,
+            &["rev-parse", "--path-format=absolute", "--git-path", "objects"],
+            &[],
+        )?;
         std::fs::write(git_dir.join("objects/info/alternates"), format!("{objects}\n"))?;
     }
     match reference {
@@ -80,37 +118,69 @@ fn of_reference(path: &Path, reference: &str, git_dir: &Path) -> anyhow::Result<
     let commit = format!("{reference}^{{commit}}");
     let sha = git(path, &["rev-parse", "--verify", "--end-of-options", &commit], &[])
         .with_context(|| format!("{} has no commit {reference:?}.", path.display()))?;
-    let full = git(path, &["rev-parse", "--symbolic-full-name", "--end-of-options", reference], &[])
-        .ok()
-        .and_then(|text| text.lines().last().map(str::to_owned))
-        .filter(|full| full.starts_with("refs/heads/") || full.starts_with("refs/tags/"));
+    let full = git(
+        path,
+        &["rev-parse", "--symbolic-full-name", "--end-of-options", reference],
+        &[],
+    )
+    .ok()
+    .and_then(|text| text.lines().last().map(str::to_owned))
+    .filter(|full| full.starts_with("refs/heads/") || full.starts_with("refs/tags/"));
     let git_ref = full.unwrap_or_else(|| current_branch(path));
-    source(git_dir, &sha, git_ref, format!("{reference} of {}", path.display()))
+    source(
+        git_dir,
+        &sha,
+        git_ref,
+        format!("{reference} of {}", path.display()),
+    )
 }
 
 fn of_files(path: &Path, is_repository: bool, git_dir: &Path) -> anyhow::Result<Source> {
-    let tree_env: [(&str, &OsStr); 2] =
-        [("GIT_DIR", git_dir.as_os_str()), ("GIT_WORK_TREE", path.as_os_str())];
+    let tree_env: [(&str, &OsStr); 2] = [
+        ("GIT_DIR", git_dir.as_os_str()),
+        ("GIT_WORK_TREE", path.as_os_str()),
+    ];
     git(path, &["add", "--all", "."], &tree_env)?;
     let tree = git(path, &["write-tree"], &tree_env)?;
-    let head = if is_repository { git(path, &["rev-parse", "--verify", "HEAD"], &[]).ok() } else { None };
+    let head = if is_repository {
+        git(path, &["rev-parse", "--verify", "HEAD"], &[]).ok()
+    } else {
+        None
+    };
     if let Some(head) = &head
         && git(path, &["rev-parse", "HEAD^{tree}"], &[])? == tree
     {
-        return source(git_dir, head, current_branch(path), format!("HEAD of {}", path.display()));
+        return source(
+            git_dir,
+            head,
+            current_branch(path),
+            format!("HEAD of {}", path.display()),
+        );
     }
     let message = match &head {
         Some(_) => "Working tree",
         None => "Files",
     };
-    let mut args = vec!["commit-tree".to_owned(), tree, "-m".to_owned(), message.to_owned()];
+    let mut args = vec![
+        "commit-tree".to_owned(),
+        tree,
+        "-m".to_owned(),
+        message.to_owned(),
+    ];
     if let Some(head) = &head {
         args.extend(["-p".to_owned(), head.clone()]);
     }
     let sha = git(path, &args, &[("GIT_DIR", git_dir.as_os_str())])?;
-    let git_ref = if is_repository { current_branch(path) } else { "refs/heads/main".to_owned() };
+    let git_ref = if is_repository {
+        current_branch(path)
+    } else {
+        "refs/heads/main".to_owned()
+    };
     let description = match head {
-        Some(_) => format!("the working tree of {}, uncommitted changes included", path.display()),
+        Some(_) => format!(
+            "the working tree of {}, uncommitted changes included",
+            path.display()
+        ),
         None => format!("the files of {}", path.display()),
     };
     source(git_dir, &sha, git_ref, description)
@@ -122,54 +192,107 @@ fn current_branch(path: &Path) -> String {
 
 fn source(git_dir: &Path, sha: &str, git_ref: String, description: String) -> anyhow::Result<Source> {
     git(git_dir, &["update-ref", &git_ref, sha], &[])?;
-    let parent = git(git_dir, &["rev-parse", "--verify", "--quiet", &format!("{sha}^1")], &[]).ok();
+    let parent = git(
+        git_dir,
+        &["rev-parse", "--verify", "--quiet", &format!("{sha}^1")],
+        &[],
+    )
+    .ok();
     Ok(Source {
         git_dir: git_dir.to_owned(),
         sha: sha.parse()?,
         parent: parent.and_then(|parent| parent.parse().ok()),
         git_ref,
-        message: git(git_dir, &["log", "-1", "--format=%B", sha], &[])?,
         description,
     })
 }
 
+/// A file of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeFile {
+    /// As git writes it, such as `100644`.
+    pub mode: String,
+    /// The blob's id.
+    pub id: String,
+    pub size_bytes: u64,
+    pub path: String,
+}
+
 impl Source {
-    /// The files below a directory at the commit, with their contents.
+    /// All files of a commit; submodules are none.
     ///
     /// # Errors
-    /// When git fails.
-    pub fn files_below(&self, dir: &str) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-        let list = git(&self.git_dir, &["ls-tree", "-r", "-z", "--name-only", self.sha.as_str(), "--", dir], &[])?;
-        list.split('\0').filter(|path| !path.is_empty()).map(|path| Ok((path.to_owned(), self.file(path)?))).collect()
+    /// When there is no such commit or git fails.
+    pub fn tree(&self, sha: &CommitSha) -> anyhow::Result<Vec<TreeFile>> {
+        let list = git(&self.git_dir, &["ls-tree", "-r", "-l", "-z", sha.as_str()], &[])?;
+        // MODE SP TYPE SP ID SP+ SIZE TAB PATH
+        let line = |line: &str| {
+            let (facts, path) = line.split_once('\t')?;
+            let mut facts = facts.split_ascii_whitespace();
+            let (mode, kind, id, size) = (facts.next()?, facts.next()?, facts.next()?, facts.next()?);
+            let file = || TreeFile {
+                mode: mode.to_owned(),
+                id: id.to_owned(),
+                size_bytes: size.parse().unwrap_or(0),
+                path: path.to_owned(),
+            };
+            (kind == "blob").then(file)
+        };
+        Ok(list.split('\0').filter_map(line).collect())
     }
 
-    fn file(&self, path: &str) -> anyhow::Result<Vec<u8>> {
-        let object = format!("{}:{path}", self.sha);
+    /// Parents and message of a commit.
+    ///
+    /// # Errors
+    /// When there is no such commit or git fails.
+    pub fn commit(&self, sha: &CommitSha) -> anyhow::Result<(Vec<CommitSha>, String)> {
+        let text = git(
+            &self.git_dir,
+            &["log", "-1", "--format=%P%n%B", sha.as_str()],
+            &[],
+        )?;
+        let (parents, message) = text.split_once('\n').unwrap_or((&text, ""));
+        let parents = parents
+            .split_ascii_whitespace()
+            .map(str::parse)
+            .collect::<Result<_, _>>()?;
+        Ok((parents, message.to_owned()))
+    }
+
+    /// A file's content by its blob's id.
+    ///
+    /// # Errors
+    /// When there is no such blob or git fails.
+    pub fn blob(&self, id: &str) -> anyhow::Result<Vec<u8>> {
         let output = Command::new("git")
             .current_dir(&self.git_dir)
-            .args(["cat-file", "blob", &object])
+            .args(["cat-file", "blob", id])
             .output()
             .context("`git` can't be started.")?;
         if !output.status.success() {
-            bail!("{path} can't be read: {}", String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "The file {id} can't be read: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
         Ok(output.stdout)
     }
 
-    /// Paths that differ from the parent; all files where there is none.
+    /// The files of the commit directly in a directory, with their contents.
     ///
     /// # Errors
     /// When git fails.
-    pub fn changed_paths(&self) -> anyhow::Result<Vec<String>> {
-        let list = match &self.parent {
-            Some(parent) => git(
-                &self.git_dir,
-                &["diff-tree", "-r", "-z", "--name-only", "--no-renames", parent.as_str(), self.sha.as_str()],
-                &[],
-            )?,
-            None => git(&self.git_dir, &["ls-tree", "-r", "-z", "--name-only", self.sha.as_str()], &[])?,
+    pub fn files_in(&self, dir: &str) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        let below = |path: &str| {
+            path.strip_prefix(dir)?
+                .strip_prefix('/')
+                .map(|name| !name.contains('/'))
         };
-        Ok(list.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+        let files = self
+            .tree(&self.sha)?
+            .into_iter()
+            .filter(|file| below(&file.path) == Some(true));
+        files.map(|file| Ok((file.path, self.blob(&file.id)?))).collect()
     }
 }
 
@@ -192,13 +315,24 @@ mod tests {
         let first = prepare(&files, None, &dir.path().join("one.git")).unwrap();
         let second = prepare(&files, None, &dir.path().join("two.git")).unwrap();
         assert_eq!(first.sha, second.sha);
-        assert_eq!((first.git_ref.as_str(), first.parent.as_ref()), ("refs/heads/main", None));
-        assert_eq!(first.changed_paths().unwrap(), [".checkmill/workflows/ci.yml", "a ü.txt"]);
         assert_eq!(
-            first.files_below(".checkmill").unwrap(),
+            (first.git_ref.as_str(), first.parent.as_ref()),
+            ("refs/heads/main", None)
+        );
+        let paths: Vec<_> = first
+            .tree(&first.sha)
+            .unwrap()
+            .into_iter()
+            .map(|file| file.path)
+            .collect();
+        assert_eq!(paths, [".checkmill/workflows/ci.yml", "a ü.txt"]);
+        assert_eq!(
+            first.files_in(".checkmill/workflows").unwrap(),
             [(".checkmill/workflows/ci.yml".to_owned(), b"on: push\n".to_vec())]
         );
-        let refused = prepare(&files, Some("v1"), &dir.path().join("three.git")).unwrap_err().to_string();
+        let refused = prepare(&files, Some("v1"), &dir.path().join("three.git"))
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("is not a git repository"), "{refused}");
     }
 
@@ -216,18 +350,24 @@ mod tests {
 
         let clean = prepare(&repo, None, &dir.path().join("clean.git")).unwrap();
         assert_eq!(clean.git_ref, "refs/heads/trunk");
-        assert_eq!(clean.message, "First");
 
         write(&repo, "file", "two");
         let before = git(&repo, &["count-objects"], &[]).unwrap();
         let dirty = prepare(&repo, None, &dir.path().join("dirty.git")).unwrap();
         assert_eq!(dirty.parent.as_ref(), Some(&clean.sha));
-        assert_eq!(dirty.changed_paths().unwrap(), ["file"]);
+        let (parents, message) = dirty.commit(&dirty.sha).unwrap();
+        assert_eq!(
+            (parents.as_slice(), message.as_str()),
+            (std::slice::from_ref(&clean.sha), "Working tree")
+        );
         assert_eq!(git(&repo, &["count-objects"], &[]).unwrap(), before);
 
         let tagged = prepare(&repo, Some("v1"), &dir.path().join("tagged.git")).unwrap();
         assert_eq!((tagged.sha, tagged.git_ref.as_str()), (clean.sha, "refs/tags/v1"));
         let missing = prepare(&repo, Some("nowhere"), &dir.path().join("missing.git")).unwrap_err();
-        assert!(format!("{missing:#}").contains("has no commit \"nowhere\""), "{missing:#}");
+        assert!(
+            format!("{missing:#}").contains("has no commit \"nowhere\""),
+            "{missing:#}"
+        );
     }
 }

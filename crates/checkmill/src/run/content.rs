@@ -1,0 +1,93 @@
+//! The git repository as the fake GitHub reads it.
+
+use super::source::Source;
+use bytes::Bytes;
+use checkmill_core::{CommitSha, UnixMillis};
+use checkmill_phases::plan::WORKFLOW_DIR;
+use checkmill_testkit::content::{Commit, File, FileMode, RepositoryContent, Tree};
+use checkmill_testkit::git_object::Signature;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The commits of a source, read with git when they are asked for.
+pub struct GitContent {
+    source: Source,
+    /// The only workflow file that is there, for `--workflow`.
+    only_workflow: Option<String>,
+    trees: Mutex<BTreeMap<CommitSha, Arc<Tree>>>,
+}
+
+impl GitContent {
+    #[must_use]
+    pub fn new(source: Source, only_workflow: Option<String>) -> Self {
+        Self {
+            source,
+            only_workflow,
+            trees: Mutex::default(),
+        }
+    }
+
+    fn shows(&self, path: &str) -> bool {
+        match &self.only_workflow {
+            Some(only) => path == only || !path.starts_with(&format!("{WORKFLOW_DIR}/")),
+            None => true,
+        }
+    }
+
+    fn read_tree(&self, sha: &CommitSha) -> Option<Tree> {
+        let list = self.source.tree(sha).ok()?;
+        let file = |line: &super::source::TreeFile| {
+            let mode = match line.mode.as_str() {
+                "100755" => FileMode::Executable,
+                "120000" => FileMode::SymbolicLink,
+                _ => FileMode::Regular,
+            };
+            (
+                line.path.clone(),
+                File {
+                    id: line.id.clone(),
+                    mode,
+                    size_bytes: line.size_bytes,
+                },
+            )
+        };
+        Some(Tree(
+            list.iter()
+                .filter(|line| self.shows(&line.path))
+                .map(file)
+                .collect(),
+        ))
+    }
+}
+
+impl RepositoryContent for GitContent {
+    fn commit(&self, sha: &CommitSha) -> Option<Commit> {
+        let (parents, message) = self.source.commit(sha).ok()?;
+        let signature = Signature {
+            name: "Checkmill".to_owned(),
+            email: "checkmill@localhost".to_owned(),
+            at: UnixMillis(0),
+        };
+        Some(Commit {
+            sha: sha.clone(),
+            parents,
+            message,
+            author: signature.clone(),
+            committer: signature,
+        })
+    }
+
+    fn tree(&self, sha: &CommitSha) -> Option<Arc<Tree>> {
+        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tree) = trees.get(sha) {
+            return Some(tree.clone());
+        }
+        let tree = Arc::new(self.read_tree(sha)?);
+        trees.insert(sha.clone(), tree.clone());
+        Some(tree)
+    }
+
+    fn blob(&self, id: &str) -> Option<Bytes> {
+        self.source.blob(id).ok().map(Bytes::from)
+    }
+}

@@ -1,0 +1,201 @@
+//! The repository as the fake GitHub is to have it, and the event that happens in it.
+
+use super::content::GitContent;
+use super::source::{self, Source};
+use crate::cli::{EventName, RunArgs};
+use anyhow::{Context as _, bail};
+use checkmill_core::JobKey;
+use checkmill_core::event::GitRef;
+use checkmill_phases::plan::WORKFLOW_DIR;
+use checkmill_testkit::{FakeGitHub, NewPullRequest, NewRepository};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Who does what happens: the owner, who may do everything.
+const OWNER: &str = "local";
+/// The branch of a pull request's changes.
+const HEAD_BRANCH: &str = "changes";
+
+pub struct Repository {
+    pub source: Source,
+    name: String,
+    event: EventName,
+    only_workflow: Option<String>,
+    inputs: Vec<(String, String)>,
+    /// For `workflow_dispatch`: the workflow's path.
+    dispatched: Option<String>,
+}
+
+impl Repository {
+    /// Reads the directory and checks what the command line asks for.
+    ///
+    /// # Errors
+    /// A path, ref, workflow, job or input that is not there.
+    pub fn prepare(args: &RunArgs, git_dir: &Path) -> anyhow::Result<Self> {
+        let source = source::prepare(&args.path, args.reference.as_deref(), git_dir)?;
+        let workflows = source.files_in(WORKFLOW_DIR)?;
+        let mut paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
+        paths.retain(|path| path.ends_with(".yml") || path.ends_with(".yaml"));
+        if paths.is_empty() {
+            bail!(
+                "{} has no workflow: put one at {WORKFLOW_DIR}/ci.yml.",
+                args.path.display()
+            );
+        }
+        let only_workflow = args
+            .workflow
+            .as_deref()
+            .map(|name| find(&paths, name))
+            .transpose()?;
+        if let Some(key) = &args.job {
+            check_job(key, &workflows, only_workflow.as_deref())?;
+        }
+        if args.event != EventName::WorkflowDispatch && !args.inputs.is_empty() {
+            bail!("--input goes with --event workflow_dispatch.");
+        }
+        let dispatched = match (args.event, &only_workflow, paths.as_slice()) {
+            (EventName::WorkflowDispatch, Some(path), _) => Some(path.clone()),
+            (EventName::WorkflowDispatch, None, [path]) => Some((*path).to_owned()),
+            (EventName::WorkflowDispatch, None, _) => {
+                bail!(
+                    "Name the workflow to dispatch with --workflow: {}.",
+                    paths.join(", ")
+                )
+            }
+            _ => None,
+        };
+        Ok(Self {
+            name: format!("{OWNER}/{}", repository_name(&args.path)),
+            source,
+            event: args.event,
+            only_workflow,
+            inputs: args.inputs.clone(),
+            dispatched,
+        })
+    }
+
+    /// The event in words.
+    pub fn event_text(&self) -> String {
+        let short = self
+            .source
+            .git_ref
+            .trim_start_matches("refs/heads/")
+            .trim_start_matches("refs/tags/");
+        match self.event {
+            EventName::Push => format!("a push to {short}"),
+            EventName::PullRequest => format!("a pull request onto {short}"),
+            EventName::WorkflowDispatch => format!("a workflow_dispatch on {short}"),
+        }
+    }
+
+    /// Makes the repository on the fake GitHub, and the event happen.
+    ///
+    /// # Errors
+    /// What the fake refuses.
+    pub fn announce(&self, github: &FakeGitHub) -> anyhow::Result<()> {
+        let Source {
+            sha,
+            parent,
+            git_ref,
+            git_dir,
+            ..
+        } = &self.source;
+        let branch = match GitRef::parse(git_ref) {
+            Some(GitRef::Branch(branch)) => branch,
+            _ => "main".to_owned(),
+        };
+        let trunk = format!("refs/heads/{branch}");
+        let content = GitContent::new(self.source.clone(), self.only_workflow.clone());
+        let mut repository = NewRepository::new(&self.name)
+            .default_branch(&branch)
+            .clone_url(&format!("file://{}", git_dir.display()))
+            .content(Arc::new(content));
+        // What was there before the event.
+        match (self.event, parent) {
+            (EventName::WorkflowDispatch, _) => repository = repository.git_ref(git_ref, sha.clone()),
+            (_, Some(parent)) => repository = repository.git_ref(&trunk, parent.clone()),
+            (EventName::PullRequest, None) => repository = repository.git_ref(&trunk, sha.clone()),
+            (EventName::Push, None) => {}
+        }
+        if self.event == EventName::PullRequest {
+            repository = repository.git_ref(&format!("refs/heads/{HEAD_BRANCH}"), sha.clone());
+        } else if *git_ref != trunk {
+            repository = repository.git_ref(&trunk, sha.clone());
+        }
+        github.add_repository(repository)?;
+        match self.event {
+            EventName::Push => github.update_ref(&self.name, git_ref, Some(sha.clone()), OWNER)?,
+            EventName::PullRequest => {
+                let new = NewPullRequest::new(&self.name, HEAD_BRANCH)
+                    .by(OWNER)
+                    .onto(&branch);
+                github.open_pull_request(new)?;
+            }
+            EventName::WorkflowDispatch => {
+                let inputs: Vec<_> = self
+                    .inputs
+                    .iter()
+                    .map(|(k, v)| (k.as_str(), v.as_str()))
+                    .collect();
+                let workflow = self.dispatched.as_deref().context("a workflow is named")?;
+                github.dispatch_workflow(&self.name, workflow, git_ref, &inputs, OWNER)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The workflow file with this path or file name.
+fn find(paths: &[&str], name: &str) -> anyhow::Result<String> {
+    let is = |path: &&&str| **path == name || path.rsplit('/').next() == Some(name);
+    match paths.iter().find(is) {
+        Some(path) => Ok((*path).to_owned()),
+        None => bail!("There is no workflow {name:?}. There is: {}.", paths.join(", ")),
+    }
+}
+
+fn check_job(key: &str, workflows: &[(String, Vec<u8>)], only: Option<&str>) -> anyhow::Result<()> {
+    let key: JobKey = key.parse().context("--job must name a job's key.")?;
+    let mut known = Vec::new();
+    for (path, bytes) in workflows
+        .iter()
+        .filter(|(path, _)| only.is_none_or(|only| only == path))
+    {
+        let text = String::from_utf8_lossy(bytes);
+        // A broken file gets its own check.
+        let Ok(workflow) = checkmill_workflow::parse(path, &text) else {
+            return Ok(());
+        };
+        if workflow.keys().any(|known| *known == key) {
+            return Ok(());
+        }
+        known.extend(workflow.keys().map(ToString::to_string));
+    }
+    bail!(
+        "There is no job {:?}. There is: {}.",
+        key.as_str(),
+        known.join(", ")
+    )
+}
+
+/// The directory's name as a repository's name.
+fn repository_name(path: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = full
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = name.chars().map(plain).take(100).collect();
+    if name.trim_matches('.').is_empty() {
+        "repository".to_owned()
+    } else {
+        name
+    }
+}

@@ -1,0 +1,223 @@
+//! `checkmill run`: a repository's workflows through the whole pipeline, once, on this machine.
+//!
+//! GitHub's part is played by the testkit's fake GitHub, which serves the repository and signs the event. Everything else is
+//! what `serve` is made of.
+
+mod content;
+mod event;
+mod outcome;
+mod progress;
+pub mod report;
+mod source;
+
+use crate::cli::RunArgs;
+use crate::local::blobs::FileBlobs;
+use crate::local::data_dir::{DataDir, create_private};
+use crate::local::http::router;
+use crate::local::queue::Receiver;
+use crate::local::system::{Parts, System};
+use crate::serve::process_backend;
+use anyhow::{Context as _, bail};
+use checkmill_aws::clock::SystemClock;
+use checkmill_aws::embedded;
+use checkmill_core::conclusion::CancelledBy;
+use checkmill_core::{Job, Reason};
+use checkmill_github::client::{GitHub, GitHubSettings};
+use checkmill_github::settings::AppId;
+use checkmill_github::webhook::WebhookSecrets;
+use checkmill_phases::plan::{PlanOutcome, PlannedRuns};
+use checkmill_phases::ports::{Clock as _, Runs as _};
+use checkmill_testkit::{Delivering, FakeGitHub, Options, TimeSource};
+use event::Repository;
+use progress::Progress;
+use report::Report;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// When a check did not pass.
+const FAILED: u8 = 1;
+/// Between two looks at the checks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often executions that ended before their jobs are started again.
+const RECOVERIES: u32 = 3;
+
+/// Runs and reports. The exit code says whether every check passed.
+///
+/// # Errors
+/// Wrong input: the path, the ref, a workflow, job or input that is not there.
+pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let scratch = tempfile::tempdir().context("A temporary directory can't be made.")?;
+    let data = DataDir::open(args.data.as_deref().unwrap_or(scratch.path()))?;
+    let repository = Repository::prepare(&args, &scratch.path().join("source.git"))?;
+
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let github = start_github(&url).await?;
+    let forge = GitHub::new(GitHubSettings::new(
+        github.url().parse().map_err(anyhow::Error::msg)?,
+        AppId(github.app_id()),
+        FakeGitHub::app_private_key_pem().to_owned().into(),
+        Arc::new(|| SystemClock.now()),
+    ))?;
+    let requests = forge.requests();
+    let store = args.data.is_some().then(|| data.store());
+    let parts = Parts {
+        embedded: embedded::open(store.as_deref()).await?,
+        blobs: FileBlobs::new(data.blobs()),
+        forge: Arc::new(forge),
+        backends: process_backend(&data.jobs())?,
+        app_id: github.app_id(),
+        secrets: WebhookSecrets::new(github.webhook_secret().into(), None)?,
+        public_url: url,
+        only_job: args
+            .job
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .context("--job must name a job's key.")?,
+    };
+    let (system, mut receiver) = System::new(parts)?;
+    let server = tokio::spawn(axum::serve(listener, router(system.clone())).into_future());
+
+    let progress = Progress::new();
+    progress.say(&format!(
+        "Running {} as {}.",
+        repository.source.description,
+        repository.event_text()
+    ));
+    repository.announce(&github)?;
+    let planned = plan(&system, &mut receiver).await?;
+    if planned.runs.is_empty() {
+        bail!("{}", nothing_to_run(&planned));
+    }
+    finish(&system, &github, &planned, progress).await?;
+    let report = outcome::report(&system, &planned, requests.load(Ordering::Relaxed)).await?;
+    server.abort();
+    if let Some(dir) = &args.keep_logs {
+        create_private(dir)?;
+        outcome::keep_logs(&system, &planned, dir).await?;
+    }
+    print(&report, args.json)?;
+    Ok(if report.passes() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
+}
+
+async fn start_github(url: &str) -> anyhow::Result<FakeGitHub> {
+    let options = Options {
+        time: TimeSource::System,
+        delivering: Delivering::To(format!("{url}/webhook")),
+        web_url: String::new(),
+        // Deliveries of one data directory must differ from run to run.
+        seed: SystemClock.now().0.to_string(),
+        ..Options::default()
+    };
+    FakeGitHub::start(options)
+        .await
+        .context("The local GitHub can't be started.")
+}
+
+/// Waits for the event to come through the queue, and plans it.
+async fn plan(system: &Arc<System>, receiver: &mut Receiver) -> anyhow::Result<PlannedRuns> {
+    loop {
+        let queued = receiver.next().await.context("The queue was closed.")?;
+        match system.plan(&queued.message.delivery).await {
+            Ok(PlanOutcome::Runs(planned)) => return Ok(planned),
+            Ok(PlanOutcome::Failed(reason)) => bail!("The event can't be planned: {reason}"),
+            Ok(PlanOutcome::Acted | PlanOutcome::Duplicate) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the event could not be planned yet");
+                system.retry(queued);
+            }
+        }
+    }
+}
+
+fn nothing_to_run(planned: &PlannedRuns) -> String {
+    let mut text = "No workflow matches the event.".to_owned();
+    for (path, reason) in &planned.unmatched {
+        text.push_str(&format!("\n  {path}: {reason}"));
+    }
+    if planned.unmatched.is_empty() {
+        text.push_str(" There is no workflow file in .checkmill/workflows.");
+    }
+    text
+}
+
+/// Shows the checks until every job has been reported. Ctrl-C cancels the jobs, a second one at once.
+async fn finish(
+    system: &Arc<System>,
+    github: &FakeGitHub,
+    planned: &PlannedRuns,
+    mut progress: Progress,
+) -> anyhow::Result<()> {
+    let cancels = AtomicU64::new(0);
+    for _ in 0..=RECOVERIES {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let idle = system.engine().0.idle();
+        tokio::pin!(idle);
+        loop {
+            tokio::select! {
+                () = &mut idle => break,
+                _ = looks.tick() => progress.update(&outcome::lines(github, SystemClock.now())),
+                _ = tokio::signal::ctrl_c() => {
+                    if cancels.fetch_add(1, Ordering::Relaxed) > 0 {
+                        bail!("Ended at once; some jobs may not have stopped yet.");
+                    }
+                    progress.say("Cancelling; press Ctrl-C again to end at once.");
+                    cancel(system, planned).await?;
+                }
+            }
+        }
+        progress.update(&outcome::lines(github, SystemClock.now()));
+        let open = outcome::jobs(system, planned).await?.iter().any(outcome::is_open);
+        if !open {
+            return Ok(());
+        }
+        // An execution failed before its job was reported: what the sweep is for.
+        system.recover().await?;
+    }
+    bail!("Some jobs could not be brought to their end; run again with RUST_BACKTRACE=1 and report it.")
+}
+
+async fn cancel(system: &System, planned: &PlannedRuns) -> anyhow::Result<()> {
+    let by = CancelledBy::User("you".parse()?);
+    for run in &planned.runs {
+        let jobs: Vec<Job> = system
+            .store()
+            .load_with_jobs(run)
+            .await?
+            .map(|(_, jobs)| jobs)
+            .unwrap_or_default();
+        for job in &jobs {
+            system
+                .stop(
+                    job,
+                    Reason::Cancelled { by: by.clone() },
+                    "Cancelled with Ctrl-C.",
+                )
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn print(report: &Report, json: bool) -> anyhow::Result<()> {
+    // People's text goes to standard output as well, unless something else is to read it.
+    let text = if json {
+        serde_json::to_string(report)? + "\n"
+    } else {
+        report.for_people()
+    };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever read it has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

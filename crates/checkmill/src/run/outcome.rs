@@ -1,0 +1,152 @@
+//! From the fake GitHub's checks to the live table, and from the rows to the report.
+
+use super::progress::CheckLine;
+use super::report::{CheckReport, Report};
+use crate::local::system::System;
+use anyhow::Context as _;
+use checkmill_core::limits::CHECK_TEXT_CHARS;
+use checkmill_core::{Job, JobState, UnixMillis};
+use checkmill_github::render::cut;
+use checkmill_phases::keys;
+use checkmill_phases::plan::PlannedRuns;
+use checkmill_phases::ports::{Blobs as _, Runs as _};
+use checkmill_testkit::{CheckRun, FakeGitHub, Status};
+use checkmill_workflow::job::{JobResult, StepStatus};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The checks as they are now, by their number.
+pub fn lines(github: &FakeGitHub, now: UnixMillis) -> BTreeMap<u64, CheckLine> {
+    github.read(|state| {
+        state
+            .check_runs
+            .iter()
+            .map(|(id, check)| (id.0, line(check, now)))
+            .collect()
+    })
+}
+
+fn line(check: &CheckRun, now: UnixMillis) -> CheckLine {
+    let started = check.started_at.unwrap_or(check.created_at);
+    CheckLine {
+        name: check.name.clone(),
+        state: match check.conclusion {
+            Some(conclusion) => conclusion.as_str().to_owned(),
+            None => check.status.as_str().replace('_', " "),
+        },
+        ended: check.status == Status::Completed,
+        passes: check.conclusion.is_some_and(checkmill_core::Conclusion::passes),
+        elapsed_ms: check.completed_at.unwrap_or(now).since(started).0,
+    }
+}
+
+/// The jobs of the runs, in the order in which they were queued.
+///
+/// # Errors
+/// The store's.
+pub async fn jobs(system: &System, planned: &PlannedRuns) -> anyhow::Result<Vec<Job>> {
+    let mut all = Vec::new();
+    for run in &planned.runs {
+        all.extend(
+            system
+                .store()
+                .load_with_jobs(run)
+                .await?
+                .map(|(_, jobs)| jobs)
+                .unwrap_or_default(),
+        );
+    }
+    all.sort_by(|a, b| (a.queued_at, &a.name).cmp(&(b.queued_at, &b.name)));
+    Ok(all)
+}
+
+/// Whether the job is still to be reported.
+pub const fn is_open(job: &Job) -> bool {
+    !matches!(job.state, JobState::Concluded { .. })
+}
+
+/// What came of it.
+///
+/// # Errors
+/// The store's.
+pub async fn report(system: &System, planned: &PlannedRuns, forge_requests: u64) -> anyhow::Result<Report> {
+    // Before the report's own reads.
+    let mut usage = system.usage();
+    usage.forge_requests = forge_requests;
+    let mut checks = Vec::new();
+    for job in jobs(system, planned).await? {
+        checks.push(check(system, &job).await?);
+    }
+    Ok(Report {
+        run: planned.runs.iter().map(ToString::to_string).collect(),
+        checks,
+        usage,
+    })
+}
+
+async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
+    let end = job
+        .end()
+        .with_context(|| format!("{} has not ended.", job.name))?;
+    let result = result(system, job).await?;
+    let steps_ms: Option<u64> = result
+        .as_ref()
+        .map(|r| r.steps.iter().map(|step| step.duration_ms).sum());
+    let run_ms = match job.running_at {
+        Some(started) => end.at.since(started).0,
+        // It was over before anybody saw it run.
+        None => steps_ms.unwrap_or(0),
+    };
+    let conclusion = end.reason.conclusion();
+    let failing = result
+        .iter()
+        .flat_map(|r| &r.steps)
+        .find(|step| step.outcome == StepStatus::Failure);
+    Ok(CheckReport {
+        name: job.name.clone(),
+        conclusion: conclusion.as_str(),
+        reason: end.reason.class(),
+        attempt: job.attempt.0,
+        queued_ms: end.at.since(job.queued_at).0.saturating_sub(run_ms),
+        run_ms,
+        log: cut(&log(system, job).await?, CHECK_TEXT_CHARS),
+        passes: conclusion.passes(),
+        detail: end.detail.clone(),
+        tail: failing.map(|step| step.tail.clone()).unwrap_or_default(),
+    })
+}
+
+async fn result(system: &System, job: &Job) -> anyhow::Result<Option<JobResult>> {
+    let bytes = system.blobs().get(&keys::result(&job.id, job.attempt)).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+async fn log(system: &System, job: &Job) -> anyhow::Result<String> {
+    let log = system.blobs().get(&keys::log(&job.id, job.attempt)).await?;
+    let diagnostics = system
+        .blobs()
+        .get(&keys::diagnostics(&job.id, job.attempt))
+        .await?;
+    Ok(String::from_utf8_lossy(&log.or(diagnostics).unwrap_or_default()).into_owned())
+}
+
+/// Writes each job's whole log to a file named after its check.
+///
+/// # Errors
+/// A file that can't be written.
+pub async fn keep_logs(system: &System, planned: &PlannedRuns, dir: &Path) -> anyhow::Result<()> {
+    for job in jobs(system, planned).await? {
+        let plain = |c: char| {
+            if c.is_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        };
+        let name: String = job.name.chars().map(plain).take(150).collect();
+        let path = dir.join(format!("{name}-{}.log", &job.id.as_str()[17..]));
+        std::fs::write(&path, log(system, &job).await?)
+            .with_context(|| format!("The log {} can't be written.", path.display()))?;
+    }
+    Ok(())
+}
