@@ -269,7 +269,8 @@ pub(crate) fn legs(workflow: &Workflow, job: &Job, resolver: &Resolver<'_>) -> R
     };
     let node = resolver.node(node)?;
     let mut reader = Reader::new(&workflow.source);
-    let plan = actions::strategy(&mut reader, &node).and_then(|strategy| {
+    let strategy = actions::strategy(&mut reader, &node).filter(|_| reader.is_clean());
+    let plan = strategy.and_then(|strategy| {
         let legs = match &strategy.matrix {
             Some(matrix) => {
                 let number = |(index, leg)| PlannedLeg {
@@ -355,10 +356,15 @@ fn runs_on(workflow: &Workflow, node: &Node) -> Result<Vec<String>, Diagnostics>
     if items.is_empty() {
         reader.report(node.span, "`runs-on` must name at least one label");
     }
-    let labels = items
-        .iter()
-        .filter_map(|node| reader.nonempty_text(node, "a label of `runs-on`"));
-    let labels = labels.map(|text| text.value.trim().to_owned()).collect();
+    let mut labels = Vec::with_capacity(items.len());
+    for item in items {
+        if item.value == Value::Null {
+            let hint = "what is not set is nothing; add a label for that case, such as `|| 'linux'`";
+            reader.report_with(item.span, "the expression in `runs-on` gives nothing", hint);
+        } else if let Some(text) = reader.nonempty_text(item, "a label of `runs-on`") {
+            labels.push(text.value.trim().to_owned());
+        }
+    }
     reader.finish(Some(labels))
 }
 

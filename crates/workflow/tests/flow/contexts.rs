@@ -1,1 +1,214 @@
+//! The contexts, with GitHub's names. Source: GitHub docs, "Contexts", and the webhook payloads.
 
+use crate::support::{World, dispatch, event, job, key, pull_request, push, sha};
+use checkmill_core::conclusion::NeedsResult;
+use checkmill_core::event::{Event, EventKind, PullRequest};
+use checkmill_workflow::full_ref;
+use serde_json::{Value, json};
+
+fn github(event: &Event) -> Value {
+    let on =
+        "on: {push: , pull_request: , workflow_dispatch: {inputs: {loud: {type: boolean, default: true}}}}";
+    Value::Object(World::with_event(&job("").replace("on: push", on), event).github)
+}
+
+#[test]
+fn a_push() {
+    insta::assert_snapshot!(format!("{:#}", github(&push("refs/heads/a/b"))), @r#"
+    {
+      "actor": "octocat",
+      "api_url": "https://api.github.com",
+      "base_ref": "",
+      "event": {
+        "after": "2222222222222222222222222222222222222222",
+        "before": "1111111111111111111111111111111111111111",
+        "created": false,
+        "deleted": false,
+        "forced": false,
+        "head_commit": {
+          "id": "2222222222222222222222222222222222222222",
+          "message": "Say hello"
+        },
+        "installation": {
+          "id": 7
+        },
+        "ref": "refs/heads/a/b",
+        "repository": {
+          "clone_url": "https://github.com/octo/hello.git",
+          "default_branch": "main",
+          "full_name": "octo/hello",
+          "html_url": "https://github.com/octo/hello",
+          "id": 42,
+          "name": "hello",
+          "owner": {
+            "login": "octo"
+          },
+          "private": false
+        },
+        "sender": {
+          "login": "octocat"
+        }
+      },
+      "event_name": "push",
+      "graphql_url": "https://api.github.com/graphql",
+      "head_ref": "",
+      "ref": "refs/heads/a/b",
+      "ref_name": "a/b",
+      "ref_type": "branch",
+      "repository": "octo/hello",
+      "repositoryUrl": "https://github.com/octo/hello.git",
+      "repository_id": "42",
+      "repository_owner": "octo",
+      "run_attempt": "1",
+      "run_id": "0123456789abcdef",
+      "server_url": "https://github.com",
+      "sha": "2222222222222222222222222222222222222222",
+      "triggering_actor": "octocat",
+      "workflow": "CI",
+      "workflow_ref": "octo/hello/.checkmill/workflows/ci.yml@refs/heads/a/b",
+      "workflow_sha": "2222222222222222222222222222222222222222"
+    }
+    "#);
+}
+
+#[test]
+fn a_tag() {
+    let github = github(&push("refs/tags/v1.0"));
+    assert_eq!(github["ref"], "refs/tags/v1.0");
+    assert_eq!(github["ref_name"], "v1.0");
+    assert_eq!(github["ref_type"], "tag");
+}
+
+#[test]
+fn a_pull_request() {
+    let github = github(&pull_request("opened", "main"));
+    for (name, expected) in [
+        ("event_name", "pull_request"),
+        ("ref", "refs/pull/5/head"),
+        ("ref_name", "5/head"),
+        ("head_ref", "feature"),
+        ("base_ref", "main"),
+    ] {
+        assert_eq!(github[name], expected, "{name}");
+    }
+    insta::assert_snapshot!(format!("{:#}", github["event"]["pull_request"]), @r#"
+    {
+      "base": {
+        "ref": "main",
+        "repo": {
+          "full_name": "octo/hello"
+        },
+        "sha": "1111111111111111111111111111111111111111"
+      },
+      "draft": false,
+      "head": {
+        "ref": "feature",
+        "repo": {
+          "fork": false,
+          "full_name": "octo/hello",
+          "owner": {
+            "login": "octo"
+          }
+        },
+        "sha": "3333333333333333333333333333333333333333"
+      },
+      "labels": [
+        {
+          "name": "greeting"
+        }
+      ],
+      "number": 5,
+      "title": "Add a greeting",
+      "user": {
+        "login": "mona"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn a_pull_request_from_a_fork() {
+    let EventKind::PullRequest(pull) = pull_request("opened", "main").kind else {
+        panic!("none")
+    };
+    let from = |repository: Option<&str>| {
+        let mut pull: PullRequest = pull.clone();
+        pull.head.repository = repository.map(|name| name.parse().unwrap());
+        github(&event(EventKind::PullRequest(pull)))["event"]["pull_request"]["head"]["repo"].clone()
+    };
+    assert_eq!(from(Some("mona/hello"))["fork"], true);
+    assert_eq!(from(Some("mona/hello"))["full_name"], "mona/hello");
+    assert_eq!(from(Some("octo/hello"))["fork"], false);
+    assert_eq!(from(None), Value::Null);
+}
+
+/// In `github.event.inputs` all values are texts, in `inputs` they have their types.
+#[test]
+fn a_dispatch() {
+    let github = github(&dispatch(&[]));
+    assert_eq!(github["event"]["inputs"], json!({"loud": "true"}));
+    assert_eq!(github["event"]["ref"], "refs/heads/main");
+    let on = "on: {workflow_dispatch: {inputs: {loud: {type: boolean, default: true}}}}";
+    let world = World::with_event(
+        &job("if: inputs.loud").replace("on: push", on),
+        &dispatch(&[("loud", "false")]),
+    );
+    assert!(matches!(
+        world.expand("build"),
+        Ok(checkmill_workflow::Expansion::Skipped { .. })
+    ));
+}
+
+#[test]
+fn the_ref_that_is_checked_out() {
+    assert_eq!(full_ref(&push("refs/heads/main")), "refs/heads/main");
+    assert_eq!(full_ref(&pull_request("opened", "main")), "refs/pull/5/head");
+    assert_eq!(full_ref(&dispatch(&[])), "refs/heads/main");
+    assert_eq!(
+        full_ref(&event(EventKind::CheckSuiteRerequested { head_sha: sha('2') })),
+        ""
+    );
+}
+
+#[test]
+fn an_enterprise_server_has_urls_of_its_own() {
+    let mut event = push("refs/heads/main");
+    event.repository.html_url = "https://git.example.com/octo/hello".to_owned();
+    let workflow = crate::support::workflow(&job(""));
+    let github = checkmill_workflow::github_context(&checkmill_workflow::RunContext {
+        event: &event,
+        sha: &sha('2'),
+        workflow: &workflow,
+        run: &crate::support::run_id(),
+        attempt: checkmill_core::AttemptNumber(2),
+        api_url: "https://git.example.com/api/v3",
+        inputs: &serde_json::Map::new(),
+    });
+    assert_eq!(github["server_url"], "https://git.example.com");
+    assert_eq!(github["graphql_url"], "https://git.example.com/api/graphql");
+    assert_eq!(github["run_attempt"], "2");
+}
+
+/// GitHub docs: `needs` holds the jobs that are needed directly, no others.
+#[test]
+fn needs() {
+    let text = "on: push\njobs:\n  a: {runs-on: x, steps: [run: y]}\n  b: {needs: a, runs-on: x, steps: [run: y]}\n  \
+                c: {needs: b, name: \"${{ toJSON(needs) }}\", runs-on: x, steps: [run: y]}\n";
+    let world = World::new(text)
+        .ended("a", NeedsResult::Success, &[("x", "1")])
+        .ended("b", NeedsResult::Success, &[("y", "${{ 2 }}")]);
+    let name = world.names("c").remove(0);
+    let needs: Value = serde_json::from_str(name.split_once(" / ").unwrap().1).unwrap();
+    assert_eq!(
+        needs,
+        json!({"b": {"result": "success", "outputs": {"y": "${{ 2 }}"}}})
+    );
+    assert_eq!(world.results[&key("a")].outputs["x"], "1");
+}
+
+#[test]
+fn vars_come_from_the_policy() {
+    let mut world = World::new(&job("runs-on: ${{ vars.MACHINE }}"));
+    world.vars.insert("MACHINE".to_owned(), "big".to_owned());
+    assert_eq!(world.legs("build")[0].runs_on, ["big"]);
+}

@@ -1,1 +1,195 @@
+//! What the agent is told.
 
+use crate::support::{World, job, key, run_id, sha};
+use checkmill_core::conclusion::NeedsResult;
+use checkmill_core::{AttemptNumber, JobId};
+use checkmill_workflow::job::{Callback, CheckoutSource, JobDescription};
+use checkmill_workflow::{AttemptInfo, Diagnostics, describe};
+use serde_json::json;
+
+fn describe_leg(world: &World, job: &str, leg: &str) -> Result<JobDescription, Diagnostics> {
+    let id = JobId::derive(&run_id(), &key(job), leg);
+    let attempt = AttemptInfo {
+        job: &id,
+        attempt: AttemptNumber(2),
+        checkout: CheckoutSource {
+            clone_url: "https://github.com/octo/hello.git".to_owned(),
+            repository: "octo/hello".to_owned(),
+            sha: sha('2').to_string(),
+            git_ref: "refs/heads/main".to_owned(),
+        },
+        callback: Some(Callback {
+            url: "https://ci.example.com/jobs/1".to_owned(),
+        }),
+    };
+    describe(&world.workflow, &key(job), leg, &world.context(), attempt)
+}
+
+const TEXT: &str = "\
+on: push
+name: CI
+env:
+  LEVEL: 1.10
+  EMPTY:
+  REF: ${{ github.ref }}
+defaults:
+  run:
+    shell: sh
+    working-directory: src
+jobs:
+  plan:
+    runs-on: linux
+    steps:
+      - run: make plan
+  build:
+    needs: plan
+    runs-on: linux
+    timeout-minutes: 7
+    env:
+      OS: ${{ matrix.os }}
+    defaults:
+      run:
+        working-directory: ${{ matrix.dir }}
+    strategy:
+      matrix:
+        os: [linux, mac]
+        dir: [a]
+    outputs:
+      sum: ${{ steps.sum.outputs.sum }}
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0
+          clean: true
+      - id: sum
+        name: Sum of ${{ matrix.os }}
+        if: ${{ success() }}
+        env:
+          PLAN: ${{ needs.plan.outputs.plan }}
+        continue-on-error: true
+        timeout-minutes: ${{ fromJSON('1') }}
+        working-directory: b
+        shell: bash -x {0}
+        run: |
+          echo one
+          echo two
+";
+
+#[test]
+fn everything_but_the_secrets() {
+    let world = World::new(TEXT).ended("plan", NeedsResult::Success, &[("plan", "p")]);
+    let mut description = describe_leg(&world, "build", r#"{"dir":"a","os":"mac"}"#).unwrap();
+    let github = description.contexts.remove("github").unwrap();
+    assert_eq!(github["job"], "build");
+    assert_eq!(github["sha"], sha('2').as_str());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&description).unwrap(), @r#"
+    {
+      "job": "0123456789abcdef-a272a853",
+      "attempt": 2,
+      "name": "CI / build (mac, a)",
+      "checkout": {
+        "clone_url": "https://github.com/octo/hello.git",
+        "repository": "octo/hello",
+        "sha": "2222222222222222222222222222222222222222",
+        "git_ref": "refs/heads/main"
+      },
+      "contexts": {
+        "inputs": {},
+        "matrix": {
+          "dir": "a",
+          "os": "mac"
+        },
+        "needs": {
+          "plan": {
+            "outputs": {
+              "plan": "p"
+            },
+            "result": "success"
+          }
+        },
+        "strategy": {
+          "fail-fast": true,
+          "job-index": 1,
+          "job-total": 2,
+          "max-parallel": 2
+        },
+        "vars": {}
+      },
+      "env": [
+        {
+          "EMPTY": "",
+          "LEVEL": "1.1",
+          "REF": "${{ github.ref }}"
+        },
+        {
+          "OS": "${{ matrix.os }}"
+        }
+      ],
+      "defaults": {
+        "shell": "sh",
+        "working_directory": "${{ matrix.dir }}"
+      },
+      "steps": [
+        {
+          "env": {},
+          "type": "checkout",
+          "with": {
+            "clean": "true",
+            "fetch-depth": "0"
+          }
+        },
+        {
+          "id": "sum",
+          "name": "Sum of ${{ matrix.os }}",
+          "if": "${{ success() }}",
+          "env": {
+            "PLAN": "${{ needs.plan.outputs.plan }}"
+          },
+          "continue_on_error": "true",
+          "timeout_minutes": "${{ fromJSON('1') }}",
+          "type": "run",
+          "run": "echo one\necho two\n",
+          "shell": "bash -x {0}",
+          "working_directory": "b"
+        }
+      ],
+      "outputs": {
+        "sum": "${{ steps.sum.outputs.sum }}"
+      },
+      "timeout_ms": 420000,
+      "callback": {
+        "url": "https://ci.example.com/jobs/1"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn a_job_without_a_matrix() {
+    let world = World::new(&job(""));
+    let description = describe_leg(&world, "build", "").unwrap();
+    assert_eq!(description.name, "CI / build");
+    assert_eq!(description.contexts["matrix"], json!(null));
+    assert_eq!(description.timeout_ms, 6 * 60 * 60 * 1000);
+}
+
+#[test]
+fn every_leg_can_be_described_by_its_text() {
+    let world = World::new(&job("strategy: {matrix: {a: [1, 1, {b: [2]}], c: [null, 'x']}}"));
+    for (index, leg) in world.legs("build").iter().enumerate() {
+        let description = describe_leg(&world, "build", &leg.leg).unwrap();
+        assert_eq!(description.name, leg.name);
+        assert_eq!(description.contexts["strategy"]["job-index"], json!(index));
+        assert_eq!(description.timeout_ms, leg.timeout.0);
+    }
+}
+
+#[test]
+fn a_leg_that_the_matrix_does_not_have() {
+    let world = World::new(&job("strategy: {matrix: {a: [1]}}"));
+    let wrong = describe_leg(&world, "build", r#"{"a":2}"#).unwrap_err();
+    assert_eq!(
+        wrong.as_slice()[0].message,
+        r#"the matrix of `build` has no leg with the values {"a":2}"#
+    );
+}

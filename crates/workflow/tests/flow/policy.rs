@@ -1,1 +1,161 @@
+//! The policy file.
 
+use checkmill_core::Millis;
+use checkmill_core::policy::{Access, CommentPolicy, ForkPolicy, Policy};
+use checkmill_workflow::parse_policy;
+
+const PATH: &str = ".checkmill/config.yml";
+
+fn wrong(text: &str) -> String {
+    parse_policy(PATH, text)
+        .expect_err("the policy is wrong")
+        .to_string()
+}
+
+#[test]
+fn what_is_not_said_is_the_default() {
+    for text in ["", "# nothing\n", "{}", "version: 1\n", "vars:\n"] {
+        assert_eq!(parse_policy(PATH, text), Ok(Policy::default()), "{text:?}");
+    }
+}
+
+#[test]
+fn every_key() {
+    let text = "\
+version: 1
+permissions:
+  contents: write
+  pull-requests: read
+forks: never
+comment: always
+vars:
+  LEVEL: 3
+  NAME: hello
+queue-timeout-minutes: 0.5
+timeout-minutes-max: 90
+";
+    let policy = parse_policy(PATH, text).unwrap();
+    assert_eq!(policy.permissions.0["contents"], Access::Write);
+    assert_eq!(policy.permissions.0["pull_requests"], Access::Read);
+    assert_eq!(
+        (policy.forks, policy.comment),
+        (ForkPolicy::Never, CommentPolicy::Always)
+    );
+    assert_eq!(policy.vars["LEVEL"], "3");
+    assert_eq!(
+        (policy.queue_timeout, policy.run_timeout_max),
+        (Millis::from_secs(30), Millis::from_minutes(90))
+    );
+    assert_eq!(
+        parse_policy(PATH, "comment: on-failure").unwrap().comment,
+        CommentPolicy::OnFailure
+    );
+    assert!(
+        parse_policy(PATH, "permissions: {}")
+            .unwrap()
+            .permissions
+            .0
+            .is_empty()
+    );
+    assert!(
+        parse_policy(PATH, "permissions: read-all")
+            .unwrap()
+            .permissions
+            .0
+            .len()
+            > 5
+    );
+}
+
+#[test]
+fn mistakes() {
+    let text = "\
+version: 2
+fork: never
+forks: sometimes
+comment: no
+permissions: all
+vars:
+  2nd: x
+  github_x: y
+  LIST: [a]
+queue-timeout-minutes: 0
+timeout-minutes-max: forever
+";
+    insta::assert_snapshot!(wrong(text), @r"
+    .checkmill/config.yml:1:10: this version of Checkmill reads policies of version 1
+    1 | version: 2
+      |          ^
+      = help: write `version: 1`
+
+    .checkmill/config.yml:2:1: unknown key `fork` in the policy
+    2 | fork: never
+      | ^^^^
+      = help: did you mean `forks`?
+
+    .checkmill/config.yml:3:8: `forks` can't be `sometimes`
+    3 | forks: sometimes
+      |        ^^^^^^^^^
+      = help: it is one of `approval` and `never`
+
+    .checkmill/config.yml:4:10: `comment` can't be `no`
+    4 | comment: no
+      |          ^^
+      = help: it is one of `always`, `on-failure` and `never`
+
+    .checkmill/config.yml:5:14: `permissions` must be `read-all`, `write-all` or a mapping
+    5 | permissions: all
+      |              ^^^
+      = help: such as `contents: read`; `{}` grants nothing
+
+    .checkmill/config.yml:7:3: `2nd` can't be the name of a variable
+    7 |   2nd: x
+      |   ^^^
+      = help: use letters, digits and `_`; do not begin with a digit or `GITHUB_`
+
+    .checkmill/config.yml:8:3: `github_x` can't be the name of a variable
+    8 |   github_x: y
+      |   ^^^^^^^^
+      = help: use letters, digits and `_`; do not begin with a digit or `GITHUB_`
+
+    .checkmill/config.yml:9:9: `LIST` must be a text, not a list
+    9 |   LIST: [a]
+      |         ^
+
+    .checkmill/config.yml:10:24: `queue-timeout-minutes` must be more than 0 and at most 7200
+    10 | queue-timeout-minutes: 0
+       |                        ^
+
+    .checkmill/config.yml:11:22: `timeout-minutes-max` must be a number, not a text
+    11 | timeout-minutes-max: forever
+       |                      ^^^^^^^
+    ");
+    insta::assert_snapshot!(wrong("- forks: never"), @r"
+    .checkmill/config.yml:1:1: the policy must be a mapping, not a list
+    1 | - forks: never
+      | ^
+    ");
+    insta::assert_snapshot!(wrong("forks: never\nforks: never"), @r"
+    .checkmill/config.yml:2:1: the key `forks` is there twice
+    2 | forks: never
+      | ^^^^^
+      = help: keep one of the two, or merge their contents
+    ");
+    insta::assert_snapshot!(wrong("timeout-minutes-max: 7201"), @r"
+    .checkmill/config.yml:1:22: `timeout-minutes-max` must be more than 0 and at most 7200
+    1 | timeout-minutes-max: 7201
+      |                      ^^^^
+    ");
+}
+
+#[test]
+fn variables_have_limits() {
+    let long = format!("vars:\n  A: {}\n", "x".repeat(48 * 1024 + 1));
+    assert!(wrong(&long).contains("the variable `A` has more than 48 KiB"));
+    let many: String = (0..501).map(|n| format!("  V{n}: x\n")).collect();
+    assert!(wrong(&format!("vars:\n{many}")).contains("at most 500 variables"));
+    let heavy: String = (0..5)
+        .map(|n| format!("  V{n}: {}\n", "x".repeat(40 * 1024)))
+        .collect();
+    assert!(wrong(&format!("vars:\n{heavy}")).contains("more than 128 KiB together"));
+}

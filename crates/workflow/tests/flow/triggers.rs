@@ -1,1 +1,312 @@
+//! Which events start a workflow. Source of each table: GitHub docs, "Workflow syntax for GitHub Actions" and "Events that
+//! trigger workflows".
 
+use crate::support::{PATH, dispatch, event, pull_request, push, sha, workflow};
+use checkmill_core::CheckRunId;
+use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, Push};
+use checkmill_workflow::{Match, matches, parse, skip_ci};
+
+const JOBS: &str = "jobs: {a: {runs-on: x, steps: [run: y]}}\n";
+
+fn ask(on: &str, event: &Event, changed: Option<&[&str]>) -> Match {
+    let workflow = workflow(&format!("on:{on}\n{JOBS}"));
+    let changed: Option<Vec<String>> =
+        changed.map(|files| files.iter().map(|file| (*file).to_owned()).collect());
+    matches(&workflow, event, changed.as_deref())
+}
+
+fn no(reason: &str) -> Match {
+    Match::No(reason.to_owned())
+}
+
+#[test]
+fn every_form_of_on() {
+    for on in [
+        " push",
+        " [push]",
+        " [pull_request, push]",
+        " {push: }",
+        " {push: null, pull_request: {types: [opened]}}",
+        "\n  push:\n  pull_request:",
+        " 'push'",
+    ] {
+        assert_eq!(ask(on, &push("refs/heads/main"), None), Match::Yes, "{on}");
+        assert_eq!(ask(on, &push("refs/tags/v1"), None), Match::Yes, "{on}");
+    }
+    assert_eq!(
+        ask(" push", &pull_request("opened", "main"), None),
+        no("`on` does not name `pull_request`")
+    );
+    assert_eq!(
+        ask(" pull_request", &push("refs/heads/main"), None),
+        no("`on` does not name `push`")
+    );
+    assert_eq!(
+        ask(" push", &dispatch(&[]), None),
+        no("`on` does not name `workflow_dispatch`")
+    );
+}
+
+/// `on.push.<branches|tags|branches-ignore|tags-ignore>`: with filters for one kind of ref only, the other kind starts
+/// nothing; without any, both do.
+#[test]
+fn branches_and_tags() {
+    let (main, old, v1, v2) = (
+        "refs/heads/main",
+        "refs/heads/old/x",
+        "refs/tags/v1",
+        "refs/tags/v2",
+    );
+    let only_branches = |name: &str| {
+        no(&format!(
+            "`push` has filters for branches only, and `{name}` is a tag"
+        ))
+    };
+    let only_tags = |name: &str| {
+        no(&format!(
+            "`push` has filters for tags only, and `{name}` is a branch"
+        ))
+    };
+    for (filters, git_ref, expected) in [
+        ("branches: [main]", main, Match::Yes),
+        ("branches: main", main, Match::Yes),
+        (
+            "branches: [main]",
+            old,
+            no("the branch `old/x` does not match `branches`"),
+        ),
+        ("branches: [main]", v1, only_branches("v1")),
+        ("branches-ignore: ['old/**']", main, Match::Yes),
+        (
+            "branches-ignore: ['old/**']",
+            old,
+            no("the branch `old/x` matches `branches-ignore`"),
+        ),
+        ("branches-ignore: ['old/**']", v1, only_branches("v1")),
+        (
+            "branches: ['**', '!old/**']",
+            old,
+            no("the branch `old/x` does not match `branches`"),
+        ),
+        ("tags: [v1]", v1, Match::Yes),
+        ("tags: [v1]", v2, no("the tag `v2` does not match `tags`")),
+        ("tags: [v1]", main, only_tags("main")),
+        ("tags-ignore: [v1]", v1, no("the tag `v1` matches `tags-ignore`")),
+        ("tags-ignore: [v1]", v2, Match::Yes),
+        ("tags-ignore: [v1]", main, only_tags("main")),
+        ("branches: [main], tags: [v1]", v1, Match::Yes),
+        ("branches: [main], tags: [v1]", main, Match::Yes),
+        (
+            "branches: [main], tags: [v1]",
+            v2,
+            no("the tag `v2` does not match `tags`"),
+        ),
+    ] {
+        assert_eq!(
+            ask(&format!(" {{push: {{{filters}}}}}"), &push(git_ref), None),
+            expected,
+            "{filters} {git_ref}"
+        );
+    }
+}
+
+/// `on.<push|pull_request>.<paths|paths-ignore>`: both filters must hold; path filters are not evaluated for tags.
+#[test]
+fn paths() {
+    let (main, tag) = ("refs/heads/main", "refs/tags/v1");
+    let none_match = no("no changed file matches `paths`");
+    let all_match = no("all changed files match `paths-ignore`");
+    for (filters, git_ref, changed, expected) in [
+        ("paths: ['src/**']", main, None, Match::NeedsChangedFiles),
+        (
+            "paths: ['src/**']",
+            main,
+            Some(&["README.md", "src/a.rs"][..]),
+            Match::Yes,
+        ),
+        (
+            "paths: ['src/**']",
+            main,
+            Some(&["README.md"]),
+            none_match.clone(),
+        ),
+        ("paths: ['src/**']", main, Some(&[]), none_match.clone()),
+        (
+            "paths: ['src/**', '!src/*.md']",
+            main,
+            Some(&["src/a.md"]),
+            none_match,
+        ),
+        ("paths: ['src/**']", tag, None, Match::Yes),
+        ("paths-ignore: ['docs/**']", main, None, Match::NeedsChangedFiles),
+        ("paths-ignore: ['docs/**']", main, Some(&["docs/a.md"]), all_match),
+        (
+            "paths-ignore: ['docs/**']",
+            main,
+            Some(&["docs/a.md", "b"]),
+            Match::Yes,
+        ),
+        ("paths-ignore: ['docs/**']", main, Some(&[]), Match::Yes),
+        // The branch decides first, and then no files need to be asked for.
+        (
+            "branches: [next], paths: ['src/**']",
+            main,
+            None,
+            no("the branch `main` does not match `branches`"),
+        ),
+        (
+            "branches: [main], paths: ['src/**']",
+            main,
+            None,
+            Match::NeedsChangedFiles,
+        ),
+    ] {
+        let on = format!(" {{push: {{{filters}}}}}");
+        assert_eq!(
+            ask(&on, &push(git_ref), changed),
+            expected,
+            "{filters} {git_ref} {changed:?}"
+        );
+    }
+    let on = " {pull_request: {paths: ['src/**']}}";
+    assert_eq!(
+        ask(on, &pull_request("opened", "main"), None),
+        Match::NeedsChangedFiles
+    );
+    assert_eq!(
+        ask(on, &pull_request("opened", "main"), Some(&["src/x"])),
+        Match::Yes
+    );
+    assert_eq!(
+        ask(on, &pull_request("closed", "main"), None),
+        no("`closed` is not among the `types` of `pull_request`")
+    );
+}
+
+/// `on.<event_name>.types` and `on.pull_request.<branches|branches-ignore>`: the filter is on the base branch.
+#[test]
+fn pull_requests() {
+    for (on, action, base, expected) in [
+        (" pull_request", "opened", "main", Match::Yes),
+        (" pull_request", "synchronize", "main", Match::Yes),
+        (" pull_request", "reopened", "main", Match::Yes),
+        (
+            " pull_request",
+            "labeled",
+            "main",
+            no("`labeled` is not among the `types` of `pull_request`"),
+        ),
+        (" {pull_request: {types: labeled}}", "labeled", "main", Match::Yes),
+        (
+            " {pull_request: {types: [labeled]}}",
+            "opened",
+            "main",
+            no("`opened` is not among the `types` of `pull_request`"),
+        ),
+        (
+            " {pull_request: {branches: [main]}}",
+            "opened",
+            "main",
+            Match::Yes,
+        ),
+        (
+            " {pull_request: {branches: [feature]}}",
+            "opened",
+            "main",
+            no("the base branch `main` does not match `branches`"),
+        ),
+        (
+            " {pull_request: {branches-ignore: ['ma*']}}",
+            "opened",
+            "main",
+            no("the base branch `main` matches `branches-ignore`"),
+        ),
+    ] {
+        assert_eq!(
+            ask(on, &pull_request(action, base), None),
+            expected,
+            "{on} {action}"
+        );
+    }
+}
+
+#[test]
+fn a_deleted_ref_starts_nothing() {
+    let deleted = |git_ref: &str| {
+        event(EventKind::Push(Push {
+            git_ref: GitRef::parse(git_ref).unwrap(),
+            before: Some(sha('1')),
+            after: None,
+            forced: false,
+            message: String::new(),
+        }))
+    };
+    assert_eq!(
+        ask(" push", &deleted("refs/heads/old"), None),
+        no("the push deleted the branch `old`")
+    );
+    assert_eq!(
+        ask(" push", &deleted("refs/tags/v1"), None),
+        no("the push deleted the tag `v1`")
+    );
+}
+
+#[test]
+fn a_dispatch_starts_the_workflow_that_it_names() {
+    let text = format!("on: workflow_dispatch\n{JOBS}");
+    let named = parse(PATH, &text).unwrap();
+    let other = parse(".checkmill/workflows/deploy.yml", &text).unwrap();
+    assert_eq!(matches(&named, &dispatch(&[]), None), Match::Yes);
+    assert_eq!(
+        matches(&other, &dispatch(&[]), None),
+        no("the event is for `.checkmill/workflows/ci.yml`")
+    );
+}
+
+#[test]
+fn requests_about_checks_start_nothing() {
+    let check = CheckRef {
+        id: CheckRunId(1),
+        head_sha: sha('2'),
+        job: None,
+    };
+    for kind in [
+        EventKind::CheckRunRerequested(check.clone()),
+        EventKind::CheckSuiteRerequested { head_sha: sha('2') },
+        EventKind::RequestedAction {
+            action: ButtonAction::Approve,
+            check,
+        },
+    ] {
+        assert_eq!(
+            ask(" push", &event(kind), None),
+            no("a request about a check starts no workflow")
+        );
+    }
+}
+
+/// GitHub docs, "Skipping workflow runs".
+#[test]
+fn commit_messages_that_skip() {
+    for (message, expected) in [
+        ("Fix [skip ci]", true),
+        ("[ci skip] Fix", true),
+        ("Fix\n\nbody [no ci] goes on", true),
+        ("[skip actions]", true),
+        ("[actions skip]", true),
+        ("Fix\n\n\nskip-checks: true", true),
+        ("Fix\n\nskip-checks:true\n", true),
+        ("Fix\r\n\r\nSkip-Checks: true\r\n", true),
+        ("Fix\n\nSigned-off-by: me\nskip-checks: true", true),
+        ("Fix the [skip ci", false),
+        ("skip ci", false),
+        ("[Skip CI]", false),
+        ("skip-checks: true", false),
+        ("Fix\n\nskip-checks: true\n\nmore", false),
+        ("Fix\n\nskip-checks: false", false),
+        ("Fix\n\nno skip-checks: true", false),
+        ("", false),
+    ] {
+        assert_eq!(skip_ci(message), expected, "{message:?}");
+    }
+}
