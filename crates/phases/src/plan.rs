@@ -184,6 +184,14 @@ impl Plan<'_> {
                     } else {
                         planned
                     };
+                    let planned = match self.only_job {
+                        Some(key) => planned.only(key),
+                        None => planned,
+                    };
+                    if planned.nodes.is_empty() {
+                        unmatched.push((file.path.clone(), "it has no such job".to_owned()));
+                        continue;
+                    }
                     let source = match &file.content {
                         SourceContent::Text(text) => Some(text.clone()),
                         SourceContent::TooLarge(_) | SourceContent::Binary => None,
