@@ -1,0 +1,149 @@
+//! The end of a job: outputs, verdict, result.
+
+use super::fault::Verdict;
+use super::{JobEnd, JobRunner};
+use crate::log::writer::JOB_MARK;
+use checkmill_core::limits::{CHECK_TEXT_CHARS, DETAIL_CHARS, OUTPUTS_BYTES};
+use checkmill_workflow::expr::interpolate;
+use checkmill_workflow::job::{JobResult, JobVerdict, StepStatus};
+use std::collections::BTreeMap;
+
+impl JobRunner<'_> {
+    /// Computes the job's outputs, also of a job that failed. One that holds a secret is left out, as GitHub does it: an
+    /// output is stored, and shown to other jobs.
+    pub(super) fn job_outputs(&mut self) {
+        let mut outputs = BTreeMap::new();
+        for (name, text) in &self.description.outputs {
+            match interpolate(text, &self.scope()) {
+                Ok(value) if self.log.masks().hides(&value) => {
+                    let message =
+                        format!("##[warning]The output {name} is left out: it may contain a secret.");
+                    self.log.text(&message);
+                }
+                Ok(value) => {
+                    outputs.insert(name.clone(), value);
+                }
+                Err(error) => self.fail_outputs(
+                    JobVerdict::Configuration,
+                    format!("The output {name} can't be computed: {error}"),
+                ),
+            }
+        }
+        let bytes: usize = outputs.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > OUTPUTS_BYTES {
+            let limit = OUTPUTS_BYTES / 1024;
+            let detail =
+                format!("The job's outputs have {bytes} bytes; the limit is {limit} KiB for all of them");
+            self.fail_outputs(JobVerdict::Failure, detail);
+            outputs.clear();
+        }
+        self.outputs = outputs;
+    }
+
+    /// Jobs that need this one would run on without what they were promised.
+    fn fail_outputs(&mut self, conclusion: JobVerdict, detail: String) {
+        self.log.text(&format!("##[error]{detail}"));
+        self.failure.get_or_insert(Verdict::new(conclusion, detail));
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        if let Some(fault) = self.log.fault() {
+            return Verdict::new(JobVerdict::Infrastructure, fault.to_owned());
+        }
+        if let Some(reason) = self.stopped() {
+            return Verdict::stopped(reason, self.description.timeout_ms);
+        }
+        self.failure.take().unwrap_or_else(|| {
+            let count = |status| {
+                self.results
+                    .iter()
+                    .filter(|step| step.conclusion == status)
+                    .count()
+            };
+            let (passed, skipped) = (count(StepStatus::Success), count(StepStatus::Skipped));
+            let steps = if passed == 1 {
+                "1 step succeeded".to_owned()
+            } else {
+                format!("{passed} steps succeeded")
+            };
+            let detail = if skipped == 0 {
+                steps
+            } else {
+                format!("{steps}, {skipped} skipped")
+            };
+            Verdict::new(JobVerdict::Success, detail)
+        })
+    }
+
+    /// The result. The length of the log is not known yet.
+    pub(super) fn finish(mut self) -> JobEnd {
+        let verdict = self.verdict();
+        let dropped = self.annotations.dropped();
+        if dropped > 0 {
+            self.log.text(&format!(
+                "##[warning]{dropped} annotations are not on the check: there were too many."
+            ));
+        }
+        let name = verdict_name(verdict.conclusion);
+        let detail = self.log.masks().apply(&verdict.detail);
+        let detail: String = detail
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(DETAIL_CHARS)
+            .collect();
+        self.log.text(&format!("{JOB_MARK}{name} {detail}"));
+        let masks = self.log.masks();
+        let result = JobResult {
+            conclusion: verdict.conclusion,
+            detail,
+            exit_code: verdict.exit_code,
+            steps: self.results,
+            outputs: self.outputs,
+            annotations: self.annotations.into_kept(),
+            summary: cut_summary(&masks.apply(&self.summary)),
+            log_bytes: 0,
+        };
+        JobEnd {
+            exit_code: verdict.process_exit_code(),
+            result,
+        }
+    }
+}
+
+const fn verdict_name(verdict: JobVerdict) -> &'static str {
+    match verdict {
+        JobVerdict::Success => "success",
+        JobVerdict::Failure => "failure",
+        JobVerdict::Configuration => "configuration",
+        JobVerdict::Infrastructure => "infrastructure",
+        JobVerdict::TimedOut => "timed_out",
+        JobVerdict::Cancelled => "cancelled",
+    }
+}
+
+fn cut_summary(summary: &str) -> String {
+    const NOTE: &str = "\n\n*The summary is longer than a check can hold and was cut here.*\n";
+    if summary.chars().count() <= CHECK_TEXT_CHARS {
+        return summary.to_owned();
+    }
+    let kept: String = summary
+        .chars()
+        .take(CHECK_TEXT_CHARS - NOTE.chars().count())
+        .collect();
+    kept + NOTE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_cut_to_what_a_check_holds() {
+        assert_eq!(cut_summary("short"), "short");
+        let cut = cut_summary(&"ü".repeat(CHECK_TEXT_CHARS + 1));
+        assert_eq!(cut.chars().count(), CHECK_TEXT_CHARS);
+        assert!(cut.ends_with("was cut here.*\n"));
+    }
+}

@@ -1,0 +1,220 @@
+//! One job: its steps in order, then its outputs and verdict.
+
+pub mod control;
+pub mod fault;
+mod finish;
+mod script;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use crate::annotations::Annotations;
+use crate::clock::SharedClock;
+use crate::environment::{self, Variables};
+use crate::exec::Graces;
+use crate::hash_files::Workspace;
+use crate::layout::Layout;
+use crate::log::writer::LogWriter;
+use crate::script::inject::Untrusted;
+use crate::secrets::Secrets;
+use checkmill_core::UnixMillis;
+use checkmill_workflow::expr::{JobStatus, Scope, interpolate};
+use checkmill_workflow::job::{JobDescription, JobResult, JobVerdict, StepResult};
+use control::{Control, StopReason};
+use fault::Verdict;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a job needs besides its description.
+pub struct Surroundings {
+    pub layout: Layout,
+    pub secrets: Secrets,
+    /// The environment that steps begin with: ours without what is ours alone.
+    pub environment: Variables,
+    pub clock: SharedClock,
+    pub control: Control,
+    pub graces: Graces,
+    pub checkout_retry_delays: Vec<Duration>,
+}
+
+/// A result but for the length of the log, which is known when the log is closed.
+#[derive(Debug)]
+pub struct JobEnd {
+    pub result: JobResult,
+    pub exit_code: u8,
+}
+
+/// A job under way.
+struct JobRunner<'a> {
+    description: &'a JobDescription,
+    surroundings: &'a Surroundings,
+    log: &'a mut LogWriter,
+    workspace: Workspace,
+    /// What expressions see.
+    contexts: Map<String, Value>,
+    /// `env` of the workflow and the job, and what steps have added.
+    env: Variables,
+    /// What steps have added to `PATH`, the last one last.
+    added_paths: Vec<String>,
+    /// By which git finds the token, once a checkout has been asked to leave it.
+    credentials: Variables,
+    untrusted: Untrusted,
+    annotations: Annotations,
+    summary: String,
+    results: Vec<StepResult>,
+    /// Of the first step that failed the job.
+    failure: Option<Verdict>,
+    outputs: BTreeMap<String, String>,
+}
+
+/// Runs the job to its end. Whatever happens there is a result; only a log that can't be written makes it short.
+pub async fn run(description: &JobDescription, surroundings: &Surroundings, log: &mut LogWriter) -> JobEnd {
+    let contexts = initial_contexts(description, surroundings);
+    let mut runner = JobRunner {
+        description,
+        surroundings,
+        log,
+        workspace: Workspace::new(&surroundings.layout.workspace),
+        untrusted: Untrusted::of(&description.contexts),
+        contexts,
+        env: Variables::new(),
+        added_paths: Vec::new(),
+        credentials: Variables::new(),
+        annotations: Annotations::default(),
+        summary: String::new(),
+        results: Vec::new(),
+        failure: None,
+        outputs: BTreeMap::new(),
+    };
+    match runner.prepare() {
+        Ok(()) => {
+            runner.steps().await;
+            runner.job_outputs();
+        }
+        Err(verdict) => runner.failure = Some(verdict),
+    }
+    runner.finish()
+}
+
+impl JobRunner<'_> {
+    /// Makes the directories and computes `env`.
+    fn prepare(&mut self) -> Result<(), Verdict> {
+        let surroundings = self.surroundings;
+        let broken = |error: std::io::Error| {
+            let detail = format!("The job's directories could not be prepared: {error}");
+            Verdict::new(JobVerdict::Infrastructure, detail)
+        };
+        surroundings.layout.create().map_err(broken)?;
+        let event = self
+            .contexts
+            .get("github")
+            .and_then(|github| github.get("event"))
+            .cloned();
+        let event = event.unwrap_or_else(|| json!({})).to_string();
+        let path = surroundings
+            .layout
+            .write("event.json", event.as_bytes())
+            .map_err(broken)?;
+        self.contexts["github"]["event_path"] = path.to_string_lossy().into();
+        for (name, text) in self.description.env.iter().flatten() {
+            let value = interpolate(text, &self.scope()).map_err(|error| {
+                let detail = format!("`env` of the job can't be computed: {name}: {error}");
+                Verdict::new(JobVerdict::Configuration, detail)
+            })?;
+            self.env.insert(name.clone(), value);
+            self.show_env(None);
+        }
+        let check = environment::check(&self.env);
+        check.map_err(|problem| {
+            Verdict::new(
+                JobVerdict::Configuration,
+                format!("The job can't be run: {problem}"),
+            )
+        })
+    }
+
+    async fn steps(&mut self) {
+        let description = self.description;
+        for (index, step) in description.steps.iter().enumerate() {
+            if let Some(fault) = self.log.fault() {
+                self.failure = Some(Verdict::new(JobVerdict::Infrastructure, fault.to_owned()));
+                return;
+            }
+            self.step(index, step).await;
+        }
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope {
+            contexts: &self.contexts,
+            status: self.status(),
+            files: Some(&self.workspace),
+        }
+    }
+
+    /// What `success()` and its like answer from: a stop comes before what the steps have done.
+    fn status(&self) -> JobStatus {
+        match (self.stopped(), &self.failure) {
+            (Some(_), _) => JobStatus::Cancelled,
+            (None, Some(_)) => JobStatus::Failure,
+            (None, None) => JobStatus::Success,
+        }
+    }
+
+    fn stopped(&self) -> Option<StopReason> {
+        self.surroundings.control.course().stopped()
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.surroundings.clock.now()
+    }
+
+    /// Puts the variables of the job, and those of a step over them, where expressions see them.
+    fn show_env(&mut self, step: Option<&Variables>) {
+        let mut env = self.env.clone();
+        env.extend(
+            step.into_iter()
+                .flatten()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        self.contexts.insert("env".to_owned(), json!(env));
+    }
+
+    fn show_status(&mut self) {
+        let status = match self.status() {
+            JobStatus::Success => "success",
+            JobStatus::Failure => "failure",
+            JobStatus::Cancelled | JobStatus::Skipped => "cancelled",
+        };
+        self.contexts
+            .insert("job".to_owned(), json!({ "status": status }));
+    }
+}
+
+fn initial_contexts(description: &JobDescription, surroundings: &Surroundings) -> Map<String, Value> {
+    let mut contexts = description.contexts.clone();
+    let debug = contexts
+        .get("vars")
+        .and_then(|vars| vars.get("ACTIONS_STEP_DEBUG"));
+    let debug = debug
+        .and_then(Value::as_str)
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    contexts.insert(
+        "runner".to_owned(),
+        environment::runner(&surroundings.layout, debug),
+    );
+    contexts.insert("job".to_owned(), json!({ "status": "success" }));
+    contexts.insert("steps".to_owned(), json!({}));
+    contexts.insert("env".to_owned(), json!({}));
+    contexts.insert("secrets".to_owned(), surroundings.secrets.context());
+    let github = contexts.entry("github").or_insert_with(|| json!({}));
+    if !github.is_object() {
+        *github = json!({});
+    }
+    github["workspace"] = surroundings.layout.workspace.to_string_lossy().into();
+    if let Some(token) = surroundings.secrets.job_token() {
+        github["token"] = token.into();
+    }
+    contexts
+}

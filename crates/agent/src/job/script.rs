@@ -1,0 +1,290 @@
+//! A `run` step.
+
+use super::JobRunner;
+use super::fault::Fault;
+use super::step::{Outcome, Running};
+use crate::command_files::{CommandFiles, Written};
+use crate::environment::{self, Variables};
+use crate::exec::{self, Ended, Program};
+use crate::script::inject::{FillError, Filled, Guards, VARIABLE_PREFIX, fill};
+use crate::script::shell::{SCRIPT, Shell};
+use crate::step_output::{Said, StepOutput};
+use checkmill_workflow::expr::interpolate;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where there is none in our environment, as Debian has it.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A script that is ready to run.
+struct Ready {
+    shell: Shell,
+    filled: Filled,
+    program: Program,
+    files: CommandFiles,
+}
+
+impl JobRunner<'_> {
+    pub(super) async fn script(
+        &mut self,
+        running: &Running<'_>,
+        run: &str,
+        shell: Option<&str>,
+        working_directory: Option<&str>,
+    ) -> Outcome {
+        let ready = match self.ready(running, run, shell, working_directory) {
+            Ok(ready) => ready,
+            Err(fault) => return fault.into(),
+        };
+        self.header(running, &ready);
+        let surroundings = self.surroundings;
+        let debug = self.contexts["runner"].get("debug").is_some();
+        let mut output = StepOutput::new(
+            self.log,
+            &mut self.annotations,
+            &surroundings.layout.workspace,
+            debug,
+        );
+        let stop = surroundings.control.clone().stop_of_step(|| running.goes_on);
+        let ended = exec::run(
+            &ready.program,
+            surroundings.graces,
+            running.timeout,
+            stop,
+            |bytes| output.push(bytes),
+        )
+        .await;
+        let said = output.finish();
+        let written = ready.files.take();
+        match ended {
+            Ok(ended) => self.settle(running, ended, said, written),
+            Err(error) => start_fault(&ready.program, &error).into(),
+        }
+    }
+
+    fn ready(
+        &self,
+        running: &Running<'_>,
+        run: &str,
+        shell: Option<&str>,
+        working_directory: Option<&str>,
+    ) -> Result<Ready, Fault> {
+        let layout = &self.surroundings.layout;
+        let defaults = &self.description.defaults;
+        let filled = |what: &str, text: Option<&str>| {
+            let value = text.map(|text| interpolate(text, &self.scope())).transpose();
+            value.map_err(|error| Fault::Configuration(format!("`{what}` can't be computed: {error}")))
+        };
+        let shell = filled("shell", shell.or(defaults.shell.as_deref()))?;
+        let shell =
+            Shell::parse(shell.as_deref()).map_err(|error| Fault::Configuration(error.to_string()))?;
+        let directory = filled(
+            "working-directory",
+            working_directory.or(defaults.working_directory.as_deref()),
+        )?;
+        let directory = layout.workspace.join(directory.unwrap_or_default());
+        let guards = Guards {
+            untrusted: &self.untrusted,
+            masks: self.log.masks(),
+        };
+        let filled = fill(run, shell.kind, &self.scope(), guards).map_err(fill_fault)?;
+        let broken = |error: io::Error| {
+            Fault::Infrastructure(format!("The step's files could not be written: {error}"))
+        };
+        let files = CommandFiles::create(layout, running.number).map_err(broken)?;
+        let name = format!("step_{}{}", running.number, shell.extension());
+        let script = layout
+            .write(&name, shell.script(&filled.text).as_bytes())
+            .map_err(broken)?;
+        let environment = self.variables(running.env, &files, &filled);
+        let path = self.find_shell(&shell, &environment)?;
+        let script = script.to_string_lossy();
+        let arguments = shell
+            .arguments
+            .iter()
+            .map(|argument| OsString::from(argument.replace(SCRIPT, &script)))
+            .collect();
+        Ok(Ready {
+            shell,
+            filled,
+            program: Program {
+                path,
+                arguments,
+                directory,
+                environment,
+            },
+            files,
+        })
+    }
+
+    /// What the script sees: the machine's variables, below the workflow's, below GitHub's own.
+    fn variables(&self, step: &Variables, files: &CommandFiles, filled: &Filled) -> Variables {
+        let mut variables = self.surroundings.environment.clone();
+        variables.insert("CI".to_owned(), "true".to_owned());
+        variables
+            .entry("PATH".to_owned())
+            .or_insert_with(|| DEFAULT_PATH.to_owned());
+        variables.extend(self.credentials.clone());
+        variables.extend(self.env.clone());
+        variables.extend(step.clone());
+        variables.extend(environment::defaults(
+            &self.contexts,
+            &self.surroundings.layout,
+            files,
+        ));
+        variables.extend(
+            filled
+                .variables
+                .iter()
+                .map(|variable| (variable.name.clone(), variable.value.clone())),
+        );
+        let path = environment::path(&self.added_paths, &variables["PATH"]);
+        variables.insert("PATH".to_owned(), path);
+        variables
+    }
+
+    fn find_shell(&self, shell: &Shell, environment: &Variables) -> Result<PathBuf, Fault> {
+        let workspace = &self.surroundings.layout.workspace;
+        let found = shell
+            .programs
+            .iter()
+            .find_map(|name| environment::find_program(name, &environment["PATH"], workspace));
+        found.ok_or_else(|| {
+            let names = shell.programs.join(" nor ");
+            Fault::Configuration(format!("shell: {names} is not installed where the job runs"))
+        })
+    }
+
+    /// What runs, for the log. The folded part is as on GitHub.
+    fn header(&mut self, running: &Running<'_>, ready: &Ready) {
+        let text = ready.filled.text.trim_end();
+        let first = text
+            .lines()
+            .map(str::trim)
+            .find(|line| !line.is_empty())
+            .unwrap_or_default();
+        self.log.text(&format!("##[group]Run {first}"));
+        self.log.output(text);
+        let program = ready.program.path.display();
+        let arguments = ready.shell.arguments.join(" ");
+        self.log.text(&format!("shell: {program} {arguments}"));
+        let mut env = self.env.clone();
+        env.extend(running.env.clone());
+        if !env.is_empty() || !ready.filled.variables.is_empty() {
+            self.log.text("env:");
+        }
+        for (name, value) in &env {
+            self.log
+                .text(&format!("  {name}: {}", value.replace('\n', "\n    ")));
+        }
+        for variable in &ready.filled.variables {
+            let value = variable.value.replace('\n', "\n    ");
+            self.log.text(&format!(
+                "  {}: {value}  # {}",
+                variable.name,
+                variable.expression.replace('\n', " ")
+            ));
+        }
+        self.log.text("##[endgroup]");
+    }
+
+    /// What the step has left: outputs, variables, paths, a summary.
+    fn settle(&mut self, running: &Running<'_>, ended: Ended, said: Said, written: Written) -> Outcome {
+        let mut problems: Vec<String> = said.disabled.into_iter().chain(written.problems).collect();
+        for warning in &written.warnings {
+            self.log.text(&format!("##[warning]{warning}."));
+        }
+        for (name, value) in written.env {
+            self.take_variable(name, value, &mut problems);
+        }
+        self.added_paths.extend(written.paths);
+        self.summary.push_str(&written.summary);
+        if !written.summary.is_empty() && !written.summary.ends_with('\n') {
+            self.summary.push('\n');
+        }
+        let fault = running
+            .fault(ended)
+            .or_else(|| (!problems.is_empty()).then(|| Fault::Failed(problems.join("; "))));
+        let fault = match self.log.fault() {
+            Some(broken) => Some(Fault::Infrastructure(broken.to_owned())),
+            None => fault,
+        };
+        let exit_code = if let Ended::Exited(code) = ended {
+            Some(code)
+        } else {
+            None
+        };
+        let outputs = said.outputs.into_iter().chain(written.outputs).collect();
+        Outcome {
+            fault,
+            exit_code,
+            outputs,
+            tail: said.tail.into(),
+        }
+    }
+
+    fn take_variable(&mut self, name: String, value: String, problems: &mut Vec<String>) {
+        if name.eq_ignore_ascii_case("NODE_OPTIONS") {
+            problems.push("GITHUB_ENV must not set NODE_OPTIONS, as on GitHub".to_owned());
+        } else if name.contains('\0') || value.contains('\0') {
+            problems.push(format!(
+                "GITHUB_ENV sets {:?} to something with a NUL, which no variable can hold",
+                name.replace('\0', "")
+            ));
+        } else if environment::is_protected(&name) || name.starts_with(VARIABLE_PREFIX) {
+            self.log.text(&format!(
+                "##[warning]GITHUB_ENV can't change {name}; it keeps its value."
+            ));
+        } else {
+            self.env.insert(name, value);
+        }
+    }
+}
+
+fn fill_fault(error: FillError) -> Fault {
+    match error {
+        FillError::Expression(error) => Fault::Configuration(format!("`run` can't be computed: {error}")),
+        unsafe_place @ FillError::Unsafe { .. } => Fault::Configuration(unsafe_place.to_string()),
+    }
+}
+
+fn start_fault(program: &Program, error: &io::Error) -> Fault {
+    let directory = &program.directory;
+    if !directory.is_dir() {
+        let shown = shown(directory, program);
+        return Fault::Failed(format!(
+            "The working directory {shown} does not exist or is no directory"
+        ));
+    }
+    match error.kind() {
+        io::ErrorKind::ArgumentListTooLong => Fault::Failed(
+            "The step's environment is larger than the system allows; use files for large values".to_owned(),
+        ),
+        io::ErrorKind::InvalidInput => Fault::Configuration(
+            "A variable of `env` has a name or value that no environment can hold".to_owned(),
+        ),
+        io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock => Fault::Infrastructure(format!(
+            "{} could not be started: {error}",
+            program.path.display()
+        )),
+        _ => Fault::Configuration(format!(
+            "{} could not be started: {error}",
+            program.path.display()
+        )),
+    }
+}
+
+/// Relative to the workspace, as it was written.
+fn shown(directory: &Path, program: &Program) -> String {
+    let workspace = program
+        .environment
+        .get("GITHUB_WORKSPACE")
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    directory
+        .strip_prefix(&workspace)
+        .unwrap_or(directory)
+        .display()
+        .to_string()
+}

@@ -1,0 +1,193 @@
+//! Shells, variables, and what outsiders write.
+
+use crate::testing::{World, run, run_with};
+use checkmill_workflow::job::JobVerdict;
+use serde_json::json;
+use std::fs;
+
+#[tokio::test]
+async fn shells() {
+    let table = [
+        (
+            json!({}),
+            "false | true; echo $0 $-; set -o | grep pipefail",
+            "pipefail       \toff",
+        ),
+        (
+            json!({"shell": "bash"}),
+            "set -o | grep -E 'errexit|pipefail'",
+            "pipefail       \ton",
+        ),
+        (json!({"shell": "sh"}), "echo sh $-", "sh e"),
+        (
+            json!({"shell": "python"}),
+            "import sys\nprint('py', sys.version_info[0])",
+            "py 3",
+        ),
+        (
+            json!({"shell": "perl {0}"}),
+            "print 'perl', 1 + 1, \"\\n\";",
+            "perl2",
+        ),
+        (json!({"shell": "bash -u {0}"}), "echo own $-", "own hBu"),
+    ];
+    for (keys, script, expected) in table {
+        let mut world = World::new(json!([run_with(script, keys)]));
+        world.surroundings.environment.insert("PATH".into(), test_path());
+        let ran = world.run().await;
+        assert_eq!(ran.result.conclusion, JobVerdict::Success, "{}", ran.log);
+        assert!(ran.log.contains(expected), "{}", ran.log);
+    }
+}
+
+/// Where python is, is the machine's affair.
+fn test_path() -> String {
+    let output = std::process::Command::new("sh")
+        .args(["-c", "echo $PATH"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn without_a_shell_a_pipe_may_fail_and_with_bash_it_may_not() {
+    let ran = World::new(json!([run("false | true; echo reached")])).run().await;
+    assert!(ran.log.contains("\nreached"), "{}", ran.log);
+    let step = run_with("false | true; echo reached", json!({"shell": "bash"}));
+    let ran = World::new(json!([step])).run().await;
+    assert!(!ran.log.contains("\nreached"), "{}", ran.log);
+}
+
+#[tokio::test]
+async fn defaults_apply_and_the_step_wins() {
+    let world = World::new(json!([
+        run("mkdir -p sub"),
+        run_with(
+            "echo ${{ matrix.os }} > f; pwd",
+            json!({"working_directory": "sub"})
+        ),
+        run_with(
+            "cat sub/f; echo $-",
+            json!({"working_directory": ".", "shell": "sh"})
+        ),
+    ]))
+    .with("defaults", json!({"shell": "bash"}));
+    let ran = world.run().await;
+    assert!(
+        ran.log.contains("\n$WORKSPACE/sub\n") && ran.log.contains("\nlinux\ne\n"),
+        "{}",
+        ran.log
+    );
+}
+
+#[tokio::test]
+async fn githubs_variables_are_set_and_can_not_be_changed() {
+    let script = "echo \"$CI $GITHUB_ACTIONS $GITHUB_REPOSITORY $GITHUB_RUN_NUMBER $GITHUB_REF_NAME [$GITHUB_HEAD_REF] $RUNNER_OS $GITHUB_ACTION\"\n\
+                  [ \"$PWD\" = \"$GITHUB_WORKSPACE\" ] && [ -d \"$RUNNER_TEMP\" ] && [ -d \"$RUNNER_TOOL_CACHE\" ] && cat $GITHUB_EVENT_PATH; echo\n\
+                  echo 'GITHUB_SHA=evil' >> $GITHUB_ENV; echo 'RUNNER_OS=evil' >> $GITHUB_ENV; echo 'OK=yes' >> $GITHUB_ENV";
+    let world = World::new(json!([
+        run_with(
+            script,
+            json!({"env": {"GITHUB_REPOSITORY": "evil/evil", "CI": "mine"}})
+        ),
+        run("echo \"${GITHUB_SHA:0:3} $RUNNER_OS $OK\""),
+    ]));
+    let ran = world.run().await;
+    assert!(
+        ran.log.contains("mine true octo/hello 7 main [] Linux __run_1"),
+        "{}",
+        ran.log
+    );
+    assert!(
+        ran.log.contains(&format!("{{\"after\":\"{}\"}}", "a".repeat(40))),
+        "{}",
+        ran.log
+    );
+    assert!(ran.log.contains("\naaa Linux yes\n"), "{}", ran.log);
+    assert!(
+        ran.log.contains("##[warning]GITHUB_ENV can't change GITHUB_SHA"),
+        "{}",
+        ran.log
+    );
+}
+
+#[tokio::test]
+async fn paths_are_searched_before_the_others_the_last_first() {
+    let world = World::new(json!([
+        run(
+            "mkdir a b; for d in a b; do printf '#!/bin/sh\\necho tool in %s\\n' $d > $d/tool; chmod +x $d/tool; echo $PWD/$d >> $GITHUB_PATH; done"
+        ),
+        run("tool"),
+    ]));
+    assert!(world.run().await.log.contains("\ntool in b\n"));
+}
+
+#[tokio::test]
+async fn what_an_outsider_writes_is_never_run() {
+    let mark = "$(touch owned)`touch owned`;touch owned;\"; touch owned #'; touch owned #\ntouch owned";
+    let scripts = [
+        "echo got ${{ github.head_ref }}",
+        "echo \"got ${{ github.head_ref }}\"",
+        "echo 'got ${{ github.event.pull_request.title }}'",
+        "cat <<EOF\ngot ${{ github.head_ref }}\nEOF",
+        "echo got ${{ env.TITLE }}",
+        "echo \"got ${{ format('{0}', github.event.pull_request.title) }} ${{ toJSON(github.event) }}\"",
+        "echo got ${{ steps.pass.outputs.title }}",
+        "# ${{ github.head_ref }}\necho got",
+    ];
+    for script in scripts {
+        let mut world = World::new(json!([
+            run_with(
+                "{ echo 'title<<EOT'; printf '%s\\n' \"$T\"; echo EOT; } >> $GITHUB_OUTPUT",
+                json!({"id": "pass", "env": {"T": "${{ github.event.pull_request.title }}"}})
+            ),
+            run(script),
+        ]))
+        .with(
+            "env",
+            json!([{"TITLE": "${{ github.event.pull_request.title }}"}]),
+        );
+        world.description["contexts"]["github"]["head_ref"] = mark.into();
+        world.description["contexts"]["github"]["event"] = json!({"pull_request": {"title": mark}});
+        let ran = world.run().await;
+        assert_eq!(
+            ran.result.conclusion,
+            JobVerdict::Success,
+            "{script}: {}",
+            ran.log
+        );
+        assert!(ran.log.contains("\ngot"), "{script}: {}", ran.log);
+        assert!(
+            !world.surroundings.layout.workspace.join("owned").exists(),
+            "{script} ran it"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_quoted_untrusted_value_arrives_as_it_is() {
+    let title = "it's \"fine\" $HOME `x` \\ *";
+    for script in [
+        "printf '%s\\n' \"${{ github.event.head_commit.message }}\" > out",
+        "printf '%s\\n' '${{ github.event.head_commit.message }}' > out",
+    ] {
+        let mut world = World::new(json!([run(script)]));
+        world.description["contexts"]["github"]["event"] = json!({"head_commit": {"message": title}});
+        world.run().await;
+        let out = fs::read_to_string(world.surroundings.layout.workspace.join("out")).unwrap();
+        assert_eq!(out.trim_end(), title, "{script}");
+    }
+}
+
+#[tokio::test]
+async fn other_languages_refuse_untrusted_text_and_say_what_to_do() {
+    let step = run_with(
+        "print('${{ github.event.head_commit.message }}')",
+        json!({"shell": "python", "name": "Py"}),
+    );
+    let ran = World::new(json!([step])).run().await;
+    insta::assert_snapshot!(ran.result.detail, @r#"
+    Step "Py" can't be run: `${{ github.event.head_commit.message }}` is text that outsiders may choose, and in this shell it can't be handed to the script safely; give it a name under `env:` and read that variable in the script
+    "#);
+    assert_eq!(ran.result.conclusion, JobVerdict::Configuration);
+}

@@ -1,0 +1,88 @@
+//! Secrets stay where they are.
+
+use crate::testing::{CALLBACK_TOKEN, JOB_TOKEN, World, run, run_with};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use std::fs;
+use std::path::Path;
+
+/// Every file below a directory that holds the text.
+pub(super) fn files_with(directory: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if fs::read(&path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text)) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn tokens_are_in_no_file_and_no_variable_of_a_step() {
+    let world = World::new(json!([
+        run("env | sort; echo in script: ${{ github.token }} ${{ secrets.GITHUB_TOKEN }}"),
+        run_with("echo $T; echo $T | base64; echo ::error::$T; echo \"# $T\" >> $GITHUB_STEP_SUMMARY; echo t=$T >> $GITHUB_OUTPUT; exit 1",
+            json!({"id": "s", "name": "Step $T ${{ github.token }}", "env": {"T": "${{ github.token }}"}})),
+    ]))
+    .with("outputs", json!({"t": "${{ steps.s.outputs.t }}"}));
+    let ran = world.run().await;
+    let result = serde_json::to_string(&ran.result).unwrap();
+    let encoded = STANDARD.encode(JOB_TOKEN);
+    for secret in [JOB_TOKEN, CALLBACK_TOKEN, &encoded[..20]] {
+        assert_eq!(files_with(world.attempt(), secret), Vec::<String>::new());
+        assert!(!result.contains(secret), "{result}");
+    }
+    assert!(ran.log.contains("in script: *** ***"), "{}", ran.log);
+    assert!(
+        ran.log
+            .contains("##[warning]The output t is left out: it may contain a secret."),
+        "{}",
+        ran.log
+    );
+    assert!(ran.result.outputs.is_empty());
+    assert_eq!(ran.result.summary, "# ***\n");
+    assert_eq!(ran.result.annotations[0].message, "***");
+    assert!(
+        ran.result.steps[1].tail[..2]
+            .iter()
+            .all(|line| line.starts_with("***")),
+        "{:?}",
+        ran.result.steps
+    );
+    assert!(!ran.log.contains("CHECKMILL_CALLBACK_TOKEN"), "{}", ran.log);
+}
+
+#[tokio::test]
+async fn masks_that_a_step_adds_hold_from_then_on_and_line_by_line() {
+    let world = World::new(json!([
+        run("echo '::add-mask::first line%0Asecond line'; echo a first line b; echo second line"),
+        run("echo second line, again"),
+    ]));
+    let ran = world.run().await;
+    assert!(
+        ran.log.contains("\n::add-mask::***\na *** b\n***\n"),
+        "{}",
+        ran.log
+    );
+    assert!(ran.log.contains("\n***, again\n"), "{}", ran.log);
+}
+
+#[tokio::test]
+async fn further_secrets_have_names_of_their_own() {
+    let mut world = World::new(json!([run_with(
+        "[ \"$D\" = s3cr3t ] && echo right",
+        json!({"env": {"D": "${{ secrets.DEPLOY }}"}})
+    )]));
+    let environment = [("CHECKMILL_SECRET_DEPLOY".to_owned(), "s3cr3t".to_owned())].into();
+    world.surroundings.secrets = crate::secrets::Secrets::split(environment).0;
+    let ran = world.run().await;
+    assert!(
+        ran.log.contains("\nright\n") && ran.log.contains("  D: ***"),
+        "{}",
+        ran.log
+    );
+}

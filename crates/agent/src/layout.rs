@@ -1,0 +1,88 @@
+//! Where a job's things are, below its attempt's directory, as GitHub's runner lays them out.
+
+use checkmill_backends::attempt::WORK_DIR;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// The directories of one job.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// `GITHUB_WORKSPACE`: `{work}/{repository}/{repository}`.
+    pub workspace: PathBuf,
+    /// `RUNNER_TEMP`.
+    pub temp: PathBuf,
+    /// `RUNNER_TOOL_CACHE`.
+    pub tool_cache: PathBuf,
+    /// Scripts, command files and what else is ours, inside `RUNNER_TEMP`.
+    pub ours: PathBuf,
+}
+
+impl Layout {
+    /// The directories of an attempt for the repository `owner/name`.
+    #[must_use]
+    pub fn new(attempt: &Path, repository: &str) -> Self {
+        let work = attempt.join(WORK_DIR);
+        let name = repository
+            .rsplit('/')
+            .next()
+            .filter(|name| is_plain(name))
+            .unwrap_or("repository");
+        let temp = work.join("_temp");
+        Self {
+            workspace: work.join(name).join(name),
+            tool_cache: work.join("_tool"),
+            ours: temp.join("_checkmill"),
+            temp,
+        }
+    }
+
+    /// Makes them.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn create(&self) -> io::Result<()> {
+        for path in [&self.workspace, &self.temp, &self.tool_cache, &self.ours] {
+            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file of ours and gives its path.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write(&self, name: &str, content: &[u8]) -> io::Result<PathBuf> {
+        let path = self.ours.join(name);
+        fs::write(&path, content)?;
+        Ok(path)
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Layout;
+    use std::path::Path;
+
+    #[test]
+    fn the_workspace_has_the_repositorys_name_and_stays_inside() {
+        let workspace = |repository| Layout::new(Path::new("/a"), repository).workspace;
+        assert_eq!(workspace("octo/hello"), Path::new("/a/work/hello/hello"));
+        for odd in ["octo/..", "octo/.", "", "octo/a b", "octo/.github"] {
+            assert_eq!(
+                workspace(odd),
+                Path::new("/a/work/repository/repository"),
+                "{odd}"
+            );
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The log of a job.
+
+pub mod lines;
+pub mod spill;
+pub mod writer;

@@ -1,0 +1,228 @@
+//! Writing the log: masked, every line with its time, and never more than its limit.
+
+use super::spill::{self, LogLimits, Spill};
+use crate::clock::{SharedClock, timestamp};
+use crate::mask::Masks;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use tokio::sync::watch;
+
+/// What begins a line that we write ourselves about the course of the job. Lines of a step that begin so get a blank in
+/// front, so that no step can fake them.
+pub const MARKS: [&str; 3] = [STEP_MARK, END_STEP_MARK, JOB_MARK];
+/// A step begins: its number, `/`, the number of steps, its name.
+pub const STEP_MARK: &str = "##[step]";
+/// It has ended: its outcome, its duration in milliseconds.
+pub const END_STEP_MARK: &str = "##[endstep]";
+/// The last line: the verdict, the sentence about it.
+pub const JOB_MARK: &str = "##[job]";
+
+/// The log file of one attempt. A failing write stops the job, not the agent: see [`LogWriter::fault`].
+pub struct LogWriter {
+    dir: PathBuf,
+    file: File,
+    clock: SharedClock,
+    limits: LogLimits,
+    masks: Masks,
+    spill: Option<Spill>,
+    length: watch::Sender<u64>,
+    fault: Option<String>,
+}
+
+impl LogWriter {
+    /// Opens `{dir}/{name}` for appending.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn create(
+        dir: &Path,
+        name: &str,
+        clock: SharedClock,
+        limits: LogLimits,
+        masks: Masks,
+    ) -> io::Result<Self> {
+        let file = open(&dir.join(name))?;
+        let length = watch::Sender::new(file.metadata()?.len());
+        Ok(Self {
+            dir: dir.to_owned(),
+            file,
+            clock,
+            limits,
+            masks,
+            spill: None,
+            length,
+            fault: None,
+        })
+    }
+
+    /// The length of the log file, as it grows.
+    #[must_use]
+    pub fn length(&self) -> watch::Receiver<u64> {
+        self.length.subscribe()
+    }
+
+    #[must_use]
+    pub const fn masks(&self) -> &Masks {
+        &self.masks
+    }
+
+    pub const fn masks_mut(&mut self) -> &mut Masks {
+        &mut self.masks
+    }
+
+    /// Why the log can't be written, once that has happened.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// Writes text whose beginning is ours; gives it as it was written.
+    pub fn text(&mut self, text: &str) -> String {
+        let masked = self.masks.apply(text);
+        let mut lines = masked.split('\n');
+        self.line(lines.next().unwrap_or_default());
+        lines.for_each(|line| self.foreign_line(line));
+        masked
+    }
+
+    /// Writes text that a step printed or somebody else wrote; gives it as it was written.
+    pub fn output(&mut self, text: &str) -> String {
+        let masked = self.masks.apply(text);
+        masked.split('\n').for_each(|line| self.foreign_line(line));
+        masked
+    }
+
+    fn foreign_line(&mut self, masked: &str) {
+        if MARKS.iter().any(|mark| masked.starts_with(mark)) {
+            self.line(&format!(" {masked}"));
+        } else {
+            self.line(masked);
+        }
+    }
+
+    fn line(&mut self, masked: &str) {
+        if self.fault.is_some() {
+            return;
+        }
+        let line = format!("{} {masked}\n", timestamp(self.clock.now()));
+        if let Err(error) = self.write(line.as_bytes()) {
+            self.fault = Some(format!("the log could not be written: {error}"));
+        }
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if let Some(spill) = &mut self.spill {
+            return spill.write(line);
+        }
+        let length = *self.length.borrow() + line.len() as u64;
+        if length > self.limits.head {
+            let mut spill = Spill::start(&self.dir, self.limits.tail)?;
+            spill.write(line)?;
+            self.spill = Some(spill);
+            return Ok(());
+        }
+        self.file.write_all(line)?;
+        self.length.send_replace(length);
+        Ok(())
+    }
+
+    /// Appends what was kept back; nothing is written after it. The length of the whole log.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn finish(mut self) -> io::Result<u64> {
+        let clock = self.clock.clone();
+        spill::finish(&self.dir, &mut self.file, |dropped| cut_line(&clock, dropped))?;
+        let length = self.file.metadata()?.len();
+        self.length.send_replace(length);
+        Ok(length)
+    }
+}
+
+/// Does for a dead agent what [`LogWriter::finish`] would have done.
+///
+/// # Errors
+/// What the file system says.
+pub fn finish_after(dir: &Path, name: &str, clock: &SharedClock) -> io::Result<()> {
+    spill::finish(dir, &mut open(&dir.join(name))?, |dropped| {
+        cut_line(clock, dropped)
+    })
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
+
+fn cut_line(clock: &SharedClock, dropped: u64) -> String {
+    let what = "##[warning]The log is longer than its limit";
+    format!(
+        "{} {what}: {dropped} bytes in its middle were cut out here.\n",
+        timestamp(clock.now())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::clock_at;
+    use std::fs;
+
+    fn log_of(limits: LogLimits, write: impl FnOnce(&mut LogWriter)) -> String {
+        let temp = tempfile::tempdir().unwrap();
+        let mut masks = Masks::default();
+        masks.add("hunter2");
+        let mut log = LogWriter::create(temp.path(), "log", clock_at(0), limits, masks).unwrap();
+        let mut length = log.length();
+        write(&mut log);
+        let written = log.finish().unwrap();
+        let text = fs::read_to_string(temp.path().join("log")).unwrap();
+        assert_eq!(written, text.len() as u64);
+        assert_eq!(*length.borrow_and_update(), written);
+        text.replace("1970-01-01T00:00:00.000Z", "T")
+    }
+
+    #[test]
+    fn lines_have_their_time_no_secret_and_no_faked_mark() {
+        let text = log_of(
+            LogLimits {
+                head: 1000,
+                tail: 100,
+            },
+            |log| {
+                log.text("##[step]1/1 Test");
+                log.output("##[step]2/2 Fake hunter2");
+                log.text("two\n##[endstep]lines with hunter2");
+            },
+        );
+        insta::assert_snapshot!(text, @r"
+        T ##[step]1/1 Test
+        T  ##[step]2/2 Fake ***
+        T two
+        T  ##[endstep]lines with ***
+        ");
+    }
+
+    #[test]
+    fn the_middle_of_a_long_log_is_cut() {
+        let text = log_of(LogLimits { head: 90, tail: 90 }, |log| {
+            for n in 0..20 {
+                log.output(&format!("line {n}"));
+            }
+        });
+        insta::assert_snapshot!(text, @r"
+        T line 0
+        T line 1
+        T ##[warning]The log is longer than its limit: 454 bytes in its middle were cut out here.
+        T line 16
+        T line 17
+        T line 18
+        T line 19
+        ");
+    }
+}

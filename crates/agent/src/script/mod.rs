@@ -1,0 +1,5 @@
+//! Scripts of `run` steps: which shell, and how expressions get into them.
+
+pub mod inject;
+pub mod quoting;
+pub mod shell;

@@ -1,0 +1,350 @@
+//! What a step prints, on its way to the log: lines are masked and written, commands among them obeyed.
+
+use crate::annotations::Annotations;
+use crate::commands::{self, Annotation, Command};
+use crate::log::lines::{Line, Lines};
+use crate::log::writer::LogWriter;
+use checkmill_core::limits::FAILURE_TAIL_LINES;
+use checkmill_workflow::job::ResultLevel;
+use std::collections::VecDeque;
+use std::path::Path;
+
+/// A line of a failing step's tail is cut here, in characters: it is shown in a table.
+const TAIL_LINE_CHARS: usize = 500;
+
+/// The output of one step.
+pub struct StepOutput<'a> {
+    log: &'a mut LogWriter,
+    annotations: &'a mut Annotations,
+    workspace: &'a Path,
+    /// `RUNNER_DEBUG`: `::debug::` is shown.
+    debug: bool,
+    lines: Lines,
+    /// The word that ends `::stop-commands::`.
+    paused_until: Option<String>,
+    said: Said,
+}
+
+/// What a step has said besides its text.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// `::set-output::`, in order.
+    pub outputs: Vec<(String, String)>,
+    /// The last lines, masked.
+    pub tail: VecDeque<String>,
+    /// A command that GitHub has disabled: the step fails, lest it goes unnoticed.
+    pub disabled: Option<String>,
+}
+
+impl<'a> StepOutput<'a> {
+    pub fn new(
+        log: &'a mut LogWriter,
+        annotations: &'a mut Annotations,
+        workspace: &'a Path,
+        debug: bool,
+    ) -> Self {
+        Self {
+            log,
+            annotations,
+            workspace,
+            debug,
+            lines: Lines::default(),
+            paused_until: None,
+            said: Said::default(),
+        }
+    }
+
+    /// Takes bytes as they come; whether the log still takes them.
+    pub fn push(&mut self, bytes: &[u8]) -> bool {
+        for line in self.lines.push(bytes, self.log.masks()) {
+            self.line(&line);
+        }
+        self.log.fault().is_none()
+    }
+
+    /// Nothing will follow.
+    #[must_use]
+    pub fn finish(mut self) -> Said {
+        if let Some(line) = self.lines.finish() {
+            self.line(&line);
+        }
+        self.said
+    }
+
+    fn line(&mut self, line: &Line) {
+        if line.continued {
+            return self.plain(&line.text);
+        }
+        if let Some(word) = &self.paused_until {
+            let ends = line
+                .text
+                .trim()
+                .strip_prefix("::")
+                .and_then(|text| text.strip_suffix("::"));
+            if ends == Some(word) {
+                self.paused_until = None;
+            }
+            return self.plain(&line.text);
+        }
+        match commands::parse(&line.text) {
+            Some(command) => self.command(command, &line.text),
+            None => self.plain(&line.text),
+        }
+    }
+
+    fn plain(&mut self, text: &str) {
+        let masked = self.log.output(text);
+        self.keep(&masked);
+    }
+
+    fn keep(&mut self, masked: &str) {
+        if self.said.tail.len() == FAILURE_TAIL_LINES {
+            self.said.tail.pop_front();
+        }
+        self.said
+            .tail
+            .push_back(strip_ansi(masked).chars().take(TAIL_LINE_CHARS).collect());
+    }
+
+    fn command(&mut self, command: Command, text: &str) {
+        match command {
+            Command::Group(title) => {
+                self.log.text(&format!("##[group]{}", title.replace('\n', " ")));
+            }
+            Command::EndGroup => {
+                self.log.text("##[endgroup]");
+            }
+            Command::Annotation(annotation) => self.annotation(annotation),
+            Command::Debug(message) if self.debug => {
+                self.log.text(&format!("##[debug]{message}"));
+            }
+            Command::Debug(_) | Command::SaveState | Command::Echo => {}
+            Command::AddMask(value) => {
+                self.log.masks_mut().add(&value);
+                self.log.text("::add-mask::***");
+            }
+            Command::StopCommands(word) => {
+                self.plain(text);
+                self.paused_until = Some(word);
+            }
+            Command::SetOutput { name, value } => self.said.outputs.push((name, value)),
+            Command::Disabled(name) => {
+                let instead = if name == "set-env" {
+                    "GITHUB_ENV"
+                } else {
+                    "GITHUB_PATH"
+                };
+                let message =
+                    format!("The command ::{name}:: is disabled, as on GitHub; write to ${instead} instead.");
+                self.log.text(&format!("##[error]{message}"));
+                self.said.disabled.get_or_insert(message);
+            }
+            Command::Unsupported(name) => {
+                self.log.text(&format!(
+                    "##[warning]The command ::{name}:: is not supported and has no effect."
+                ));
+            }
+            Command::Malformed(problem) => {
+                self.log.text(&format!(
+                    "##[warning]A workflow command was not understood: {problem}."
+                ));
+            }
+        }
+    }
+
+    fn annotation(&mut self, annotation: Annotation) {
+        let mark = match annotation.level {
+            ResultLevel::Error => "error",
+            ResultLevel::Warning => "warning",
+            ResultLevel::Notice => "notice",
+        };
+        let masked = self.log.text(&format!("##[{mark}]{}", annotation.message));
+        masked
+            .trim_start_matches(&format!("##[{mark}]"))
+            .lines()
+            .for_each(|line| self.keep(line));
+        let masks = self.log.masks();
+        let mask = |text: Option<String>| text.map(|text| masks.apply(&text));
+        let masked = Annotation {
+            message: masks.apply(&annotation.message),
+            title: mask(annotation.title),
+            file: mask(annotation.file),
+            ..annotation
+        };
+        if self.annotations.add(masked, self.workspace) {
+            self.log.text(
+                "##[warning]The job has reached the limit of annotations; further ones are only in this log.",
+            );
+        }
+    }
+}
+
+/// The text without terminal control sequences: they are for the log, not for tables.
+fn strip_ansi(text: &str) -> String {
+    let mut stripped = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            // CSI: up to a letter or one of @ [ \ ] ^ _ ` { | } ~.
+            ('\u{1b}', Some('[')) => {
+                chars.next();
+                while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
+            }
+            // OSC: up to BEL or ESC \.
+            ('\u{1b}', Some(']')) => {
+                while let Some(c) = chars.next() {
+                    if c == '\u{7}' || (c == '\u{1b}' && chars.next_if_eq(&'\\').is_some()) {
+                        break;
+                    }
+                }
+            }
+            ('\u{1b}', Some(_)) => {
+                chars.next();
+            }
+            (c, _) if c.is_control() && c != '\t' => {}
+            (c, _) => stripped.push(c),
+        }
+    }
+    stripped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::spill::LOG_LIMITS;
+    use crate::log::writer::LogWriter;
+    use crate::mask::Masks;
+    use crate::testing::clock_at;
+
+    fn printed(text: &str, debug: bool) -> (String, Said, Annotations) {
+        let temp = tempfile::tempdir().unwrap();
+        let mut log =
+            LogWriter::create(temp.path(), "log", clock_at(0), LOG_LIMITS, Masks::default()).unwrap();
+        let mut annotations = Annotations::default();
+        let mut output = StepOutput::new(&mut log, &mut annotations, Path::new("/w"), debug);
+        for chunk in text.as_bytes().chunks(7) {
+            assert!(output.push(chunk));
+        }
+        let said = output.finish();
+        log.finish().unwrap();
+        let text = std::fs::read_to_string(temp.path().join("log")).unwrap();
+        (text.replace("1970-01-01T00:00:00.000Z ", "| "), said, annotations)
+    }
+
+    #[test]
+    fn commands_are_obeyed_and_shown_as_marks() {
+        let text = "\u{1b}[31mred\u{1b}[0m\n::group::Setup\nin it\n::endgroup::\n::error file=/w/a.rs,line=2::bad%0Aworse\n\
+                    ::warning::hm\n::notice::psst\n::debug::quiet\n::add-mask::hunter2\nhunter2 and aHVudGVyMg==\n\
+                    ::set-output name=x::1\n::add-matcher::m.json\n::set-env name=A::b\n::set-output::\n\
+                    ##[step]9/9 fake\nlast";
+        let (log, said, annotations) = printed(text, false);
+        insta::assert_snapshot!(log.replace('\u{1b}', "^["), @r"
+        | ^[[31mred^[[0m
+        | ##[group]Setup
+        | in it
+        | ##[endgroup]
+        | ##[error]bad
+        | worse
+        | ##[warning]hm
+        | ##[notice]psst
+        | ::add-mask::***
+        | *** and ***
+        | ##[warning]The command ::add-matcher:: is not supported and has no effect.
+        | ##[error]The command ::set-env:: is disabled, as on GitHub; write to $GITHUB_ENV instead.
+        | ##[warning]A workflow command was not understood: set-output needs a name.
+        |  ##[step]9/9 fake
+        | last
+        ");
+        insta::assert_debug_snapshot!(said, @r###"
+        Said {
+            outputs: [
+                (
+                    "x",
+                    "1",
+                ),
+            ],
+            tail: [
+                "red",
+                "in it",
+                "bad",
+                "worse",
+                "hm",
+                "psst",
+                "*** and ***",
+                "##[step]9/9 fake",
+                "last",
+            ],
+            disabled: Some(
+                "The command ::set-env:: is disabled, as on GitHub; write to $GITHUB_ENV instead.",
+            ),
+        }
+        "###);
+        insta::assert_debug_snapshot!(annotations.into_kept(), @r#"
+        [
+            ResultAnnotation {
+                level: Error,
+                message: "bad\nworse",
+                title: None,
+                path: Some(
+                    "a.rs",
+                ),
+                start_line: Some(
+                    2,
+                ),
+                end_line: None,
+                start_column: None,
+                end_column: None,
+            },
+            ResultAnnotation {
+                level: Warning,
+                message: "hm",
+                title: None,
+                path: None,
+                start_line: None,
+                end_line: None,
+                start_column: None,
+                end_column: None,
+            },
+            ResultAnnotation {
+                level: Notice,
+                message: "psst",
+                title: None,
+                path: None,
+                start_line: None,
+                end_line: None,
+                start_column: None,
+                end_column: None,
+            },
+        ]
+        "#);
+    }
+
+    #[test]
+    fn between_stop_commands_and_its_word_nothing_is_a_command() {
+        let text = "::stop-commands::pause\n::error::not one\n::other::\n::pause::\n::error::one\n";
+        let (log, _, annotations) = printed(text, false);
+        assert_eq!(
+            log,
+            "| ::stop-commands::pause\n| ::error::not one\n| ::other::\n| ::pause::\n| ##[error]one\n"
+        );
+        assert_eq!(annotations.into_kept().len(), 1);
+    }
+
+    #[test]
+    fn debug_lines_show_in_debug_runs() {
+        assert_eq!(printed("::debug::x\n", true).0, "| ##[debug]x\n");
+    }
+
+    #[test]
+    fn control_sequences() {
+        let table = [
+            ("\u{1b}[1;31mred\u{1b}[0m", "red"),
+            ("\u{1b}]8;;http://x\u{7}link\u{1b}]8;;\u{1b}\\", "link"),
+            ("a\tb\r\u{8}c\u{1b}", "a\tbc"),
+            ("\u{1b}(Bx", "Bx"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(strip_ansi(text), expected, "{text:?}");
+        }
+    }
+}
