@@ -20,7 +20,7 @@ pub enum Command {
     Run(RunArgs),
     /// Serve as a GitHub App on this machine.
     ///
-    /// Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or GH_PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
+    /// Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
     /// GITHUB_API_URL for GitHub Enterprise Server.
     Serve(ServeArgs),
     /// Run one job from its directory; what the process backend starts.

@@ -1,0 +1,158 @@
+//! The program, the fake GitHub it serves, and what may happen to it.
+
+use checkmill_testkit::client::{Answer, NoAnswer, send};
+use checkmill_testkit::state::delivery::Delivery;
+use checkmill_testkit::{FakeGitHub, NewRepository, Options, TimeSource};
+use http::Method;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{interval, timeout};
+
+/// Longest wait for anything; the program is fast, the machine that tests it may not be.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Between two tries of something that is not ready yet.
+const AGAIN: Duration = Duration::from_millis(20);
+
+pub struct Served {
+    pub github: Arc<FakeGitHub>,
+    address: SocketAddr,
+    data: tempfile::TempDir,
+    child: Child,
+}
+
+impl Served {
+    pub async fn start(repository: NewRepository) -> Self {
+        let options = Options { time: TimeSource::System, wait_limit: LIMIT, ..Options::default() };
+        let github = Arc::new(FakeGitHub::start(options).await.unwrap());
+        github.add_repository(repository).unwrap();
+        // The port is free now and stays the program's over its restarts.
+        let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let child = spawn(&github, address, data.path());
+        let served = Self { github, address, data, child };
+        served.ready().await;
+        served
+    }
+
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer, NoAnswer> {
+        send(method, &format!("http://{}{path}", self.address), headers, body).await
+    }
+
+    async fn ready(&self) {
+        let healthy = async {
+            let mut tries = interval(AGAIN);
+            while self.request(Method::GET, "/healthz", &[], vec![]).await.is_err() {
+                tries.tick().await;
+            }
+        };
+        timeout(LIMIT, healthy).await.expect("the program answers /healthz");
+    }
+
+    /// Delivers each webhook until it is taken.
+    pub async fn deliver(&self, deliveries: &[Delivery]) {
+        for delivery in deliveries {
+            deliver(&self.github, self.address, delivery).await;
+        }
+    }
+
+    /// Delivers all at once, each until it is taken, whatever happens to the program meanwhile.
+    pub fn deliver_in_background(&self, deliveries: Vec<Delivery>) -> JoinHandle<()> {
+        let (github, address) = (self.github.clone(), self.address);
+        tokio::spawn(async move {
+            let each = deliveries.iter().map(|delivery| deliver(&github, address, delivery));
+            futures::future::join_all(each).await;
+        })
+    }
+
+    /// Lets the program run for a while: the moment of a kill is the test's input, not a wait for something.
+    pub async fn run_for(&self, span: Duration) {
+        let _ = timeout(span, std::future::pending::<()>()).await;
+    }
+
+    pub async fn kill_and_restart(&mut self) {
+        // SIGKILL: the program can't do anything about it.
+        self.child.kill().await.unwrap();
+        self.child = spawn(&self.github, self.address, self.data.path());
+    }
+
+    /// Ends the program as a person would.
+    pub async fn end(&mut self) {
+        let id = self.child.id().expect("the program runs");
+        Command::new("kill").args(["-TERM", &id.to_string()]).status().await.unwrap();
+        let status = timeout(LIMIT, self.child.wait()).await.expect("SIGTERM ends it").unwrap();
+        assert!(status.success(), "{status}");
+    }
+
+    pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// Every job's steps ran exactly once, no process of a job is left, and GitHub has nothing to complain about.
+    pub fn finish(self, starts: &Path) {
+        for entry in std::fs::read_dir(starts).unwrap() {
+            let path = entry.unwrap().path();
+            let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+            assert_eq!(lines, 1, "{} was started {lines} times", path.display());
+        }
+        let jobs = self.data.path().join("jobs").display().to_string();
+        let left: Vec<String> = processes().into_iter().filter(|line| line.contains(&jobs)).collect();
+        assert!(left.is_empty(), "processes are left: {left:?}");
+        let leftovers = self.github.leftovers();
+        assert!(leftovers.is_empty(), "{leftovers:?}\n{}", self.github.history());
+    }
+}
+
+fn spawn(github: &FakeGitHub, address: SocketAddr, data: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_checkmill"))
+        .args(["serve", "--listen", &address.to_string(), "--data"])
+        .arg(data)
+        .env("GH_APP_ID", github.app_id().to_string())
+        .env("GH_PRIVATE_KEY", FakeGitHub::app_private_key_pem())
+        .env("GH_WEBHOOK_SECRET", github.webhook_secret())
+        .env("GITHUB_API_URL", github.url())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// As GitHub does and whoever redelivers what it could not make: again until it is taken.
+async fn deliver(github: &FakeGitHub, address: SocketAddr, delivery: &Delivery) {
+    let headers = delivery.headers();
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let url = format!("http://{address}/webhook");
+    let taken = async {
+        let mut tries = interval(AGAIN);
+        loop {
+            tries.tick().await;
+            if let Ok(answer) = send(Method::POST, &url, &headers, delivery.body.clone()).await
+                && answer.status == 202
+            {
+                return answer;
+            }
+        }
+    };
+    let answer = timeout(LIMIT, taken).await.expect("the delivery is taken");
+    github.record_answer(delivery, answer.status, &answer.text());
+}
+
+/// The command lines of all processes of the machine.
+fn processes() -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+        .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
+        .collect()
+}
