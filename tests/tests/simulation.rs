@@ -102,28 +102,60 @@ fn job_of(delivery: &str, key: &str) -> JobId {
 }
 
 fn check(job: JobId) -> CheckRef {
-    CheckRef { id: CheckRunId(1), head_sha: SHA.parse().unwrap(), job: Some(job) }
+    CheckRef {
+        id: CheckRunId(1),
+        head_sha: SHA.parse().unwrap(),
+        job: Some(job),
+    }
 }
 
 fn cancel(id: &str, by: &str, job: JobId) -> Box<Event> {
-    event(id, EventKind::RequestedAction { action: ButtonAction::Cancel, check: check(job) }, by)
+    event(
+        id,
+        EventKind::RequestedAction {
+            action: ButtonAction::Cancel,
+            check: check(job),
+        },
+        by,
+    )
 }
 
 fn approve(id: &str, by: &str) -> Box<Event> {
     let check = check(job_of("pull-1", "build"));
-    event(id, EventKind::RequestedAction { action: ButtonAction::Approve, check }, by)
+    event(
+        id,
+        EventKind::RequestedAction {
+            action: ButtonAction::Approve,
+            check,
+        },
+        by,
+    )
 }
 
 fn rerun_failed(id: &str) -> Box<Event> {
-    event(id, EventKind::CheckSuiteRerequested { head_sha: SHA.parse().unwrap() }, "octocat")
+    event(
+        id,
+        EventKind::CheckSuiteRerequested {
+            head_sha: SHA.parse().unwrap(),
+        },
+        "octocat",
+    )
 }
 
 fn rerun_job(id: &str, key: &str) -> Box<Event> {
-    event(id, EventKind::CheckRunRerequested(check(job_of("push-1", key))), "octocat")
+    event(
+        id,
+        EventKind::CheckRunRerequested(check(job_of("push-1", key))),
+        "octocat",
+    )
 }
 
 fn script(ending: Ending) -> Script {
-    Script { pending: Millis::from_secs(20), running: Millis::from_minutes(4), ending }
+    Script {
+        pending: Millis::from_secs(20),
+        running: Millis::from_minutes(4),
+        ending,
+    }
 }
 
 fn world(host: Host, callback: bool, scripts: &[Script], faults: Faults) -> World {
@@ -131,8 +163,12 @@ fn world(host: Host, callback: bool, scripts: &[Script], faults: Faults) -> Worl
 }
 
 fn reasons(world: &World) -> Vec<(String, Reason)> {
-    let mut reasons: Vec<_> =
-        world.store.all_jobs().iter().map(|job| (job.name.clone(), job.end().unwrap().reason.clone())).collect();
+    let mut reasons: Vec<_> = world
+        .store
+        .all_jobs()
+        .iter()
+        .map(|job| (job.name.clone(), job.end().unwrap().reason.clone()))
+        .collect();
     reasons.sort_by(|a, b| a.0.cmp(&b.0));
     reasons
 }
@@ -147,9 +183,21 @@ fn a_push_ends_in_five_checks() {
         let names: Vec<_> = reasons(&world).into_iter().map(|(name, _)| name).collect();
         assert_eq!(
             names,
-            ["CI / build", "CI / report", "CI / test (1)", "CI / test (2)", "CI / test (3)"]
+            [
+                "CI / build",
+                "CI / report",
+                "CI / test (1)",
+                "CI / test (2)",
+                "CI / test (3)"
+            ]
         );
-        assert!(reasons(&world).iter().all(|(_, reason)| *reason == Reason::Success), "{:?}", reasons(&world));
+        assert!(
+            reasons(&world)
+                .iter()
+                .all(|(_, reason)| *reason == Reason::Success),
+            "{:?}",
+            reasons(&world)
+        );
     }
 }
 
@@ -159,8 +207,14 @@ fn a_failed_need_skips_what_needs_it_but_not_what_runs_always() {
     world.schedule(Millis(0), Action::Deliver(push()));
     world.run();
     world.verdict().unwrap();
-    let short: Vec<_> = reasons(&world).iter().map(|(name, reason)| format!("{name}: {}", reason.class())).collect();
-    assert_eq!(short, ["CI / build: test", "CI / report: test", "CI / test: skipped"]);
+    let short: Vec<_> = reasons(&world)
+        .iter()
+        .map(|(name, reason)| format!("{name}: {}", reason.class()))
+        .collect();
+    assert_eq!(
+        short,
+        ["CI / build: test", "CI / report: test", "CI / test: skipped"]
+    );
 }
 
 #[test]
@@ -170,22 +224,36 @@ fn a_hanging_job_is_stopped_at_its_time_limit() {
         world.schedule(Millis(0), Action::Deliver(push()));
         world.run();
         world.verdict().unwrap();
-        let job = world.store.all_jobs().into_iter().find(|job| job.name == "CI / build").unwrap();
+        let job = world
+            .store
+            .all_jobs()
+            .into_iter()
+            .find(|job| job.name == "CI / build")
+            .unwrap();
         let end = job.end().unwrap();
         assert_eq!(end.reason, Reason::RunTimeout);
         let ran = end.at.since(job.running_at.unwrap());
-        assert!(ran >= Millis::from_minutes(30) && ran < Millis::from_minutes(32), "{ran:?}");
+        assert!(
+            ran >= Millis::from_minutes(30) && ran < Millis::from_minutes(32),
+            "{ran:?}"
+        );
     }
 }
 
 #[test]
 fn a_job_that_gets_no_compute_is_told_so() {
-    let never = Script { pending: Millis::from_minutes(1_000_000), ..script(Ending::Success) };
+    let never = Script {
+        pending: Millis::from_minutes(1_000_000),
+        ..script(Ending::Success)
+    };
     let mut world = world(Host::Aws, false, &[never], Faults::default());
     world.schedule(Millis(0), Action::Deliver(push()));
     world.run();
     world.verdict().unwrap();
-    assert_eq!(reasons(&world)[0], ("CI / build".to_owned(), Reason::QueueTimeout));
+    assert_eq!(
+        reasons(&world)[0],
+        ("CI / build".to_owned(), Reason::QueueTimeout)
+    );
 }
 
 #[test]
@@ -194,8 +262,18 @@ fn a_forks_commit_runs_after_an_approval_by_somebody_who_may() {
     world.schedule(Millis(0), Action::Deliver(pull_request_from_a_fork()));
     world.run();
     world.verdict().unwrap();
-    assert_eq!(reasons(&world)[0], ("CI / build".to_owned(), Reason::ApprovalRequired));
-    let submitted = |world: &World| world.store.all_jobs().iter().filter(|job| job.handle().is_some()).count();
+    assert_eq!(
+        reasons(&world)[0],
+        ("CI / build".to_owned(), Reason::ApprovalRequired)
+    );
+    let submitted = |world: &World| {
+        world
+            .store
+            .all_jobs()
+            .iter()
+            .filter(|job| job.handle().is_some())
+            .count()
+    };
     assert_eq!(submitted(&world), 0, "nothing of the fork may have run");
 
     world.schedule(Millis(0), Action::Deliver(approve("approve-1", "stranger")));
@@ -207,7 +285,13 @@ fn a_forks_commit_runs_after_an_approval_by_somebody_who_may() {
     world.run();
     world.verdict().unwrap();
     assert_eq!(submitted(&world), 5);
-    assert!(reasons(&world).iter().all(|(_, reason)| *reason == Reason::Success), "{:?}", reasons(&world));
+    assert!(
+        reasons(&world)
+            .iter()
+            .all(|(_, reason)| *reason == Reason::Success),
+        "{:?}",
+        reasons(&world)
+    );
 }
 
 #[test]
@@ -220,8 +304,16 @@ fn rerunning_the_failed_jobs_runs_what_depends_on_them_again() {
     world.schedule(Millis(0), Action::Deliver(rerun_failed("rerun-1")));
     world.run();
     world.verdict().unwrap();
-    let again = world.store.all_jobs().into_iter().filter(|job| job.attempt.0 == 2).count();
-    assert!(again >= 2, "build and report at the least are at their second attempt");
+    let again = world
+        .store
+        .all_jobs()
+        .into_iter()
+        .filter(|job| job.attempt.0 == 2)
+        .count();
+    assert!(
+        again >= 2,
+        "build and report at the least are at their second attempt"
+    );
 }
 
 #[derive(Debug, Clone)]
@@ -250,8 +342,11 @@ fn scripts() -> impl Strategy<Value = Script> {
         1 => Just(Ending::Lost),
         1 => Just(Ending::Hangs)
     ];
-    (0..300_000u64, 0..900_000u64, ending)
-        .prop_map(|(pending, running, ending)| Script { pending: Millis(pending), running: Millis(running), ending })
+    (0..300_000u64, 0..900_000u64, ending).prop_map(|(pending, running, ending)| Script {
+        pending: Millis(pending),
+        running: Millis(running),
+        ending,
+    })
 }
 
 fn case() -> impl Strategy<Value = Case> {

@@ -24,7 +24,10 @@ pub(crate) const REGION: &str = "us-east-1";
 
 impl Aws {
     pub(crate) fn new(endpoint: String) -> anyhow::Result<Self> {
-        Ok(Self { endpoint, http: http_client()? })
+        Ok(Self {
+            endpoint,
+            http: http_client()?,
+        })
     }
 
     pub(crate) async fn call(&self, service: Service, action: &str, body: &Value) -> anyhow::Result<Value> {
@@ -49,20 +52,60 @@ impl Aws {
     /// A GET of a service with a REST API that answers in JSON.
     pub(crate) async fn get(&self, service: &str, path: &str) -> anyhow::Result<Value> {
         let text = self.get_text(service, path).await?;
-        serde_json::from_str(&text).with_context(|| format!("{service} GET {path}: the answer is no JSON: {text}"))
+        serde_json::from_str(&text)
+            .with_context(|| format!("{service} GET {path}: the answer is no JSON: {text}"))
     }
 
     /// A GET whose answer is no JSON: S3's.
     pub(crate) async fn get_text(&self, service: &str, path: &str) -> anyhow::Result<String> {
         let request = self.http.get(format!("{}{path}", self.endpoint));
-        let response = request.header("Authorization", authorization(service)).send().await?;
+        let response = request
+            .header("Authorization", authorization(service))
+            .send()
+            .await?;
         read(response, &format!("{service} GET {path}")).await
     }
 
     pub(crate) async fn put(&self, service: &str, path: &str, body: &Value) -> anyhow::Result<()> {
-        let request = self.http.put(format!("{}{path}", self.endpoint)).body(body.to_string());
-        let response = request.header("Authorization", authorization(service)).send().await?;
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let request = self.http.put(format!("{}{path}", self.endpoint)).body(text);
+        let response = request
+            .header("Authorization", authorization(service))
+            .send()
+            .await?;
         read(response, &format!("{service} PUT {path}")).await.map(drop)
+    }
+
+    pub(crate) async fn post(&self, service: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = self.http.post(format!("{}{path}", self.endpoint)).json(body);
+        let response = request
+            .header("Authorization", authorization(service))
+            .send()
+            .await?;
+        let text = read(response, &format!("{service} POST {path}")).await?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{service} POST {path}: the answer is no JSON: {text}"))
+    }
+
+    /// A service with a query API, whose XML answer is not looked at.
+    pub(crate) async fn form(
+        &self,
+        service: &str,
+        action: &str,
+        fields: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        let mut all = vec![("Action", action), ("Version", "2010-05-08")];
+        all.extend(fields);
+        let request = self.http.post(&self.endpoint).form(&all);
+        let response = request
+            .header("Authorization", authorization(service))
+            .send()
+            .await?;
+        read(response, &format!("{service} {action}")).await.map(drop)
     }
 }
 
@@ -70,7 +113,10 @@ impl Aws {
 pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
     // reqwest wants a TLS provider even where nothing is encrypted. A second installation is refused and harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().context("an HTTP client can't be built")
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .context("an HTTP client can't be built")
 }
 
 fn authorization(service: &str) -> String {
@@ -81,7 +127,10 @@ fn authorization(service: &str) -> String {
 
 async fn read(response: reqwest::Response, what: &str) -> anyhow::Result<String> {
     let status = response.status();
-    let text = response.text().await.with_context(|| format!("{what}: the answer broke off"))?;
+    let text = response
+        .text()
+        .await
+        .with_context(|| format!("{what}: the answer broke off"))?;
     if !status.is_success() {
         bail!("{what}: {status} {text}");
     }

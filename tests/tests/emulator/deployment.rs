@@ -5,8 +5,9 @@ use crate::jobs::{self, World};
 use crate::recovery;
 use crate::report::Report;
 use crate::repository::Repository;
-use crate::settings::{Settings, TerraformSettings};
+use crate::settings::Settings;
 use crate::stack::{App, Stack, WEBHOOK_SECRET};
+use crate::terraform::Terraform;
 use anyhow::{Context, ensure};
 use checkmill_core::{CommitSha, Conclusion};
 use checkmill_testkit::{Delivering, FakeGitHub, Options, TimeSource};
@@ -19,49 +20,92 @@ const CHECK_LIMIT: Duration = Duration::from_secs(300);
 const DEPLOYED: &str = "checkmill-poll";
 
 pub(crate) async fn check(settings: &Settings, report: &mut Report) {
-    let Some(tools) = &settings.terraform else {
-        report.skip("the stack by terraform apply", "there is no terraform in PATH");
-        return;
-    };
     let mut up = None;
+    let mut without_terraform = None;
     let bring_up = async {
-        up = Some(bring_up(settings, tools).await?);
+        up = Some(bring_up(settings, &mut without_terraform).await?);
         Ok(())
     };
-    if !report.check("terraform apply makes the stack", bring_up).await {
+    let is_up = report.check("the stack is made", bring_up).await;
+    if let Some(why) = &without_terraform {
+        report.skip(
+            "terraform apply, plan and destroy on the emulator (the stack is made from the module's files)",
+            why,
+        );
+    }
+    if !is_up {
         return;
     }
-    let Some((github, stack, repository)) = up else { return };
-    let world = World { stack: &stack, github: &github, repository: &repository };
-    report.check("a second plan changes nothing", no_changes(&stack)).await;
+    let Some((github, stack, repository)) = up else {
+        return;
+    };
+    let world = World {
+        stack: &stack,
+        github: &github,
+        repository: &repository,
+    };
+    if let Some(terraform) = &stack.terraform {
+        report
+            .check("a second plan changes nothing", no_changes(terraform))
+            .await;
+    }
     // Begun first, because the sweep waits a minute before it calls a delivery lost.
     let mut lost = None;
     let lose = async {
         lost = Some(recovery::lose_a_message(&world).await?);
         Ok(())
     };
-    report.check("a message is lost between webhook and plan", lose).await;
+    report
+        .check("a message is lost between webhook and plan", lose)
+        .await;
     all_kinds(&world, report).await;
-    report.check("what nobody can plan becomes a dead letter", world.poison()).await;
+    report
+        .check("what nobody can plan becomes a dead letter", world.poison())
+        .await;
     let deploy = deploy_one(settings, &world);
-    report.check("cargo lambda deploy updates one function", deploy).await;
+    report
+        .check("cargo lambda deploy updates one function", deploy)
+        .await;
     if let Some(sha) = &lost {
-        report.check("the sweep finds what was lost", recovery::is_recovered(&world, sha)).await;
+        report
+            .check(
+                "the sweep finds what was lost",
+                recovery::is_recovered(&world, sha),
+            )
+            .await;
     }
     report.check("nothing is left open", world.is_quiet()).await;
     if report.has_failures() {
         println!("{}", stack.diagnosis().await);
     }
-    report.check("terraform destroy removes everything", destroy(&stack)).await;
+    if let Some(terraform) = &stack.terraform {
+        let destroyed = destroy(terraform, &stack.emulator);
+        report
+            .check("terraform destroy removes everything", destroyed)
+            .await;
+    }
 }
 
 /// For developers: the stack, until Enter is pressed.
 pub(crate) async fn hold(settings: &Settings) -> anyhow::Result<()> {
-    let tools = settings.terraform.as_ref().context("there is no terraform in PATH")?;
-    let (github, stack, repository) = bring_up(settings, tools).await?;
-    println!("AWS              AWS_ENDPOINT_URL={}", stack.emulator.aws.endpoint);
-    println!("webhook          {} (secret {WEBHOOK_SECRET:?})", stack.outputs.webhook_url);
-    println!("GitHub           {} (repository {})", github.url(), repository.name);
+    let mut without_terraform = None;
+    let (github, stack, repository) = bring_up(settings, &mut without_terraform).await?;
+    if let Some(why) = without_terraform {
+        println!("made without Terraform: {why}");
+    }
+    println!(
+        "AWS              AWS_ENDPOINT_URL={}",
+        stack.emulator.aws.endpoint
+    );
+    println!(
+        "webhook          {} (secret {WEBHOOK_SECRET:?})",
+        stack.outputs.webhook_url
+    );
+    println!(
+        "GitHub           {} (repository {})",
+        github.url(),
+        repository.name
+    );
     println!("jobs             {}", stack.process_root.display());
     println!("Press Enter to end it all.");
     tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
@@ -70,7 +114,7 @@ pub(crate) async fn hold(settings: &Settings) -> anyhow::Result<()> {
 
 async fn bring_up(
     settings: &Settings,
-    tools: &TerraformSettings,
+    without_terraform: &mut Option<String>,
 ) -> anyhow::Result<(FakeGitHub, Stack, Repository)> {
     let github = FakeGitHub::start(Options {
         time: TimeSource::System,
@@ -85,7 +129,7 @@ async fn bring_up(
         private_key_pem: FakeGitHub::app_private_key_pem(),
         api_url: &github.url(),
     };
-    let stack = Stack::up(settings, tools, &app).await?;
+    let stack = Stack::up(settings, &app, without_terraform).await?;
     github.set_delivering(Delivering::To(stack.outputs.webhook_url.clone()));
     let repository = Repository::create(&github, "octocat/emulated", settings.scratch.join("repository"))?;
     Ok((github, stack, repository))
@@ -101,13 +145,33 @@ async fn all_kinds(world: &World<'_>, report: &mut Report) {
     report.check("a push is told to the stack", push).await;
     let Some(sha) = &pushed else { return };
     let ends = async |name: &str, as_what| world.ends(sha, name, as_what).await.map(drop);
-    report.check("a job that passes", ends("CI / good", Conclusion::Success)).await;
-    report.check("its log is kept", world.log_is_kept("CI / good", sha)).await;
-    report.check("a job that fails, and its check says how", failing(world, sha)).await;
-    report.check("a job past its time limit", ends("CI / slow", Conclusion::TimedOut)).await;
-    report.check("a job that somebody cancels", cancelled(world, sha)).await;
-    report.check("a job that needed another", ends("CI / after", Conclusion::Success)).await;
-    report.check("the same webhook again gives nothing new", world.redeliver(sha)).await;
+    report
+        .check("a job that passes", ends("CI / good", Conclusion::Success))
+        .await;
+    report
+        .check("its log is kept", world.log_is_kept("CI / good", sha))
+        .await;
+    report
+        .check("a job that fails, and its check says how", failing(world, sha))
+        .await;
+    report
+        .check(
+            "a job past its time limit",
+            ends("CI / slow", Conclusion::TimedOut),
+        )
+        .await;
+    report
+        .check("a job that somebody cancels", cancelled(world, sha))
+        .await;
+    report
+        .check(
+            "a job that needed another",
+            ends("CI / after", Conclusion::Success),
+        )
+        .await;
+    report
+        .check("the same webhook again gives nothing new", world.redeliver(sha))
+        .await;
 }
 
 async fn failing(world: &World<'_>, sha: &CommitSha) -> anyhow::Result<()> {
@@ -117,14 +181,20 @@ async fn failing(world: &World<'_>, sha: &CommitSha) -> anyhow::Result<()> {
 
 async fn cancelled(world: &World<'_>, sha: &CommitSha) -> anyhow::Result<()> {
     world.cancel(sha, "CI / stopped").await?;
-    world.ends(sha, "CI / stopped", Conclusion::Cancelled).await.map(drop)
+    world
+        .ends(sha, "CI / stopped", Conclusion::Cancelled)
+        .await
+        .map(drop)
 }
 
 /// The emulator reads alarms back empty, which AWS does not; every other difference is the module's.
-async fn no_changes(stack: &Stack) -> anyhow::Result<()> {
-    let changes = stack.terraform.plan().await?;
-    let real: Vec<&String> =
-        changes.0.iter().filter(|address| !address.contains("aws_cloudwatch_metric_alarm")).collect();
+async fn no_changes(terraform: &Terraform) -> anyhow::Result<()> {
+    let changes = terraform.plan().await?;
+    let real: Vec<&String> = changes
+        .0
+        .iter()
+        .filter(|address| !address.contains("aws_cloudwatch_metric_alarm"))
+        .collect();
     ensure!(real.is_empty(), "terraform would change {real:?}");
     Ok(())
 }
@@ -135,7 +205,14 @@ async fn deploy_one(settings: &Settings, world: &World<'_>) -> anyhow::Result<()
     let before = revision(emulator).await?;
     let mut command = Command::new(&settings.cargo_lambda);
     command
-        .args(["lambda", "deploy", DEPLOYED, "--endpoint-url", &emulator.aws.endpoint, "--lambda-dir"])
+        .args([
+            "lambda",
+            "deploy",
+            DEPLOYED,
+            "--endpoint-url",
+            &emulator.aws.endpoint,
+            "--lambda-dir",
+        ])
         .arg(&settings.packages)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("AWS_ACCESS_KEY_ID", "test")
@@ -144,11 +221,23 @@ async fn deploy_one(settings: &Settings, world: &World<'_>) -> anyhow::Result<()
         .env_remove("AWS_PROFILE")
         .env_remove("AWS_SESSION_TOKEN")
         .stdin(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || command.output()).await?.context("cargo-lambda can't be started")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    ensure!(revision(emulator).await? != before, "the function is the same as before");
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await?
+        .context("cargo-lambda can't be started")?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    ensure!(
+        revision(emulator).await? != before,
+        "the function is the same as before"
+    );
     world.quick_push("after the deployment").await?;
-    no_changes(world.stack).await
+    match &world.stack.terraform {
+        Some(terraform) => no_changes(terraform).await,
+        None => Ok(()),
+    }
 }
 
 async fn revision(emulator: &Emulator) -> anyhow::Result<String> {
@@ -157,9 +246,12 @@ async fn revision(emulator: &Emulator) -> anyhow::Result<String> {
     Ok(crate::paths::text(&configuration, "RevisionId")?.to_owned())
 }
 
-async fn destroy(stack: &Stack) -> anyhow::Result<()> {
-    stack.terraform.destroy().await?;
-    let functions = stack.emulator.aws.get("lambda", "/2015-03-31/functions/").await?;
-    ensure!(functions["Functions"] == serde_json::json!([]), "functions are left: {functions}");
+async fn destroy(terraform: &Terraform, emulator: &Emulator) -> anyhow::Result<()> {
+    terraform.destroy().await?;
+    let functions = emulator.aws.get("lambda", "/2015-03-31/functions/").await?;
+    ensure!(
+        functions["Functions"] == serde_json::json!([]),
+        "functions are left: {functions}"
+    );
     Ok(())
 }

@@ -52,7 +52,11 @@ impl Emulator {
             .spawn()
             .with_context(|| format!("{} can't be started", program.display()))?;
         let output = child.stderr.take().context("the emulator has no output")?;
-        let emulator = Self { child, log, aws: Aws::new(endpoint)? };
+        let emulator = Self {
+            child,
+            log,
+            aws: Aws::new(endpoint)?,
+        };
         await_ready(output, errors).with_context(|| emulator.log_tail())?;
         Ok(emulator)
     }

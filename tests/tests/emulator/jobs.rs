@@ -92,7 +92,9 @@ impl World<'_> {
     }
 
     pub(crate) async fn quick_ends(&self, sha: &CommitSha) -> anyhow::Result<()> {
-        self.ends(sha, "Quick / only", Conclusion::Success).await.map(drop)
+        self.ends(sha, "Quick / only", Conclusion::Success)
+            .await
+            .map(drop)
     }
 
     /// Waits for the check to exist at this commit and to be what `look` wants.
@@ -117,9 +119,22 @@ impl World<'_> {
     }
 
     /// Waits for the check's end and holds its conclusion.
-    pub(crate) async fn ends(&self, sha: &CommitSha, name: &str, as_what: Conclusion) -> anyhow::Result<CheckRun> {
-        let run = self.check(sha, name, |run| run.conclusion.is_some().then(|| run.clone())).await?;
-        ensure!(run.conclusion == Some(as_what), "{}, not {}: {:?}", run.line(), as_what.as_str(), run.output);
+    pub(crate) async fn ends(
+        &self,
+        sha: &CommitSha,
+        name: &str,
+        as_what: Conclusion,
+    ) -> anyhow::Result<CheckRun> {
+        let run = self
+            .check(sha, name, |run| run.conclusion.is_some().then(|| run.clone()))
+            .await?;
+        ensure!(
+            run.conclusion == Some(as_what),
+            "{}, not {}: {:?}",
+            run.line(),
+            as_what.as_str(),
+            run.output
+        );
         Ok(run)
     }
 
@@ -128,8 +143,16 @@ impl World<'_> {
         let job = self.check(sha, name, |run| run.external_id.clone()).await?;
         let run = job.split('-').next().unwrap_or_default();
         let bucket = &self.stack.outputs.log_bucket;
-        let log = self.stack.emulator.aws.get_text("s3", &format!("/{bucket}/runs/{run}/{job}/1/log.txt")).await?;
-        ensure!(log.contains("read it"), "the log does not hold what the job printed: {log}");
+        let log = self
+            .stack
+            .emulator
+            .aws
+            .get_text("s3", &format!("/{bucket}/runs/{run}/{job}/1/log.txt"))
+            .await?;
+        ensure!(
+            log.contains("read it"),
+            "the log does not hold what the job printed: {log}"
+        );
         // Installation tokens begin so; callback tokens are `cm1.` and two parts more.
         for token in ["ghs_", "cm1."] {
             ensure!(!log.contains(token), "the log holds a token: {log}");
@@ -140,7 +163,9 @@ impl World<'_> {
     /// Clicks "Cancel" once the job runs.
     pub(crate) async fn cancel(&self, sha: &CommitSha, name: &str) -> anyhow::Result<()> {
         let id: CheckRunId = self
-            .check(sha, name, |run| (run.status == Status::InProgress && !run.actions.is_empty()).then_some(run.id))
+            .check(sha, name, |run| {
+                (run.status == Status::InProgress && !run.actions.is_empty()).then_some(run.id)
+            })
             .await?;
         self.github.click_button(id, "cancel", MAINTAINER)?;
         Ok(())
@@ -165,7 +190,10 @@ impl World<'_> {
         let checks = self.github.check_runs(&self.repository.name)?.len();
         self.github.redeliver(&guid)?;
         let answered = self.github.try_wait_for("the answer to the redelivery", |state| {
-            let again = state.deliveries.iter().find(|delivery| delivery.redelivery && delivery.guid == guid)?;
+            let again = state
+                .deliveries
+                .iter()
+                .find(|delivery| delivery.redelivery && delivery.guid == guid)?;
             match &again.outcome {
                 Outcome::Answered { status, .. } => Some(*status),
                 _ => None,
@@ -188,12 +216,22 @@ impl World<'_> {
     }
 
     async fn executions_that_are(&self, status: Option<&str>) -> anyhow::Result<Vec<Value>> {
-        let mut request = json!({ "stateMachineArn": self.stack.outputs.state_machine_arn, "maxResults": 1000 });
+        let mut request =
+            json!({ "stateMachineArn": self.stack.outputs.state_machine_arn, "maxResults": 1000 });
         if let Some(status) = status {
             request["statusFilter"] = json!(status);
         }
-        let page = self.stack.emulator.aws.call(STATES, "ListExecutions", &request).await?;
-        Ok(page.get("executions").and_then(Value::as_array).context("no executions")?.clone())
+        let page = self
+            .stack
+            .emulator
+            .aws
+            .call(STATES, "ListExecutions", &request)
+            .await?;
+        Ok(page
+            .get("executions")
+            .and_then(Value::as_array)
+            .context("no executions")?
+            .clone())
     }
 
     /// What nobody can plan goes to the dead-letter queue after five tries, and holds nothing else up.
@@ -203,7 +241,12 @@ impl World<'_> {
         // Twelve minutes between two tries are right for AWS and too long for a test.
         self.set_visibility("1").await?;
         let poison = "{\"delivery\": {}}";
-        aws.call(SQS, "SendMessage", &json!({ "QueueUrl": queue, "MessageBody": poison })).await?;
+        aws.call(
+            SQS,
+            "SendMessage",
+            &json!({ "QueueUrl": queue, "MessageBody": poison }),
+        )
+        .await?;
         self.quick_push("beside the poison").await?;
         let receive = json!({ "QueueUrl": self.stack.outputs.dead_letter_queue_url, "WaitTimeSeconds": 20 });
         let dead = wait::until("the dead letter", Duration::from_secs(90), async || {
@@ -224,23 +267,46 @@ impl World<'_> {
             "QueueUrl": self.stack.outputs.queue_url,
             "Attributes": { "VisibilityTimeout": seconds },
         });
-        self.stack.emulator.aws.call(SQS, "SetQueueAttributes", &attributes).await.map(drop)
+        self.stack
+            .emulator
+            .aws
+            .call(SQS, "SetQueueAttributes", &attributes)
+            .await
+            .map(drop)
     }
 
     /// Nothing is left open: checks, executions, messages, dead letters, processes.
     pub(crate) async fn is_quiet(&self) -> anyhow::Result<()> {
         wait::until("all executions to end", Duration::from_secs(60), async || {
             let running = self.executions_that_are(Some("RUNNING")).await?;
-            Ok(if running.is_empty() { Ok(()) } else { Err(json!(running).to_string()) })
+            Ok(if running.is_empty() {
+                Ok(())
+            } else {
+                Err(json!(running).to_string())
+            })
         })
         .await?;
         let failed = self.executions_that_are(Some("FAILED")).await?;
         ensure!(failed.is_empty(), "executions failed: {}", json!(failed));
-        for queue in [&self.stack.outputs.queue_url, &self.stack.outputs.dead_letter_queue_url] {
+        for queue in [
+            &self.stack.outputs.queue_url,
+            &self.stack.outputs.dead_letter_queue_url,
+        ] {
             let request = json!({ "QueueUrl": queue, "AttributeNames": ["All"] });
-            let attributes = self.stack.emulator.aws.call(SQS, "GetQueueAttributes", &request).await?;
-            for name in ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] {
-                ensure!(attributes["Attributes"][name] == "0", "messages are left in {queue}: {attributes}");
+            let attributes = self
+                .stack
+                .emulator
+                .aws
+                .call(SQS, "GetQueueAttributes", &request)
+                .await?;
+            for name in [
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+            ] {
+                ensure!(
+                    attributes["Attributes"][name] == "0",
+                    "messages are left in {queue}: {attributes}"
+                );
             }
         }
         let left = self.github.leftovers();
@@ -262,7 +328,10 @@ impl World<'_> {
 pub(crate) fn tells_the_failure(run: &CheckRun) -> anyhow::Result<()> {
     let output = format!("{:?} {:?}", run.output.summary, run.output.text);
     for needed in ["Count", "one two three", "3"] {
-        ensure!(output.contains(needed), "the check does not say {needed:?}: {output}");
+        ensure!(
+            output.contains(needed),
+            "the check does not say {needed:?}: {output}"
+        );
     }
     Ok(())
 }

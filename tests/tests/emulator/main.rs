@@ -12,6 +12,7 @@ mod deployment;
 mod emulator;
 mod jobs;
 mod paths;
+mod plain;
 mod recovery;
 mod report;
 mod repository;
@@ -32,7 +33,9 @@ fn main() -> ExitCode {
     let settings = match Settings::from_environment() {
         Ok(settings) => settings,
         Err(missing) => {
-            println!("SKIPPED: the stack on an AWS emulator — {missing}; run `cargo xtask test --only functions,emulator`");
+            println!(
+                "SKIPPED: the stack on an AWS emulator — {missing}; run `cargo xtask test --only functions,emulator`"
+            );
             return ExitCode::SUCCESS;
         }
     };

@@ -20,7 +20,9 @@ pub(crate) async fn check(settings: &Settings, report: &mut Report) {
     let table = match Table::load() {
         Ok(table) => table,
         Err(error) => {
-            report.check("paths: the table can be read", async { Err(error.into()) }).await;
+            report
+                .check("paths: the table can be read", async { Err(error.into()) })
+                .await;
             return;
         }
     };
@@ -31,13 +33,18 @@ pub(crate) async fn check(settings: &Settings, report: &mut Report) {
         started = Some((emulator, arn));
         Ok(())
     };
-    if !report.check("paths: the definition is taken by Step Functions", up).await {
+    if !report
+        .check("paths: the definition is taken by Step Functions", up)
+        .await
+    {
         return;
     }
     let Some((emulator, arn)) = started else { return };
     for scenario in &table.scenarios {
         let name = format!("paths: {}", scenario.name);
-        report.check(&name, compare(&emulator, &arn, &table, scenario)).await;
+        report
+            .check(&name, compare(&emulator, &arn, &table, scenario))
+            .await;
     }
 }
 
@@ -47,8 +54,14 @@ fn start(settings: &Settings, table: &Table) -> anyhow::Result<Emulator> {
     fs::create_dir_all(&dir)?;
     let mocks = dir.join("mocks.json");
     fs::write(&mocks, table.mock_config(STATE_MACHINE).to_string())?;
-    let mocks = mocks.to_str().context("the scratch directory's name is no text")?;
-    Emulator::start(&settings.ministack, &dir, &[("SFN_MOCK_CONFIG", mocks), ("SFN_WAIT_SCALE", "0")])
+    let mocks = mocks
+        .to_str()
+        .context("the scratch directory's name is no text")?;
+    Emulator::start(
+        &settings.ministack,
+        &dir,
+        &[("SFN_MOCK_CONFIG", mocks), ("SFN_WAIT_SCALE", "0")],
+    )
 }
 
 async fn create(emulator: &Emulator) -> anyhow::Result<String> {
@@ -61,10 +74,21 @@ async fn create(emulator: &Emulator) -> anyhow::Result<String> {
     Ok(text(&created, "stateMachineArn")?.to_owned())
 }
 
-async fn compare(emulator: &Emulator, machine: &str, table: &Table, scenario: &Scenario) -> anyhow::Result<()> {
+async fn compare(
+    emulator: &Emulator,
+    machine: &str,
+    table: &Table,
+    scenario: &Scenario,
+) -> anyhow::Result<()> {
     let ours = Arc::new(job::machine(&Functions::LOCAL)?);
-    let expected = scenario.replay(&ours, table.input.clone()).map_err(anyhow::Error::msg)?;
-    ensure!(expected.visited == scenario.visited, "our engine leaves the table: {:?}", expected.visited);
+    let expected = scenario
+        .replay(&ours, table.input.clone())
+        .map_err(anyhow::Error::msg)?;
+    ensure!(
+        expected.visited == scenario.visited,
+        "our engine leaves the table: {:?}",
+        expected.visited
+    );
 
     let start = json!({
         "stateMachineArn": format!("{machine}#{}", scenario.name),
@@ -76,7 +100,11 @@ async fn compare(emulator: &Emulator, machine: &str, table: &Table, scenario: &S
     let ended = wait::until("the execution's end", Duration::from_secs(30), async || {
         let seen = emulator.aws.call(STATES, "DescribeExecution", &execution).await?;
         let status = text(&seen, "status")?.to_owned();
-        Ok(if status == "RUNNING" { Err(seen.to_string()) } else { Ok(seen) })
+        Ok(if status == "RUNNING" {
+            Err(seen.to_string())
+        } else {
+            Ok(seen)
+        })
     })
     .await?;
 
@@ -87,9 +115,17 @@ async fn compare(emulator: &Emulator, machine: &str, table: &Table, scenario: &S
         expected.visited
     );
     let status = text(&ended, "status")?;
-    ensure!(status == expected.status, "ours ends as {}, theirs as {status}", expected.status);
+    ensure!(
+        status == expected.status,
+        "ours ends as {}, theirs as {status}",
+        expected.status
+    );
     let error = ended.get("error").and_then(Value::as_str).map(str::to_owned);
-    ensure!(error == expected.error, "ours fails with {:?}, theirs with {error:?}", expected.error);
+    ensure!(
+        error == expected.error,
+        "ours fails with {:?}, theirs with {error:?}",
+        expected.error
+    );
     Ok(())
 }
 
@@ -99,8 +135,13 @@ async fn visited(emulator: &Emulator, execution: &Value) -> anyhow::Result<Vec<S
     let mut request = execution.clone();
     loop {
         let page = emulator.aws.call(STATES, "GetExecutionHistory", &request).await?;
-        let events = page.get("events").and_then(Value::as_array).context("a history without events")?;
-        let entered = events.iter().filter_map(|event| event.get("stateEnteredEventDetails")?.get("name")?.as_str());
+        let events = page
+            .get("events")
+            .and_then(Value::as_array)
+            .context("a history without events")?;
+        let entered = events
+            .iter()
+            .filter_map(|event| event.get("stateEnteredEventDetails")?.get("name")?.as_str());
         names.extend(entered.map(str::to_owned));
         match page.get("nextToken") {
             Some(token) if !token.is_null() => request["nextToken"] = token.clone(),
@@ -110,5 +151,8 @@ async fn visited(emulator: &Emulator, execution: &Value) -> anyhow::Result<Vec<S
 }
 
 pub(crate) fn text<'v>(value: &'v Value, field: &str) -> anyhow::Result<&'v str> {
-    value.get(field).and_then(Value::as_str).with_context(|| format!("no {field} in {value}"))
+    value
+        .get(field)
+        .and_then(Value::as_str)
+        .with_context(|| format!("no {field} in {value}"))
 }

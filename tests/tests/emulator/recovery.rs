@@ -14,16 +14,28 @@ const MAPPINGS: &str = "/2015-03-31/event-source-mappings/";
 pub(crate) async fn lose_a_message(world: &World<'_>) -> anyhow::Result<CommitSha> {
     let aws = &world.stack.emulator.aws;
     let mappings = aws.get("lambda", MAPPINGS).await?;
-    let first = mappings["EventSourceMappings"].get(0).context("there is no event source mapping")?;
+    let first = mappings["EventSourceMappings"]
+        .get(0)
+        .context("there is no event source mapping")?;
     let mapping = format!("{MAPPINGS}{}", text(first, "UUID")?);
     aws.put("lambda", &mapping, &json!({ "Enabled": false })).await?;
     let sha = world.push_one("to be lost")?;
     let answered = world.github.try_wait_for("the webhook's answer", |state| {
-        let all = state.deliveries.iter().filter(|delivery| delivery.event == "push");
-        all.clone().all(|delivery| matches!(delivery.outcome, Outcome::Answered { status: 202, .. })).then_some(())
+        let all = state
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.event == "push");
+        all.clone()
+            .all(|delivery| matches!(delivery.outcome, Outcome::Answered { status: 202, .. }))
+            .then_some(())
     });
     answered.await.map_err(|expired| anyhow::anyhow!("{expired}"))?;
-    aws.call(SQS, "PurgeQueue", &json!({ "QueueUrl": world.stack.outputs.queue_url })).await?;
+    aws.call(
+        SQS,
+        "PurgeQueue",
+        &json!({ "QueueUrl": world.stack.outputs.queue_url }),
+    )
+    .await?;
     aws.put("lambda", &mapping, &json!({ "Enabled": true })).await?;
     Ok(sha)
 }

@@ -11,8 +11,15 @@ pub(crate) struct Report {
 
 impl Report {
     /// Runs one check and goes on whatever comes of it. True where it held.
-    pub(crate) async fn check(&mut self, name: &str, check: impl Future<Output = anyhow::Result<()>>) -> bool {
-        #[expect(clippy::disallowed_methods, reason = "a report that shows how long a check took")]
+    pub(crate) async fn check(
+        &mut self,
+        name: &str,
+        check: impl Future<Output = anyhow::Result<()>>,
+    ) -> bool {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a report that shows how long a check took"
+        )]
         let begun = Instant::now();
         let result = check.await;
         let seconds = begun.elapsed().as_secs_f32();
@@ -43,7 +50,11 @@ impl Report {
         for name in &self.failed {
             println!("failed: {name}");
         }
-        let (word, code) = if self.failed.is_empty() { ("ok", 0) } else { ("FAILED", 101) };
+        let (word, code) = if self.failed.is_empty() {
+            ("ok", 0)
+        } else {
+            ("FAILED", 101)
+        };
         println!(
             "\ntest result: {word}. {} passed; {} failed; 0 ignored; 0 measured; 0 filtered out",
             self.passed,

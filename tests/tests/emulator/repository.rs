@@ -20,18 +20,30 @@ pub(crate) struct Repository {
 impl Repository {
     pub(crate) fn create(github: &FakeGitHub, name: &str, dir: PathBuf) -> anyhow::Result<Self> {
         fs::create_dir_all(&dir)?;
-        let this = Self { name: name.to_owned(), dir };
+        let this = Self {
+            name: name.to_owned(),
+            dir,
+        };
         this.git(&["init", "--quiet", "--initial-branch=main"])?;
         // A job fetches the one commit that it is for, whatever branch points to it by then.
         this.git(&["config", "uploadpack.allowAnySHA1InWant", "true"])?;
         let url = format!("file://{}", this.dir.display());
-        let repository = NewRepository::new(name).clone_url(&url).collaborator(MAINTAINER, Role::Write);
-        github.add_repository(repository).context("the fake GitHub takes no repository")?;
+        let repository = NewRepository::new(name)
+            .clone_url(&url)
+            .collaborator(MAINTAINER, Role::Write);
+        github
+            .add_repository(repository)
+            .context("the fake GitHub takes no repository")?;
         Ok(this)
     }
 
     /// Commits these files and pushes them to `main`; the webhook goes out at once.
-    pub(crate) fn push(&self, github: &FakeGitHub, message: &str, files: &[(&str, &str)]) -> anyhow::Result<CommitSha> {
+    pub(crate) fn push(
+        &self,
+        github: &FakeGitHub,
+        message: &str,
+        files: &[(&str, &str)],
+    ) -> anyhow::Result<CommitSha> {
         let mut commit = NewCommit::new(message).by(MAINTAINER);
         for (path, content) in files {
             let file = self.dir.join(path);
@@ -55,7 +67,14 @@ impl Repository {
 
 fn git(dir: &Path, args: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("git")
-        .args(["-c", "user.name=octocat", "-c", "user.email=octocat@example.com", "-c", "commit.gpgsign=false"])
+        .args([
+            "-c",
+            "user.name=octocat",
+            "-c",
+            "user.email=octocat@example.com",
+            "-c",
+            "commit.gpgsign=false",
+        ])
         .args(args)
         .current_dir(dir)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")

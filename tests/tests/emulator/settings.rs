@@ -38,9 +38,10 @@ impl Settings {
             packages: path("PACKAGES")?,
             programs: path("PROGRAMS")?,
             scratch: path("SCRATCH")?,
-            terraform: path("TERRAFORM").ok().zip(path("TERRAFORM_CONFIG").ok()).map(|(program, cli_config)| {
-                TerraformSettings { program, cli_config }
-            }),
+            terraform: path("TERRAFORM")
+                .ok()
+                .zip(path("TERRAFORM_CONFIG").ok())
+                .map(|(program, cli_config)| TerraformSettings { program, cli_config }),
         })
     }
 }

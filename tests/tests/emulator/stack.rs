@@ -2,12 +2,13 @@
 
 use crate::aws::{LOGS, REGION, SSM};
 use crate::emulator::Emulator;
+use crate::plain;
 use crate::settings::{Settings, TerraformSettings};
-use crate::terraform::Terraform;
+use crate::terraform::{Terraform, repository};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) const WEBHOOK_SECRET: &str = "a webhook secret of the emulator's test";
 const PARAMETER_PREFIX: &str = "/checkmill";
@@ -23,7 +24,8 @@ pub(crate) struct App<'a> {
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub(crate) emulator: Emulator,
-    pub(crate) terraform: Terraform,
+    /// None where the stack was built without it.
+    pub(crate) terraform: Option<Terraform>,
     pub(crate) outputs: Outputs,
     /// Where the process backend keeps its attempts.
     pub(crate) process_root: PathBuf,
@@ -40,17 +42,33 @@ pub(crate) struct Outputs {
     pub(crate) log_bucket: String,
 }
 
+impl Outputs {
+    fn read(outputs: &Value, base: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            webhook_url: format!("{base}/webhook"),
+            queue_url: output(outputs, "queue_url")?.to_owned(),
+            dead_letter_queue_url: output(outputs, "dead_letter_queue_url")?.to_owned(),
+            state_machine_arn: output(outputs, "state_machine_arn")?.to_owned(),
+            table: output(outputs, "table")?.to_owned(),
+            log_bucket: output(outputs, "log_bucket")?.to_owned(),
+        })
+    }
+}
+
 impl Stack {
-    /// Starts an emulator and applies the example to it.
-    pub(crate) async fn up(settings: &Settings, tools: &TerraformSettings, app: &App<'_>) -> anyhow::Result<Self> {
+    /// Starts an emulator and applies the example to it; `without_terraform` says why that is not done with Terraform.
+    pub(crate) async fn up(
+        settings: &Settings,
+        app: &App<'_>,
+        without_terraform: &mut Option<String>,
+    ) -> anyhow::Result<Self> {
         let dir = settings.scratch.join("stack");
         let process_root = dir.join("attempts");
         fs::create_dir_all(&process_root)?;
         // AUTH: each function has the permissions of its role and no others, as on AWS.
         let emulator = Emulator::start(&settings.ministack, &dir, &[("AUTH", "true")])?;
         put_secrets(&emulator, app).await?;
-        let terraform = Terraform::new(tools, dir.join("terraform"), emulator.aws.endpoint.clone())?;
-        let mut variables = json!({
+        let variables = json!({
             "region": REGION,
             "github_app_id": app.id.to_string(),
             "github_api_url": app.api_url,
@@ -63,26 +81,24 @@ impl Stack {
                 "CHECKMILL_AGENT": settings.programs.join("checkmill-agent"),
             },
         });
-        terraform.set_variables(&variables)?;
-        terraform.init().await.with_context(|| emulator.log_tail())?;
-        let first = terraform.apply().await.with_context(|| emulator.log_tail())?;
-
-        // The API's own address is a host name that only the emulator knows. Jobs are told the address that works here, as
-        // with a domain of one's own; that it can be set afterwards is part of the test.
-        let base = reachable(&emulator.aws.endpoint, output(&first, "api_url")?)?;
-        variables["public_url"] = json!(base);
-        terraform.set_variables(&variables)?;
-        let outputs = terraform.apply().await.with_context(|| emulator.log_tail())?;
-        ensure!(output(&outputs, "api_url")? == base, "public_url is not what the jobs are told");
-        let outputs = Outputs {
-            webhook_url: format!("{base}/webhook"),
-            queue_url: output(&outputs, "queue_url")?.to_owned(),
-            dead_letter_queue_url: output(&outputs, "dead_letter_queue_url")?.to_owned(),
-            state_machine_arn: output(&outputs, "state_machine_arn")?.to_owned(),
-            table: output(&outputs, "table")?.to_owned(),
-            log_bucket: output(&outputs, "log_bucket")?.to_owned(),
+        let terraform = match ready(settings.terraform.as_ref(), &dir, &emulator).await {
+            Ok(terraform) => Some(terraform),
+            Err(why) => {
+                *without_terraform = Some(why);
+                None
+            }
         };
-        Ok(Self { emulator, terraform, outputs, process_root })
+        let built = match &terraform {
+            Some(terraform) => apply(terraform, &emulator, variables).await,
+            None => build(&emulator, variables).await,
+        };
+        let outputs = built.with_context(|| emulator.log_tail())?;
+        Ok(Self {
+            emulator,
+            terraform,
+            outputs,
+            process_root,
+        })
     }
 
     /// What the emulator and the functions logged last, for a failure's report.
@@ -102,15 +118,68 @@ impl Stack {
         const LINES: usize = 25;
         let filter = json!({ "logGroupName": format!("/aws/lambda/checkmill-{function}"), "limit": 1000 });
         let found = self.emulator.aws.call(LOGS, "FilterLogEvents", &filter).await?;
-        let events = found.get("events").and_then(Value::as_array).context("no events")?;
-        let lines: Vec<&str> = events.iter().filter_map(|event| event.get("message")?.as_str()).collect();
+        let events = found
+            .get("events")
+            .and_then(Value::as_array)
+            .context("no events")?;
+        let lines: Vec<&str> = events
+            .iter()
+            .filter_map(|event| event.get("message")?.as_str())
+            .collect();
         Ok(lines[lines.len().saturating_sub(LINES)..].join("\n"))
     }
 }
 
+/// Terraform with its provider, or why not.
+async fn ready(
+    tools: Option<&TerraformSettings>,
+    dir: &Path,
+    emulator: &Emulator,
+) -> Result<Terraform, String> {
+    let tools = tools.ok_or("there is no terraform in PATH")?;
+    let terraform = Terraform::new(tools, dir.join("terraform"), emulator.aws.endpoint.clone());
+    let terraform = terraform.map_err(|error| format!("{error:#}"))?;
+    match terraform.init().await {
+        Ok(()) => Ok(terraform),
+        Err(error) => Err(format!("no AWS provider can be had: {error:#}")),
+    }
+}
+
+async fn apply(terraform: &Terraform, emulator: &Emulator, mut variables: Value) -> anyhow::Result<Outputs> {
+    terraform.set_variables(&variables)?;
+    let first = terraform.apply().await?;
+    // The API's own address is a host name that only the emulator knows. Jobs are told the address that works here, as
+    // with a domain of one's own; that it can be set afterwards is part of the test.
+    let base = reachable(&emulator.aws.endpoint, output(&first, "api_url")?)?;
+    variables["public_url"] = json!(base);
+    terraform.set_variables(&variables)?;
+    let outputs = terraform.apply().await?;
+    ensure!(
+        output(&outputs, "api_url")? == base,
+        "public_url is not what the jobs are told"
+    );
+    Outputs::read(&outputs, &base)
+}
+
+/// The same stack, from the same files, without Terraform.
+async fn build(emulator: &Emulator, variables: Value) -> anyhow::Result<Outputs> {
+    let example = repository().join("infra/examples/complete");
+    let values = plain::build(&emulator.aws, example, serde_json::from_value(variables)?).await?;
+    let named: serde_json::Map<String, Value> = values
+        .into_iter()
+        .map(|(name, value)| (name, json!({ "value": value })))
+        .collect();
+    let outputs = Value::Object(named);
+    let base = output(&outputs, "api_url")?.to_owned();
+    Outputs::read(&outputs, &base)
+}
+
 /// As the README tells users to, outside Terraform.
 async fn put_secrets(emulator: &Emulator, app: &App<'_>) -> anyhow::Result<()> {
-    for (name, value) in [("private-key", app.private_key_pem), ("webhook-secret", WEBHOOK_SECRET)] {
+    for (name, value) in [
+        ("private-key", app.private_key_pem),
+        ("webhook-secret", WEBHOOK_SECRET),
+    ] {
         let parameter = json!({
             "Name": format!("{PARAMETER_PREFIX}/{name}"),
             "Value": value,

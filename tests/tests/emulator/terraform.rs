@@ -31,9 +31,8 @@ pub(crate) struct Changes(pub(crate) Vec<String>);
 impl Terraform {
     /// Copies the example, the module and the state machine to `root`.
     pub(crate) fn new(settings: &TerraformSettings, root: PathBuf, endpoint: String) -> anyhow::Result<Self> {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         for part in ["infra", "statemachine"] {
-            copy_tree(&repository.join(part), &root.join(part))?;
+            copy_tree(&repository().join(part), &root.join(part))?;
         }
         let this = Self {
             program: settings.program.clone(),
@@ -48,7 +47,8 @@ impl Terraform {
     /// Writes the variables that every later command takes.
     pub(crate) fn set_variables(&self, variables: &Value) -> anyhow::Result<()> {
         let file = self.example().join("emulator.auto.tfvars.json");
-        fs::write(&file, variables.to_string()).with_context(|| format!("{} can't be written", file.display()))
+        fs::write(&file, variables.to_string())
+            .with_context(|| format!("{} can't be written", file.display()))
     }
 
     pub(crate) async fn init(&self) -> anyhow::Result<()> {
@@ -56,22 +56,35 @@ impl Terraform {
     }
 
     pub(crate) async fn apply(&self) -> anyhow::Result<Value> {
-        self.run(&["apply", "-auto-approve", "-input=false", PARALLELISM]).await?;
+        self.run(&["apply", "-auto-approve", "-input=false", PARALLELISM])
+            .await?;
         let output = self.run(&["output", "-json"]).await?;
         serde_json::from_slice(&output.stdout).context("terraform's outputs are no JSON")
     }
 
     pub(crate) async fn plan(&self) -> anyhow::Result<Changes> {
-        self.run(&["plan", "-input=false", "-out=again.tfplan", PARALLELISM]).await?;
+        self.run(&["plan", "-input=false", "-out=again.tfplan", PARALLELISM])
+            .await?;
         let shown = self.run(&["show", "-json", "again.tfplan"]).await?;
         let plan: Value = serde_json::from_slice(&shown.stdout).context("terraform's plan is no JSON")?;
-        let changes = plan.get("resource_changes").and_then(Value::as_array).context("a plan without resources")?;
-        let changed = changes.iter().filter(|change| change["change"]["actions"] != serde_json::json!(["no-op"]));
-        Ok(Changes(changed.map(|change| change["address"].as_str().unwrap_or_default().to_owned()).collect()))
+        let changes = plan
+            .get("resource_changes")
+            .and_then(Value::as_array)
+            .context("a plan without resources")?;
+        let changed = changes
+            .iter()
+            .filter(|change| change["change"]["actions"] != serde_json::json!(["no-op"]));
+        Ok(Changes(
+            changed
+                .map(|change| change["address"].as_str().unwrap_or_default().to_owned())
+                .collect(),
+        ))
     }
 
     pub(crate) async fn destroy(&self) -> anyhow::Result<()> {
-        self.run(&["destroy", "-auto-approve", "-input=false", PARALLELISM]).await.map(drop)
+        self.run(&["destroy", "-auto-approve", "-input=false", PARALLELISM])
+            .await
+            .map(drop)
     }
 
     fn example(&self) -> PathBuf {
@@ -97,7 +110,9 @@ impl Terraform {
             .env("AWS_REGION", REGION)
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null());
-        let output = tokio::task::spawn_blocking(move || command.output()).await?.context("terraform can't be started")?;
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await?
+            .context("terraform can't be started")?;
         self.log(args, &output)?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
@@ -107,12 +122,20 @@ impl Terraform {
     }
 
     fn log(&self, args: &[&str], output: &Output) -> anyhow::Result<()> {
-        let mut log = OpenOptions::new().create(true).append(true).open(self.root.join("terraform.log"))?;
+        let mut log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.root.join("terraform.log"))?;
         writeln!(log, "$ terraform {}", args.join(" "))?;
         log.write_all(&output.stdout)?;
         log.write_all(&output.stderr)?;
         Ok(())
     }
+}
+
+/// The root of this repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Copies files, but not what Terraform left behind.
