@@ -1,5 +1,6 @@
 //! What a phase answers the state machine, from the row alone.
 
+use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, Next, PhaseOutput};
 use checkmill_core::limits::{POLL_INTERVAL_MAX, POLL_INTERVAL_MIN, TURNS_PER_EXECUTION};
 use checkmill_core::{Job, JobState, Millis, UnixMillis};
@@ -7,10 +8,20 @@ use checkmill_core::{Job, JobState, Millis, UnixMillis};
 /// How a deployment waits for its jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitSettings {
-    /// Jobs can call back; they are awaited with a task token.
+    /// Jobs can reach us; those whose backend calls back are awaited with a task token.
     pub callback: bool,
     /// How long a running job's callback is awaited before a poll makes sure. Costs 4 transitions each time it runs out.
     pub callback_patience: Millis,
+}
+
+impl WaitSettings {
+    /// As they are for a job: one whose backend can't call back is polled.
+    #[must_use]
+    pub fn of(self, job: &Job, backends: &Backends) -> Self {
+        let backend = job.handle().and_then(|handle| backends.by_name(&handle.backend));
+        let callback = self.callback && backend.is_some_and(|backend| backend.capabilities().callback);
+        Self { callback, ..self }
+    }
 }
 
 /// Whether a newer attempt or execution has taken the job over.

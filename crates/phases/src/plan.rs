@@ -205,6 +205,10 @@ impl Plan<'_> {
                 evaluate::FileMatch::NeedsChangedFiles => {}
             }
         }
+        if files.left_out > 0 {
+            let broken = Planned::broken(WORKFLOW_DIR, &view::files_left_out(files.left_out));
+            runs.push((self.new_run(event, sha, policy, broken), None));
+        }
         Ok(runs)
     }
 

@@ -56,7 +56,8 @@ impl Poll<'_> {
                 cancel_on_backend(self.backends, &job).await?;
             }
         }
-        let output = outcome::next(&job, input, turn + 1, self.clock.now(), self.wait);
+        let wait = self.wait.of(&job, self.backends);
+        let output = outcome::next(&job, input, turn + 1, self.clock.now(), &wait);
         if output.next == Next::Continue {
             // The row names the next execution before it exists: whichever of the two moves, the older one gives way.
             let stepped = step(

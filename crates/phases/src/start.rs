@@ -60,26 +60,14 @@ impl Start<'_> {
         match job.state {
             JobState::Queued | JobState::Claimed { .. } => {}
             _ => {
-                return Ok(outcome::next(
-                    &job,
-                    input,
-                    0,
-                    self.clock.now(),
-                    &self.settings.wait,
-                ));
+                return Ok(self.next(&job, input));
             }
         }
         let claimed = step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Claim).await?;
         if !claimed.owes(Effect::CreateCheckAndSubmit) {
             return match claimed.job.state {
                 JobState::Claimed { .. } => Err(PhaseError::Claimed),
-                _ => Ok(outcome::next(
-                    &claimed.job,
-                    input,
-                    0,
-                    self.clock.now(),
-                    &self.settings.wait,
-                )),
+                _ => Ok(self.next(&claimed.job, input)),
             };
         }
         let event = match self.launch(&claimed.job).await {
@@ -93,13 +81,12 @@ impl Start<'_> {
         if stepped.owes(Effect::CancelOnBackend) {
             cancel_on_backend(self.backends, &stepped.job).await?;
         }
-        Ok(outcome::next(
-            &stepped.job,
-            input,
-            0,
-            self.clock.now(),
-            &self.settings.wait,
-        ))
+        Ok(self.next(&stepped.job, input))
+    }
+
+    fn next(&self, job: &Job, input: &ExecutionInput) -> PhaseOutput {
+        let wait = self.settings.wait.of(job, self.backends);
+        outcome::next(job, input, 0, self.clock.now(), &wait)
     }
 
     /// Everything between the claim and the record of the submit; the event that records it.

@@ -235,6 +235,14 @@ pub(crate) fn too_large(path: &str, bytes: u64) -> String {
     )
 }
 
+/// Workflow files past the limit, as diagnostics.
+pub(crate) fn files_left_out(left_out: usize) -> String {
+    let limit = checkmill_core::limits::WORKFLOW_FILES;
+    format!(
+        "{left_out} workflow files were not read: at most {limit} are, in the order of their paths. Merge some."
+    )
+}
+
 /// A file that is no text, as diagnostics.
 pub(crate) fn not_text(path: &str) -> String {
     format!("{path}: the file is not UTF-8 text. Save it as UTF-8.")
