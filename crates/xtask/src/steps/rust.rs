@@ -62,7 +62,12 @@ pub(super) fn tests(workspace: &Workspace) -> anyhow::Result<Counts> {
         }
         Err(error) => counts = Counts::skipped("GitHub's example payloads", &format!("{error:#}")),
     }
-    Ok(counts + counted(&command::follow(&mut command)?))
+    let mut finished = command::follow(&mut command)?;
+    // cargo test starts the emulator's test too, which says that it lacks its tools. It gets them in its own step.
+    finished
+        .lines
+        .retain(|line| !line.starts_with("SKIPPED: the stack on an AWS emulator"));
+    Ok(counts + counted(&finished))
 }
 
 /// The store's suite on AWS's own engine.

@@ -1,11 +1,11 @@
 //! Terraform's functions, those that `infra/` calls.
 
-use hcl::eval::{Context, Evaluate, FuncArgs, FuncDef, ParamType};
+use hcl::eval::{Context, Evaluate, Func, FuncArgs, FuncDef, ParamType};
 use hcl::{Map, Template, Value};
 use std::str::FromStr;
 
 pub(super) fn declare(context: &mut Context<'_>) {
-    let all: [(&str, fn(FuncArgs) -> Result<Value, String>); 11] = [
+    let all: [(&str, Func); 12] = [
         ("coalesce", coalesce),
         ("concat", concat),
         // Terraform compares it with what is deployed; here everything is new.
@@ -18,6 +18,7 @@ pub(super) fn declare(context: &mut Context<'_>) {
         ("templatefile", templatefile),
         ("toset", |args| first(args)),
         ("trimsuffix", trimsuffix),
+        ("values", values),
     ];
     for (name, function) in all {
         context.declare_func(
@@ -25,10 +26,6 @@ pub(super) fn declare(context: &mut Context<'_>) {
             FuncDef::builder().variadic_param(ParamType::Any).build(function),
         );
     }
-    context.declare_func(
-        "values",
-        FuncDef::builder().variadic_param(ParamType::Any).build(values),
-    );
 }
 
 fn first(args: FuncArgs) -> Result<Value, String> {
