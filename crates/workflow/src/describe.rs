@@ -1,14 +1,14 @@
 //! What the agent is told about one leg of a job.
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::expand::{JobContext, contexts, find, leg_name, legs, scope, timeout};
+use crate::expand::{JobContext, Plan, contexts, find, leg_name, legs, scope, timeout};
 use crate::expr::JobStatus;
 use crate::job::{Callback, CheckoutSource, JobDescription, RunDefaults, StepAction, StepDescription};
 use crate::model::{Action, EnvEntry, Job, Step, Workflow};
 use crate::resolve::Resolver;
 use crate::text::Text;
 use checkmill_core::{AttemptNumber, JobId, JobKey};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 
 /// What the workflow doesn't say about an attempt.
@@ -20,7 +20,8 @@ pub struct AttemptInfo<'a> {
     pub callback: Option<Callback>,
 }
 
-/// Builds the description of the leg whose text [`crate::expand()`] gave, from the same contexts.
+/// Builds the description of the leg whose text [`crate::expand()`] gave, from the same contexts; only `github.run_attempt`
+/// may have changed since.
 ///
 /// # Errors
 /// As [`crate::expand()`]; also a leg that the matrix doesn't have, which means that the contexts are not the same.
@@ -33,11 +34,7 @@ pub fn describe(
 ) -> Result<JobDescription, Diagnostics> {
     let job = find(workflow, key)?;
     let mut contexts = contexts(job, context);
-    let early = Resolver {
-        source: &workflow.source,
-        scope: scope(&contexts, JobStatus::Success),
-    };
-    let plan = legs(workflow, job, &early)?;
+    let plan = plan(workflow, job, contexts.clone())?;
     let planned = plan
         .legs
         .iter()
@@ -53,9 +50,7 @@ pub fn describe(
     };
     let name = leg_name(workflow, job, planned, &resolver)?;
     let timeout = timeout(workflow, job, &resolver, context.run_timeout_max)?;
-    if let Some(Json::Object(github)) = contexts.get_mut("github") {
-        github.insert("job".to_owned(), Json::String(key.to_string()));
-    }
+    set_github(&mut contexts, "job", key.as_str());
     Ok(JobDescription {
         job: attempt.job.to_string(),
         attempt: attempt.attempt.0,
@@ -69,6 +64,22 @@ pub fn describe(
         timeout_ms: timeout.0,
         callback: attempt.callback,
     })
+}
+
+/// The legs as they were expanded: a re-run has those of the first attempt, whatever `github.run_attempt` says now.
+fn plan(workflow: &Workflow, job: &Job, mut contexts: Map<String, Json>) -> Result<Plan, Diagnostics> {
+    set_github(&mut contexts, "run_attempt", &AttemptNumber::FIRST.to_string());
+    let resolver = Resolver {
+        source: &workflow.source,
+        scope: scope(&contexts, JobStatus::Success),
+    };
+    legs(workflow, job, &resolver)
+}
+
+fn set_github(contexts: &mut Map<String, Json>, name: &str, value: &str) {
+    if let Some(Json::Object(github)) = contexts.get_mut("github") {
+        github.insert(name.to_owned(), Json::String(value.to_owned()));
+    }
 }
 
 fn env(entries: &[EnvEntry]) -> BTreeMap<String, String> {

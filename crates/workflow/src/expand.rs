@@ -78,11 +78,10 @@ pub struct Leg {
 /// of the workflow's.
 pub fn expand(workflow: &Workflow, key: &JobKey, context: &JobContext<'_>) -> Result<Expansion, Diagnostics> {
     let job = find(workflow, key)?;
-    let contexts = contexts(job, context);
-    let scope = scope(&contexts, status(workflow, key, context.results));
+    let mut contexts = contexts(job, context);
     let resolver = Resolver {
         source: &workflow.source,
-        scope,
+        scope: scope(&contexts, status(workflow, key, context.results)),
     };
     if let Some(reason) = skipped(workflow, job, context, &resolver)? {
         return Ok(Expansion::Skipped {
@@ -94,7 +93,8 @@ pub fn expand(workflow: &Workflow, key: &JobKey, context: &JobContext<'_>) -> Re
     let mut legs = Vec::with_capacity(plan.legs.len());
     let mut found = Vec::new();
     for leg in &plan.legs {
-        match evaluate(workflow, job, leg, &plan, &contexts, context) {
+        plan.add_contexts(leg, &mut contexts);
+        match evaluate(workflow, job, leg, &contexts, context.run_timeout_max) {
             Ok(leg) => legs.push(leg),
             Err(wrong) => found.extend(wrong.as_slice().iter().cloned()),
         }
@@ -208,9 +208,14 @@ fn skipped_name(workflow: &Workflow, job: &Job, resolver: &Resolver<'_>) -> Resu
     Ok(check_name(workflow, &name))
 }
 
+/// One line, whatever an expression gave.
 fn check_name(workflow: &Workflow, job: &str) -> String {
     let name = format!("{} / {}", workflow.name(), job.trim());
-    cut(&name, CHECK_NAME_CHARS)
+    let line: String = name
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    cut(&line, CHECK_NAME_CHARS)
 }
 
 /// As GitHub cuts names: three dots in place of the rest.
@@ -241,7 +246,7 @@ impl PlannedLeg {
 }
 
 impl Plan {
-    /// Adds `matrix` and `strategy` of a leg.
+    /// Sets `matrix` and `strategy` to those of a leg.
     pub(crate) fn add_contexts(&self, leg: &PlannedLeg, contexts: &mut Map<String, Json>) {
         let matrix = leg
             .matrix
@@ -298,22 +303,19 @@ fn evaluate(
     workflow: &Workflow,
     job: &Job,
     leg: &PlannedLeg,
-    plan: &Plan,
     contexts: &Map<String, Json>,
-    context: &JobContext<'_>,
+    run_timeout_max: Millis,
 ) -> Result<Leg, Diagnostics> {
-    let mut contexts = contexts.clone();
-    plan.add_contexts(leg, &mut contexts);
     let resolver = Resolver {
         source: &workflow.source,
-        scope: scope(&contexts, JobStatus::Success),
+        scope: scope(contexts, JobStatus::Success),
     };
     Ok(Leg {
         leg: leg.text().to_owned(),
         name: leg_name(workflow, job, leg, &resolver)?,
         runs_on: runs_on(workflow, &resolver.node(&job.runs_on)?)?,
         continue_on_error: continue_on_error(workflow, job, &resolver)?,
-        timeout: timeout(workflow, job, &resolver, context.run_timeout_max)?,
+        timeout: timeout(workflow, job, &resolver, run_timeout_max)?,
         permissions: workflow.permissions(&job.key).cloned(),
     })
 }

@@ -193,3 +193,14 @@ fn a_leg_that_the_matrix_does_not_have() {
         r#"the matrix of `build` has no leg with the values {"a":2}"#
     );
 }
+
+/// Legs are expanded once, at the first attempt.
+#[test]
+fn a_rerun_has_the_legs_of_the_first_attempt() {
+    let mut world = World::new(&job("strategy: {matrix: {try: ['${{ github.run_attempt }}']}}"));
+    let leg = world.legs("build").remove(0).leg;
+    world.github.insert("run_attempt".to_owned(), json!("2"));
+    let description = describe_leg(&world, "build", &leg).unwrap();
+    assert_eq!(description.contexts["matrix"]["try"], json!("1"));
+    assert_eq!(description.contexts["github"]["run_attempt"], json!("2"));
+}

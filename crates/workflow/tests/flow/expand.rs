@@ -355,3 +355,9 @@ fn conditions_read_the_event() {
     let world = World::with_event(&text, &pull_request("opened", "main"));
     assert_eq!(world.names("build"), ["CI / build"]);
 }
+
+#[test]
+fn a_name_is_one_line() {
+    let world = World::new(&job("name: ${{ format('a{0}b', fromJSON('\"\\n\\u001b\"')) }}"));
+    assert_eq!(world.names("build"), ["CI / a  b"]);
+}
