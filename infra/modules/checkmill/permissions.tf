@@ -82,13 +82,13 @@ locals {
     read_private_key = {
       Sid      = "PrivateKey"
       Effect   = "Allow"
-      Action   = ["ssm:GetParameter"]
+      Action   = ["ssm:GetParameters"]
       Resource = [local.parameter_arn["private-key"]]
     }
     read_webhook_secrets = {
       Sid    = "WebhookSecrets"
       Effect = "Allow"
-      Action = ["ssm:GetParameter"]
+      Action = ["ssm:GetParameters"]
       Resource = [
         local.parameter_arn["webhook-secret"],
         local.parameter_arn["webhook-secret-previous"],
