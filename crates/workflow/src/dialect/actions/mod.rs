@@ -4,6 +4,7 @@
 //! where they are silent, GitHub's published schema `workflow-v1.0.json` and its runner's `WorkflowTemplateConverter`.
 
 mod common;
+mod dispatch;
 mod job;
 mod keys;
 mod needs;

@@ -1,10 +1,10 @@
-//! `on`: the events, their filters and the inputs of `workflow_dispatch`.
+//! `on`: the events and their filters.
 
-use super::{common, keys};
+use super::{dispatch, keys};
 use crate::diagnostic::quoted;
 use crate::filter::{PatternError, PatternList};
 use crate::keys::Keys;
-use crate::model::{DispatchTrigger, Filter, Input, InputKind, PullRequestTrigger, PushTrigger, Triggers};
+use crate::model::{Filter, PullRequestTrigger, PushTrigger, Triggers};
 use crate::nearest::nearest;
 use crate::read::{Fields, Reader, list_of};
 use crate::source::Span;
@@ -37,8 +37,6 @@ const PULL_REQUEST_TYPES: [&str; 21] = [
 ];
 /// Those that run a workflow which names none.
 const PULL_REQUEST_DEFAULT: [&str; 3] = ["opened", "synchronize", "reopened"];
-/// Inputs of one workflow. GitHub docs: 25.
-const INPUTS: usize = 25;
 
 pub(super) fn triggers(reader: &mut Reader<'_>, on: &Entry) -> Triggers {
     let mut triggers = Triggers::default();
@@ -91,12 +89,17 @@ fn from_mapping(reader: &mut Reader<'_>, fields: &Fields<'_>, triggers: &mut Tri
         triggers.pull_request = Some(pull_request(reader, node));
     }
     if let Some(entry) = fields.entry("workflow_dispatch") {
-        triggers.workflow_dispatch = Some(dispatch(reader, entry));
+        triggers.workflow_dispatch = Some(dispatch::dispatch(reader, entry));
     }
 }
 
 /// The settings of an event; none where it stands alone.
-fn settings<'n>(reader: &mut Reader<'_>, node: &'n Node, keys: &Keys, what: &str) -> Option<Fields<'n>> {
+pub(super) fn settings<'n>(
+    reader: &mut Reader<'_>,
+    node: &'n Node,
+    keys: &Keys,
+    what: &str,
+) -> Option<Fields<'n>> {
     match node.value {
         Value::Null => None,
         _ => reader.fields(node, keys, what),
@@ -205,123 +208,4 @@ fn patterns(
             None
         }
     }
-}
-
-fn dispatch(reader: &mut Reader<'_>, entry: &Entry) -> DispatchTrigger {
-    let inputs = settings(reader, &entry.value, &keys::DISPATCH, "`workflow_dispatch`")
-        .and_then(|fields| fields.get("inputs"))
-        .filter(|node| node.value != Value::Null)
-        .and_then(|node| reader.map(node, "`inputs`"));
-    let entries = inputs.unwrap_or(&[]);
-    if let Some(surplus) = entries.get(INPUTS) {
-        reader.report(
-            surplus.key_span,
-            format!("a workflow can have at most {INPUTS} inputs"),
-        );
-    }
-    let mut taken = Vec::new();
-    let mut read = |entry: &Entry| {
-        common::id(reader, &entry.key, entry.key_span, "the input", &mut taken)
-            .then(|| input(reader, entry))?
-    };
-    DispatchTrigger {
-        span: entry.key_span,
-        inputs: entries.iter().filter_map(&mut read).collect(),
-    }
-}
-
-fn input(reader: &mut Reader<'_>, entry: &Entry) -> Option<Input> {
-    let (name, span) = (entry.key.clone(), entry.key_span);
-    let Some(fields) = settings(reader, &entry.value, &keys::INPUT, &format!("the input `{name}`")) else {
-        return Some(Input {
-            name,
-            span,
-            required: false,
-            default: None,
-            kind: InputKind::Text,
-        });
-    };
-    if let Some(node) = fields.get("description") {
-        reader.text(node, "`description`");
-    }
-    let required = fields
-        .get("required")
-        .and_then(|node| reader.boolean(node, "`required`"));
-    let default = fields.get("default").filter(|node| node.value != Value::Null);
-    let default = default.and_then(|node| reader.text(node, "`default`"));
-    let options = fields
-        .get("options")
-        .map(|node| (node, reader.literals(node, "`options`")));
-    let kind = kind(reader, &fields, span, options)?;
-    if let Some(default) = &default
-        && let Err(problem) = kind.value(&default.value)
-    {
-        reader.report(
-            default.span,
-            format!("the default of the input `{name}` {problem}"),
-        );
-    }
-    Some(Input {
-        name,
-        span,
-        required: required.unwrap_or(false),
-        default,
-        kind,
-    })
-}
-
-fn kind(
-    reader: &mut Reader<'_>,
-    fields: &Fields<'_>,
-    span: Span,
-    options: Option<(&Node, Vec<Text>)>,
-) -> Option<InputKind> {
-    let written = fields
-        .get("type")
-        .map(|node| (node, reader.literal(node, "`type`")));
-    let kind = match &written {
-        None => InputKind::Text,
-        Some((node, text)) => match text.as_ref()?.as_str() {
-            "string" => InputKind::Text,
-            "boolean" => InputKind::Boolean,
-            "number" => InputKind::Number,
-            "choice" => {
-                let options = options.as_ref().map_or(&[][..], |(_, options)| options);
-                if options.is_empty() {
-                    let hint = "name them as a list under `options`";
-                    reader.report_with(span, "an input of type `choice` needs options", hint);
-                    return None;
-                }
-                return Some(InputKind::Choice(
-                    options.iter().map(|text| text.value.clone()).collect(),
-                ));
-            }
-            "environment" => {
-                let message = "inputs of type `environment` are not supported yet in this version";
-                reader.report_with(
-                    node.span,
-                    message,
-                    "use `choice` with the names of the environments",
-                );
-                return None;
-            }
-            other => {
-                let message = format!("`{}` is not a type of an input", quoted(other));
-                reader.report_with(
-                    node.span,
-                    message,
-                    "the types are string, boolean, number and choice",
-                );
-                return None;
-            }
-        },
-    };
-    if let Some((node, _)) = options {
-        reader.report_with(
-            node.span,
-            "`options` is for inputs of type `choice`",
-            "add `type: choice`",
-        );
-    }
-    Some(kind)
 }

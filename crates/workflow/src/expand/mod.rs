@@ -1,0 +1,142 @@
+//! From a job of the file to the jobs that run: its condition, and the legs of its matrix.
+
+mod condition;
+mod leg;
+mod name;
+mod plan;
+
+pub(crate) use leg::timeout;
+pub(crate) use name::leg_name;
+pub(crate) use plan::{Plan, PlannedLeg, legs};
+
+use crate::contexts::{NeedsJob, needs_context, vars_context};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::expr::{JobStatus, Scope};
+use crate::model::{Job, Workflow};
+use crate::resolve::Resolver;
+use crate::source::Span;
+use checkmill_core::policy::TokenPermissions;
+use checkmill_core::{JobKey, Millis};
+use condition::{skipped, status};
+use leg::evaluate;
+use name::skipped_name;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+
+/// What a job's expressions can see before it starts.
+#[derive(Debug, Clone, Copy)]
+pub struct JobContext<'a> {
+    /// From [`crate::github_context`].
+    pub github: &'a Map<String, Json>,
+    /// From [`crate::inputs()`].
+    pub inputs: &'a Map<String, Json>,
+    /// From the policy.
+    pub vars: &'a BTreeMap<String, String>,
+    /// Of all jobs that have ended; those that this one needs, directly or through others, must be among them. One that is
+    /// not counts as skipped.
+    pub results: &'a BTreeMap<JobKey, NeedsJob>,
+    /// The longest `timeout-minutes` that the policy allows.
+    pub run_timeout_max: Millis,
+}
+
+/// What becomes of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expansion {
+    /// It doesn't run.
+    Skipped {
+        /// One sentence without the full stop.
+        reason: String,
+        /// The check's name.
+        name: String,
+    },
+    Legs {
+        fail_fast: bool,
+        max_parallel: Option<u32>,
+        /// At least one; one without matrix values for a job without a matrix.
+        legs: Vec<Leg>,
+    },
+}
+
+/// A job that runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leg {
+    /// The matrix values as text, for [`checkmill_core::JobId::derive`]: no two legs of a job have the same. Empty for a
+    /// job without a matrix.
+    pub leg: String,
+    /// The check's name: `{workflow} / {job} ({values})`, or with the job's evaluated `name`.
+    pub name: String,
+    /// At least one.
+    pub runs_on: Vec<String>,
+    pub continue_on_error: bool,
+    pub timeout: Millis,
+    /// What its token may do, as the file asks for it; none where it says nothing.
+    pub permissions: Option<TokenPermissions>,
+}
+
+/// Evaluates a job's `if`, `strategy` and what decides about each leg. All that `needs` names must have ended.
+///
+/// # Errors
+/// Expressions that can't be evaluated or give what can't be used, at their place in the file; also a `key` that is none
+/// of the workflow's.
+pub fn expand(workflow: &Workflow, key: &JobKey, context: &JobContext<'_>) -> Result<Expansion, Diagnostics> {
+    let job = find(workflow, key)?;
+    let mut contexts = contexts(job, context);
+    let resolver = Resolver {
+        source: &workflow.source,
+        scope: scope(&contexts, status(workflow, key, context.results)),
+    };
+    if let Some(reason) = skipped(workflow, job, context, &resolver)? {
+        return Ok(Expansion::Skipped {
+            reason,
+            name: skipped_name(workflow, job, &resolver)?,
+        });
+    }
+    let plan = legs(workflow, job, &resolver)?;
+    let mut legs = Vec::with_capacity(plan.legs.len());
+    let mut found = Vec::new();
+    for leg in &plan.legs {
+        plan.add_contexts(leg, &mut contexts);
+        match evaluate(workflow, job, leg, &contexts, context.run_timeout_max) {
+            Ok(leg) => legs.push(leg),
+            Err(wrong) => found.extend(wrong.as_slice().iter().cloned()),
+        }
+    }
+    match Diagnostics::of(found, 0) {
+        Some(found) => Err(found),
+        None => Ok(Expansion::Legs {
+            fail_fast: plan.fail_fast,
+            max_parallel: plan.max_parallel,
+            legs,
+        }),
+    }
+}
+
+pub(crate) fn find<'w>(workflow: &'w Workflow, key: &JobKey) -> Result<&'w Job, Diagnostics> {
+    let missing = || {
+        let message = format!("the workflow has no job `{key}`");
+        Diagnostic::new(&workflow.source, Span::default(), message).into()
+    };
+    workflow.job(key).ok_or_else(missing)
+}
+
+/// `github`, `vars`, `inputs` and `needs`.
+pub(crate) fn contexts(job: &Job, context: &JobContext<'_>) -> Map<String, Json> {
+    let contexts = [
+        ("github", context.github.clone()),
+        ("inputs", context.inputs.clone()),
+        ("needs", needs_context(&job.needs, context.results)),
+        ("vars", vars_context(context.vars)),
+    ];
+    contexts
+        .into_iter()
+        .map(|(name, fields)| (name.to_owned(), Json::Object(fields)))
+        .collect()
+}
+
+pub(crate) const fn scope(contexts: &Map<String, Json>, status: JobStatus) -> Scope<'_> {
+    Scope {
+        contexts,
+        status,
+        files: None,
+    }
+}

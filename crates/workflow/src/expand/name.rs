@@ -1,0 +1,71 @@
+//! How jobs and their checks are called.
+
+use super::PlannedLeg;
+use crate::diagnostic::Diagnostics;
+use crate::model::{Job, Workflow};
+use crate::resolve::Resolver;
+
+/// Characters of a job's name with its matrix values. GitHub's runner: `JobNameBuilder` cuts there.
+const JOB_NAME_CHARS: usize = 100;
+/// Characters of a check's name. The workflow's name has no limit of its own.
+const CHECK_NAME_CHARS: usize = 255;
+
+/// A job that is skipped has no leg whose values its name could show.
+pub(super) fn skipped_name(
+    workflow: &Workflow,
+    job: &Job,
+    resolver: &Resolver<'_>,
+) -> Result<String, Diagnostics> {
+    let name = match &job.name {
+        Some(name) if !name.has_expression() => name.value.clone(),
+        Some(name) if job.strategy.is_none() => resolver.text(name)?,
+        _ => job.key.to_string(),
+    };
+    Ok(check_name(workflow, &name))
+}
+
+pub(crate) fn leg_name(
+    workflow: &Workflow,
+    job: &Job,
+    leg: &PlannedLeg,
+    resolver: &Resolver<'_>,
+) -> Result<String, Diagnostics> {
+    let key = job.key.as_str();
+    let literal = match &job.name {
+        // GitHub: a name with an expression is the whole name, without the values behind it.
+        Some(name) if name.has_expression() => {
+            let name = resolver.text(name)?;
+            return Ok(check_name(
+                workflow,
+                if name.trim().is_empty() { key } else { &name },
+            ));
+        }
+        Some(name) => &name.value,
+        None => key,
+    };
+    let shown = leg.matrix.as_ref().map_or(&[][..], |leg| &leg.shown);
+    let name = if shown.is_empty() {
+        literal.to_owned()
+    } else {
+        format!("{literal} ({})", shown.join(", "))
+    };
+    Ok(check_name(workflow, &cut(&name, JOB_NAME_CHARS)))
+}
+
+/// One line, whatever an expression gave.
+fn check_name(workflow: &Workflow, job: &str) -> String {
+    let name = format!("{} / {}", workflow.name(), job.trim());
+    let line: String = name
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    cut(&line, CHECK_NAME_CHARS)
+}
+
+/// As GitHub cuts names: three dots in place of the rest.
+fn cut(text: &str, chars: usize) -> String {
+    if text.chars().nth(chars).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(chars - 3).chain("...".chars()).collect()
+}

@@ -1,0 +1,83 @@
+//! The legs of a job, before anything is evaluated for one of them.
+
+use crate::contexts::strategy_context;
+use crate::diagnostic::Diagnostics;
+use crate::dialect::actions;
+use crate::matrix::{self, MatrixLeg};
+use crate::model::{Job, Workflow};
+use crate::read::Reader;
+use crate::resolve::Resolver;
+use serde_json::{Map, Value as Json};
+
+/// A strategy's legs and how they run.
+pub(crate) struct Plan {
+    pub(crate) fail_fast: bool,
+    pub(crate) max_parallel: Option<u32>,
+    pub(crate) legs: Vec<PlannedLeg>,
+}
+
+pub(crate) struct PlannedLeg {
+    pub(crate) index: usize,
+    /// None for a job without a matrix.
+    pub(crate) matrix: Option<MatrixLeg>,
+}
+
+impl PlannedLeg {
+    pub(crate) fn text(&self) -> &str {
+        self.matrix.as_ref().map_or("", |leg| &leg.text)
+    }
+}
+
+impl Plan {
+    /// Sets `matrix` and `strategy` to those of a leg.
+    pub(crate) fn add_contexts(&self, leg: &PlannedLeg, contexts: &mut Map<String, Json>) {
+        let matrix = leg
+            .matrix
+            .as_ref()
+            .map_or(Json::Null, |leg| Json::Object(leg.values.clone()));
+        let strategy = strategy_context(self.fail_fast, leg.index, self.legs.len(), self.max_parallel);
+        contexts.insert("matrix".to_owned(), matrix);
+        contexts.insert("strategy".to_owned(), strategy);
+    }
+}
+
+pub(crate) fn legs(workflow: &Workflow, job: &Job, resolver: &Resolver<'_>) -> Result<Plan, Diagnostics> {
+    let alone = || {
+        vec![PlannedLeg {
+            index: 0,
+            matrix: None,
+        }]
+    };
+    let Some(node) = &job.strategy else {
+        return Ok(Plan {
+            fail_fast: true,
+            max_parallel: None,
+            legs: alone(),
+        });
+    };
+    let node = resolver.node(node)?;
+    let mut reader = Reader::new(&workflow.source);
+    let strategy = actions::strategy(&mut reader, &node).filter(|_| reader.is_clean());
+    let plan = strategy.and_then(|strategy| {
+        let legs = match &strategy.matrix {
+            Some(matrix) => {
+                let number = |(index, leg)| PlannedLeg {
+                    index,
+                    matrix: Some(leg),
+                };
+                matrix::legs(&mut reader, matrix)?
+                    .into_iter()
+                    .enumerate()
+                    .map(number)
+                    .collect()
+            }
+            None => alone(),
+        };
+        Some(Plan {
+            fail_fast: strategy.fail_fast,
+            max_parallel: strategy.max_parallel,
+            legs,
+        })
+    });
+    reader.finish(plan)
+}

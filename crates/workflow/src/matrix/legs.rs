@@ -1,0 +1,86 @@
+//! The list of legs: what they are called, how they are told apart, and its limits.
+
+use super::{Matrix, MatrixLeg};
+use crate::read::Reader;
+use crate::text::number_text;
+use crate::yaml::{Node, Value};
+use checkmill_core::limits::MATRIX_LEGS;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+
+/// A leg's values as JSON: they are part of the job's row.
+const LEG_BYTES: usize = 32 * 1024;
+
+#[derive(Default)]
+pub(super) struct Legs {
+    pub(super) list: Vec<MatrixLeg>,
+}
+
+impl Legs {
+    pub(super) fn push<'n>(&mut self, values: Map<String, Json>, shown: impl Iterator<Item = &'n Node>) {
+        let mut segments = Vec::new();
+        shown.for_each(|node| show(node, &mut segments));
+        let text = Json::Object(values.clone()).to_string();
+        self.list.push(MatrixLeg {
+            values,
+            shown: segments,
+            text,
+        });
+    }
+
+    pub(super) fn checked(mut self, reader: &mut Reader<'_>, matrix: &Matrix) -> Option<Vec<MatrixLeg>> {
+        if self.list.len() > MATRIX_LEGS {
+            reader.report_with(
+                matrix.span,
+                format!("the matrix has more than {MATRIX_LEGS} legs"),
+                "leave some out with `exclude`, or make several jobs of it",
+            );
+            return None;
+        }
+        if self.list.is_empty() {
+            reader.report_with(
+                matrix.span,
+                "the matrix has no legs: `exclude` leaves none of its combinations",
+                "where that may happen, skip the job with `if`",
+            );
+            return None;
+        }
+        if self.list.iter().any(|leg| leg.text.len() > LEG_BYTES) {
+            reader.report(
+                matrix.span,
+                format!(
+                    "the values of a leg of the matrix have more than {} KiB",
+                    LEG_BYTES / 1024
+                ),
+            );
+            return None;
+        }
+        self.number_equal_ones();
+        Some(self.list)
+    }
+
+    /// GitHub runs equal legs as often as they are there; ours need texts of their own, as job ids derive from them.
+    fn number_equal_ones(&mut self) {
+        let mut seen = BTreeMap::<String, usize>::new();
+        for leg in &mut self.list {
+            let count = seen.entry(leg.text.clone()).or_default();
+            *count += 1;
+            if *count > 1 {
+                leg.text = format!("{}#{count}", leg.text);
+            }
+        }
+    }
+}
+
+/// The scalars of a value in their order, as GitHub's names show them: no keys, nothing for null and empty texts.
+fn show(node: &Node, segments: &mut Vec<String>) {
+    match &node.value {
+        Value::Null => {}
+        Value::Bool(value) => segments.push(value.to_string()),
+        Value::Number(value) => segments.push(number_text(*value)),
+        Value::Text(text) if text.is_empty() => {}
+        Value::Text(text) => segments.push(text.clone()),
+        Value::List(items) => items.iter().for_each(|item| show(item, segments)),
+        Value::Map(entries) => entries.iter().for_each(|entry| show(&entry.value, segments)),
+    }
+}
