@@ -386,7 +386,7 @@ fn action(index: usize, kind: u8, fork: bool) -> Action {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_job_ends_once_whatever_happens(case in case()) {

@@ -70,6 +70,12 @@ impl TokenPermissions {
         Self(BTreeMap::from([("contents".to_owned(), Access::Read)]))
     }
 
+    /// The same without the right to write anything. GitHub gives a fork's runs no more, approved or not.
+    #[must_use]
+    pub fn reading(&self) -> Self {
+        Self(self.0.keys().map(|name| (name.clone(), Access::Read)).collect())
+    }
+
     /// What both allow.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {

@@ -5,7 +5,7 @@ use crate::ports::{Blobs, StoreError};
 use crate::{keys, verdict, view};
 use checkmill_core::graph::{self, Expansion, Node};
 use checkmill_core::policy::{Policy, TokenPermissions};
-use checkmill_core::run::Hold;
+use checkmill_core::run::{Hold, Trust};
 use checkmill_core::{
     AttemptNumber, End, Event, EventKind, Job, JobId, JobKey, JobState, Reason, Run, UnixMillis,
 };
@@ -415,7 +415,12 @@ pub(crate) async fn describe(
         .permissions(&job.key)
         .cloned()
         .unwrap_or_else(TokenPermissions::read_only);
-    let permissions = asked.intersect(&run.policy.permissions);
+    let granted = asked.intersect(&run.policy.permissions);
+    let permissions = if run.trust == Trust::Own {
+        granted
+    } else {
+        granted.reading()
+    };
     Ok(described
         .map(|description| Described {
             description,
