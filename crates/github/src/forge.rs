@@ -1,5 +1,5 @@
-//! The Forge port: what Checkmill asks of GitHub. Adapter: `crate::client` (feature `client`), over octocrab; tests and `checkmill run`
-//! put the same adapter in front of the fake GitHub of `checkmill-testkit`.
+//! The Forge port: what Checkmill asks of GitHub. The adapter is `crate::client` (feature `client`), over octocrab; tests and
+//! `checkmill run` put the same adapter in front of the fake GitHub of `checkmill-testkit`.
 
 use async_trait::async_trait;
 use checkmill_core::event::{ButtonAction, GitRef};

@@ -204,7 +204,7 @@ const fn advice(reason: &Reason) -> Option<&'static str> {
         ),
         Reason::QueueTimeout => Some(
             "No backend took the job in time: it may be full, or down, or none may have these labels. **Re-run** \
-             queues the job again; `queue-timeout` in `.checkmill/config.yml` sets the limit.",
+             queues the job again; `queue-timeout-minutes` in `.checkmill/config.yml` sets the limit.",
         ),
         Reason::RunTimeout => Some("The job was stopped and its log kept. `timeout-minutes` sets the limit."),
         Reason::Neutral => {

@@ -317,6 +317,23 @@ async fn nobody_listens() {
     );
 }
 
+/// Whatever TLS needs is there: without a cryptography provider this would panic instead of failing.
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls() {
+    let plain = raw_world("", |_: &Seen| the_ref()).await;
+    let clock = Arc::new(|| checkmill_core::UnixMillis(0));
+    let url = plain.url.replace("http://", "https://").parse().unwrap();
+    let mut settings = GitHubSettings::new(url, AppId(1), crate::support::KEY.into(), clock);
+    settings.sleep = Arc::new(|_| Box::pin(std::future::ready(())));
+    let error = GitHub::new(settings)
+        .unwrap()
+        .resolve_ref(&repo(), &main_branch())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ForgeError::Transient(_)), "{error}");
+    assert!(plain.seen().is_empty());
+}
+
 #[test]
 fn it_is_not_built_outside_a_runtime() {
     let clock = Arc::new(|| checkmill_core::UnixMillis(0));

@@ -8,7 +8,9 @@
 mod checks;
 mod comments;
 mod conversation;
+mod fake;
 mod faults;
 mod files;
 mod queries;
+mod recovery;
 mod support;

@@ -308,7 +308,7 @@ fn both_timeouts() {
     --- summary
     **Timed out** (`queue_timeout`): Waited 60 min for compute.
 
-    No backend took the job in time: it may be full, or down, or none may have these labels. **Re-run** queues the job again; `queue-timeout` in `.checkmill/config.yml` sets the limit.
+    No backend took the job in time: it may be full, or down, or none may have these labels. **Re-run** queues the job again; `queue-timeout-minutes` in `.checkmill/config.yml` sets the limit.
 
     Queued 1 h
     ");
