@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use aws_sdk_ssm::Client;
 use checkmill_core::{Millis, UnixMillis};
-use checkmill_phases::ports::Clock;
+use checkmill_phases::ports::{Clock, StoreError};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,6 +53,18 @@ pub enum ParameterError {
     Transient(String),
     #[error("the Parameter Store refuses to read {names}: {fault}")]
     Refused { names: String, fault: String },
+}
+
+/// For a phase that needs a secret: the store's errors say what the state machine can do about it.
+impl From<ParameterError> for StoreError {
+    fn from(error: ParameterError) -> Self {
+        match error {
+            ParameterError::Transient(_) => Self::Transient(error.to_string()),
+            ParameterError::Missing { .. } | ParameterError::Refused { .. } => {
+                Self::Corrupt(error.to_string())
+            }
+        }
+    }
 }
 
 /// The parameters that one function may read, read together and kept for [`KEPT`].

@@ -1,3 +1,44 @@
-//! Wiring follows.
+//! The sweep function: on a schedule, picks up what was lost anywhere else.
 
-fn main() {}
+use checkmill_aws::lambda::{self, Deployment, StartError, serve_tasks};
+use checkmill_aws::settings::Variable;
+use checkmill_phases::sweep::Sweep;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    lambda::run(serve()).await
+}
+
+async fn serve() -> Result<(), StartError> {
+    let deployment = Deployment::open(&[Variable::Table, Variable::QueueUrl, Variable::StateMachineArn])?;
+    let (store, queue, engine) = (deployment.store()?, deployment.queue()?, deployment.engine()?);
+    let backends = deployment.backends();
+    let sweep = Sweep {
+        deliveries: &store,
+        jobs: &store,
+        queue: &queue,
+        engine: &engine,
+        backends: &backends,
+        clock: &*deployment.clock,
+    };
+    // The schedule's event says nothing that the sweep wants to know.
+    let sweep = async |_: Value| {
+        let swept = sweep.run().await?;
+        tracing::info!(
+            deliveries_queued = swept.deliveries_queued,
+            deliveries_failed = swept.deliveries_failed,
+            executions_restarted = swept.executions_restarted,
+            orphans_cancelled = swept.orphans_cancelled,
+            "swept"
+        );
+        Ok(json!({
+            "deliveries_queued": swept.deliveries_queued,
+            "deliveries_failed": swept.deliveries_failed,
+            "executions_restarted": swept.executions_restarted,
+            "orphans_cancelled": swept.orphans_cancelled,
+        }))
+    };
+    Ok(serve_tasks(sweep).await?)
+}
