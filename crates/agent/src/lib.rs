@@ -1,7 +1,9 @@
 //! What runs a job's steps on the compute, reports and streams the log.
 
 pub mod annotations;
+pub mod callback;
 pub mod checkout;
+pub mod cli;
 pub mod clock;
 pub mod command_files;
 pub mod commands;
@@ -14,9 +16,15 @@ pub mod layout;
 pub mod log;
 pub mod mask;
 pub mod processes;
+pub mod result;
 pub mod script;
 pub mod secrets;
+pub mod settings;
 pub mod step_output;
+pub mod supervisor;
+pub mod worker;
+
+pub use cli::main_with_args;
 
 #[cfg(test)]
 mod testing;

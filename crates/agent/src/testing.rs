@@ -4,7 +4,7 @@ use crate::clock::{Clock, SharedClock};
 use crate::environment::Variables;
 use crate::exec::Graces;
 use crate::job::control::{Controller, control};
-use crate::job::{self, JobEnd, Surroundings};
+use crate::job::{self, Surroundings};
 use crate::layout::Layout;
 use crate::log::spill::LOG_LIMITS;
 use crate::log::writer::LogWriter;
@@ -107,12 +107,12 @@ impl World {
         let job = job::run(&description, &self.surroundings, &mut log);
         let both = async { tokio::join!(job, meanwhile).0 };
         let limited = tokio::time::timeout(Duration::from_secs(60), both);
-        let JobEnd { result, exit_code } = limited.await.expect("the job ends within a minute");
+        let result = limited.await.expect("the job ends within a minute");
         log.finish().unwrap();
         let log = std::fs::read_to_string(self.attempt().join("log")).unwrap();
         Ran {
+            exit_code: crate::result::exit_code(&result),
             result,
-            exit_code,
             log: self.plain(&log),
         }
     }

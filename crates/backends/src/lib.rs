@@ -1,6 +1,8 @@
 //! Where jobs run: the Backend port, its contract test, and one module for each backend.
 
 pub mod attempt;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod port;
 pub mod process;
 pub mod registry;

@@ -101,6 +101,19 @@ impl Verdict {
         }
     }
 
+    /// As the log has it.
+    #[must_use]
+    pub const fn name(verdict: JobVerdict) -> &'static str {
+        match verdict {
+            JobVerdict::Success => "success",
+            JobVerdict::Failure => "failure",
+            JobVerdict::Configuration => "configuration",
+            JobVerdict::Infrastructure => "infrastructure",
+            JobVerdict::TimedOut => "timed_out",
+            JobVerdict::Cancelled => "cancelled",
+        }
+    }
+
     /// Of a job that was stopped.
     #[must_use]
     pub fn stopped(reason: StopReason, limit_ms: u64) -> Self {
@@ -110,25 +123,6 @@ impl Verdict {
                 let detail = format!("The job ran longer than its limit of {}", minutes(limit_ms));
                 Self::new(JobVerdict::TimedOut, detail)
             }
-        }
-    }
-
-    /// What the agent's process exits with: the failing step's code where there is one, so that a backend that knows nothing
-    /// else knows this.
-    #[must_use]
-    pub fn process_exit_code(&self) -> u8 {
-        let step = self
-            .exit_code
-            .and_then(|code| u8::try_from(code).ok())
-            .filter(|code| *code != 0);
-        match self.conclusion {
-            JobVerdict::Success => 0,
-            JobVerdict::Failure => step.unwrap_or(1),
-            // sysexits(3): EX_CONFIG, EX_TEMPFAIL. timeout(1): 124. Shells: 128 and SIGTERM.
-            JobVerdict::Configuration => 78,
-            JobVerdict::Infrastructure => 75,
-            JobVerdict::TimedOut => 124,
-            JobVerdict::Cancelled => 143,
         }
     }
 }
@@ -147,33 +141,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_fault_has_its_verdict_and_its_exit_code() {
+    fn each_fault_has_its_verdict() {
         let table = [
-            (Fault::Exit(3), "Failure 3 Step \"Test\" failed with exit code 3"),
+            (
+                Fault::Exit(3),
+                "Failure Some(3) Step \"Test\" failed with exit code 3",
+            ),
             (
                 Fault::Exit(256),
-                "Failure 1 Step \"Test\" failed with exit code 256",
+                "Failure Some(256) Step \"Test\" failed with exit code 256",
             ),
             (
                 Fault::TimedOut { minutes: "5".into() },
-                "Failure 1 Step \"Test\" timed out after 5 minutes",
+                "Failure None Step \"Test\" timed out after 5 minutes",
             ),
-            (Fault::Failed("No.".into()), "Failure 1 Step \"Test\" failed: No"),
+            (
+                Fault::Failed("No.".into()),
+                "Failure None Step \"Test\" failed: No",
+            ),
             (
                 Fault::Configuration("No.".into()),
-                "Configuration 78 Step \"Test\" can't be run: No",
+                "Configuration None Step \"Test\" can't be run: No",
             ),
             (
                 Fault::Infrastructure("No.".into()),
-                "Infrastructure 75 Step \"Test\" could not be run: No",
+                "Infrastructure None Step \"Test\" could not be run: No",
             ),
-            (Fault::Stopped, "Cancelled 143 Step \"Test\" was stopped"),
+            (Fault::Stopped, "Cancelled None Step \"Test\" was stopped"),
         ];
         for (fault, expected) in table {
             let verdict = fault.verdict("Test");
-            let code = verdict.process_exit_code();
             assert_eq!(
-                format!("{:?} {code} {}", verdict.conclusion, verdict.detail),
+                format!(
+                    "{:?} {:?} {}",
+                    verdict.conclusion, verdict.exit_code, verdict.detail
+                ),
                 expected
             );
         }

@@ -1,7 +1,7 @@
 //! The end of a job: outputs, verdict, result.
 
+use super::JobRunner;
 use super::fault::Verdict;
-use super::{JobEnd, JobRunner};
 use crate::log::writer::JOB_MARK;
 use checkmill_core::limits::{CHECK_TEXT_CHARS, DETAIL_CHARS, OUTPUTS_BYTES};
 use checkmill_workflow::expr::interpolate;
@@ -76,7 +76,7 @@ impl JobRunner<'_> {
     }
 
     /// The result. The length of the log is not known yet.
-    pub(super) fn finish(mut self) -> JobEnd {
+    pub(super) fn finish(mut self) -> JobResult {
         let verdict = self.verdict();
         let dropped = self.annotations.dropped();
         if dropped > 0 {
@@ -84,7 +84,7 @@ impl JobRunner<'_> {
                 "##[warning]{dropped} annotations are not on the check: there were too many."
             ));
         }
-        let name = verdict_name(verdict.conclusion);
+        let name = Verdict::name(verdict.conclusion);
         let detail = self.log.masks().apply(&verdict.detail);
         let detail: String = detail
             .split_whitespace()
@@ -95,7 +95,7 @@ impl JobRunner<'_> {
             .collect();
         self.log.text(&format!("{JOB_MARK}{name} {detail}"));
         let masks = self.log.masks();
-        let result = JobResult {
+        JobResult {
             conclusion: verdict.conclusion,
             detail,
             exit_code: verdict.exit_code,
@@ -104,22 +104,7 @@ impl JobRunner<'_> {
             annotations: self.annotations.into_kept(),
             summary: cut_summary(&masks.apply(&self.summary)),
             log_bytes: 0,
-        };
-        JobEnd {
-            exit_code: verdict.process_exit_code(),
-            result,
         }
-    }
-}
-
-const fn verdict_name(verdict: JobVerdict) -> &'static str {
-    match verdict {
-        JobVerdict::Success => "success",
-        JobVerdict::Failure => "failure",
-        JobVerdict::Configuration => "configuration",
-        JobVerdict::Infrastructure => "infrastructure",
-        JobVerdict::TimedOut => "timed_out",
-        JobVerdict::Cancelled => "cancelled",
     }
 }
 

@@ -38,13 +38,6 @@ pub struct Surroundings {
     pub checkout_retry_delays: Vec<Duration>,
 }
 
-/// A result but for the length of the log, which is known when the log is closed.
-#[derive(Debug)]
-pub struct JobEnd {
-    pub result: JobResult,
-    pub exit_code: u8,
-}
-
 /// A job under way.
 struct JobRunner<'a> {
     description: &'a JobDescription,
@@ -68,8 +61,12 @@ struct JobRunner<'a> {
     outputs: BTreeMap<String, String>,
 }
 
-/// Runs the job to its end. Whatever happens there is a result; only a log that can't be written makes it short.
-pub async fn run(description: &JobDescription, surroundings: &Surroundings, log: &mut LogWriter) -> JobEnd {
+/// Runs the job to its end. The length of the log is not in the result yet: it is known when the log is closed. Whatever happens there is a result; only a log that can't be written makes it short.
+pub async fn run(
+    description: &JobDescription,
+    surroundings: &Surroundings,
+    log: &mut LogWriter,
+) -> JobResult {
     let contexts = initial_contexts(description, surroundings);
     let mut runner = JobRunner {
         description,

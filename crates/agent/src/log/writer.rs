@@ -151,6 +151,14 @@ pub fn finish_after(dir: &Path, name: &str, clock: &SharedClock) -> io::Result<(
     })
 }
 
+/// Adds a line to the log of a dead agent.
+///
+/// # Errors
+/// What the file system says.
+pub fn append_after(dir: &Path, name: &str, clock: &SharedClock, line: &str) -> io::Result<()> {
+    open(&dir.join(name))?.write_all(format!("{} {line}\n", timestamp(clock.now())).as_bytes())
+}
+
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)

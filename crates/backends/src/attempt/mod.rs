@@ -15,8 +15,10 @@
 //! The claim decides: an attempt without one may still start, an attempt with one never starts again.
 
 mod dir;
+mod remove;
 
 pub use dir::{AttemptDir, DirError, LockState};
+pub use remove::remove_tree;
 
 use serde::{Deserialize, Serialize};
 

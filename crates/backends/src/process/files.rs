@@ -1,11 +1,11 @@
 //! Reading logs and removing directories.
 
-use crate::attempt::{AttemptDir, DirError, LOG_FILE};
+use crate::attempt::{AttemptDir, DirError, LOG_FILE, remove_tree};
 use crate::port::LogChunk;
 use checkmill_core::limits::LOG_CHUNK_BYTES;
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// Before the name of a directory that is being removed. Such a name is no id, so nobody finds it.
@@ -74,30 +74,6 @@ pub(super) fn remove_leftovers(root: &Path) -> io::Result<()> {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(DISCARDED) {
             remove_tree(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes a directory with all that is in it, also what a job has made read-only (package caches do); fine when it isn't
-/// there.
-fn remove_tree(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            make_writable(path)?;
-            fs::remove_dir_all(path)
-        }
-        result => result,
-    }
-}
-
-fn make_writable(directory: &Path) -> io::Result<()> {
-    fs::set_permissions(directory, Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            make_writable(&entry.path())?;
         }
     }
     Ok(())

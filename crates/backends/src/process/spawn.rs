@@ -51,6 +51,8 @@ impl Inner {
 
     fn start(&self, attempt: &AttemptDir, secrets: &[(String, SecretString)]) -> Result<(), BackendError> {
         let mut command = command(&self.settings, "run", attempt)?;
+        // Not for the one that cleans up: it ends all that carry this.
+        command.env(MARKER_VARIABLE, attempt.path());
         command.envs(secrets.iter().map(|(name, value)| (name, value.expose_secret())));
         match command.spawn() {
             Ok(child) => {
@@ -117,7 +119,6 @@ fn command(settings: &ProcessSettings, verb: &str, attempt: &AttemptDir) -> Resu
         .current_dir(attempt.path())
         .env_clear()
         .envs(settings.environment.iter().map(|(name, value)| (name, value)))
-        .env(MARKER_VARIABLE, attempt.path())
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors);

@@ -29,7 +29,7 @@ async fn shells() {
             "print 'perl', 1 + 1, \"\\n\";",
             "perl2",
         ),
-        (json!({"shell": "bash -u {0}"}), "echo own $-", "own hBu"),
+        (json!({"shell": "bash -u {0}"}), "echo own $-", "own huB"),
     ];
     for (keys, script, expected) in table {
         let mut world = World::new(json!([run_with(script, keys)]));
@@ -186,8 +186,6 @@ async fn other_languages_refuse_untrusted_text_and_say_what_to_do() {
         json!({"shell": "python", "name": "Py"}),
     );
     let ran = World::new(json!([step])).run().await;
-    insta::assert_snapshot!(ran.result.detail, @r#"
-    Step "Py" can't be run: `${{ github.event.head_commit.message }}` is text that outsiders may choose, and in this shell it can't be handed to the script safely; give it a name under `env:` and read that variable in the script
-    "#);
+    insta::assert_snapshot!(ran.result.detail, @r#"Step "Py" can't be run: `${{ github.event.head_commit.message }}` is text that outsiders may choose, and in this shell it can't be handed to the script safely; give it a name under `env:` and read that variable in the script"#);
     assert_eq!(ran.result.conclusion, JobVerdict::Configuration);
 }

@@ -129,9 +129,9 @@ async fn a_log_that_can_not_be_written_ends_the_job() {
         crate::mask::Masks::default(),
     )
     .unwrap();
-    let end = super::super::run(&description, &world.surroundings, &mut log).await;
+    let result = super::super::run(&description, &world.surroundings, &mut log).await;
     assert_eq!(
-        (end.result.conclusion, end.exit_code),
+        (result.conclusion, crate::result::exit_code(&result)),
         (JobVerdict::Infrastructure, 75)
     );
     assert!(
@@ -139,6 +139,6 @@ async fn a_log_that_can_not_be_written_ends_the_job() {
             .detail
             .contains("the log could not be written: No space left"),
         "{}",
-        end.result.detail
+        result.detail
     );
 }

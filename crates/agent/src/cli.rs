@@ -1,0 +1,163 @@
+//! The agent's command line. It is called by backends, not by people.
+
+use crate::clock::{SharedClock, SystemClock};
+use crate::settings::Settings;
+use crate::supervisor::{self, reap};
+use crate::worker;
+use checkmill_backends::attempt::AttemptDir;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+
+const USAGE: &str = "\
+Runs one attempt of a Checkmill job. Called by backends.
+
+  run --dir DIR    runs the job in DIR/job.json, once, however often it is called
+  reap --dir DIR   cleans up after an agent of DIR that was killed
+  --version        prints the version
+
+Secrets come by environment: GITHUB_TOKEN, CHECKMILL_CALLBACK_TOKEN, CHECKMILL_SECRET_*.
+";
+
+/// Wrong arguments.
+const EXIT_USAGE: u8 = 2;
+/// The agent itself failed: sysexits(3), EX_TEMPFAIL.
+const EXIT_FAULT: u8 = 75;
+
+/// How this program is called again, as the worker.
+#[derive(Debug, Clone, Default)]
+pub struct Reexec {
+    /// Arguments before the agent's own.
+    prefix: Vec<OsString>,
+}
+
+impl Reexec {
+    /// A command that runs this very program, even where its file was replaced by a newer one.
+    #[must_use]
+    pub fn command(&self, verb: &str, directory: &Path) -> Command {
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .arg0("checkmill-agent")
+            .args(&self.prefix)
+            .arg(verb)
+            .arg("--dir")
+            .arg(directory);
+        command
+    }
+}
+
+enum Verb {
+    Run,
+    Work,
+    Reap,
+}
+
+enum Call {
+    Verb(Verb, PathBuf),
+    Usage,
+    Version,
+}
+
+/// Does what `arguments` say. `prefix` are the arguments that make the calling program act as the agent (`agent` for the
+/// command `checkmill`, none for `checkmill-agent`).
+///
+/// It must be called before any thread is started: it makes this process the leader of a session.
+#[must_use]
+pub fn main_with_args(
+    prefix: impl IntoIterator<Item = OsString>,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match parse(&arguments) {
+        Ok(Call::Verb(verb, directory)) => {
+            let reexec = Reexec {
+                prefix: prefix.into_iter().collect(),
+            };
+            act(verb, &AttemptDir::new(directory), &reexec)
+        }
+        Ok(Call::Usage) => {
+            say(USAGE);
+            ExitCode::SUCCESS
+        }
+        Ok(Call::Version) => {
+            say(concat!("checkmill-agent ", env!("CARGO_PKG_VERSION"), "\n"));
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            complain(&format!("{problem}\n\n{USAGE}"));
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn parse(arguments: &[OsString]) -> Result<Call, String> {
+    let (first, rest) = arguments.split_first().ok_or("a verb is missing")?;
+    let verb = match first.to_str() {
+        Some("run") => Verb::Run,
+        Some("work") => Verb::Work,
+        Some("reap") => Verb::Reap,
+        Some("--help" | "-h" | "help") => return Ok(Call::Usage),
+        Some("--version" | "-V") => return Ok(Call::Version),
+        _ => return Err(format!("{first:?} is not a verb of the agent")),
+    };
+    match rest {
+        [option, directory] if option == OsStr::new("--dir") => {
+            let directory = PathBuf::from(directory);
+            if !directory.is_absolute() {
+                return Err(format!("{} is not an absolute path", directory.display()));
+            }
+            Ok(Call::Verb(verb, directory))
+        }
+        _ => Err("--dir DIR and nothing else must follow".to_owned()),
+    }
+}
+
+fn act(verb: Verb, attempt: &AttemptDir, reexec: &Reexec) -> ExitCode {
+    let settings = Settings::from_process();
+    let clock: SharedClock = Arc::new(SystemClock);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("the agent could not start: {error}"));
+            return ExitCode::from(EXIT_FAULT);
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match verb {
+            Verb::Run => {
+                let run = supervisor::supervise(attempt, reexec, &settings, &clock).await;
+                run.map(|()| 0).map_err(|fault| fault.to_string())
+            }
+            Verb::Work => worker::work(attempt, settings, clock)
+                .await
+                .map_err(|fault| fault.to_string()),
+            Verb::Reap => reap::reap(attempt, &clock)
+                .await
+                .map(|()| 0)
+                .map_err(|fault| fault.to_string()),
+        }
+    });
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(problem) => {
+            complain(&problem);
+            ExitCode::from(EXIT_FAULT)
+        }
+    }
+}
+
+/// A word to whoever called us; the process backend keeps it in a file.
+#[expect(
+    clippy::print_stderr,
+    reason = "the agent is a command, and this is all it says"
+)]
+pub(crate) fn complain(problem: &str) {
+    eprintln!("checkmill-agent: {problem}");
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to --help and --version")]
+fn say(text: &str) {
+    print!("{text}");
+}

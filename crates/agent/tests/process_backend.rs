@@ -1,0 +1,162 @@
+//! The process backend with the real agent, against the contract that every backend has.
+
+use async_trait::async_trait;
+use checkmill_backends::attempt::{AttemptDir, Claim};
+use checkmill_backends::contract::{self, ContractSubject};
+use checkmill_backends::port::{Backend, Submission, SubmitKey};
+use checkmill_backends::process::{AgentCommand, Host, Now, ProcessBackend, ProcessSettings};
+use checkmill_core::{Millis, UnixMillis};
+use serde_json::json;
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+struct Subject {
+    root: tempfile::TempDir,
+    idle_root: tempfile::TempDir,
+    shared: tempfile::TempDir,
+}
+
+/// Long after any time stamp of the file system, so that no job of the tests is past its start deadline by it.
+const NOW: u64 = 4_000_000_000_000;
+
+impl Subject {
+    fn new() -> Self {
+        let temp = || tempfile::tempdir().unwrap();
+        Self {
+            root: temp(),
+            idle_root: temp(),
+            shared: temp(),
+        }
+    }
+
+    fn backend(&self, root: &Path, agent: AgentCommand, now: Now) -> Arc<dyn Backend> {
+        let environment: [(OsString, OsString); 2] = [
+            ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()),
+            ("AWS_SECRET_ACCESS_KEY".into(), "x".into()),
+        ];
+        let settings = ProcessSettings::new(root, agent, Host::Machine, &environment, &[], now);
+        Arc::new(ProcessBackend::new(settings).unwrap())
+    }
+
+    fn agent_pid(&self, id: &str) -> i32 {
+        match AttemptDir::new(self.root.path().join(id)).claim().unwrap() {
+            Some(Claim::Agent { pid, .. }) => pid,
+            other => panic!("{id} is not taken: {other:?}"),
+        }
+    }
+}
+
+fn kill(pids: &[i32]) {
+    let pids = pids.iter().map(i32::to_string);
+    assert!(
+        Command::new("kill")
+            .arg("-9")
+            .args(pids)
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+fn children(pid: i32) -> Vec<i32> {
+    let output = Command::new("pgrep")
+        .args(["-P", &pid.to_string()])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| line.parse().unwrap())
+        .collect()
+}
+
+#[async_trait]
+impl ContractSubject for Subject {
+    async fn controller(&self) -> Arc<dyn Backend> {
+        let agent = AgentCommand::program(env!("CARGO_BIN_EXE_checkmill-agent"));
+        self.backend(self.root.path(), agent, Arc::new(|| UnixMillis(NOW)))
+    }
+
+    fn submission(&self, key: SubmitKey, script: &str) -> Submission {
+        let description = json!({
+            "job": key.job.to_string(),
+            "attempt": key.attempt.0,
+            "name": "contract",
+            "checkout": {"clone_url": "file:///nowhere", "repository": "octo/hello", "sha": "a".repeat(40), "git_ref": "refs/heads/main"},
+            "contexts": {"github": {"event": {}}},
+            "env": [],
+            "defaults": {},
+            "steps": [{"type": "run", "run": script, "shell": "bash"}],
+            "outputs": {},
+            "timeout_ms": 600_000,
+            "callback": null,
+        });
+        Submission {
+            key,
+            name: "contract".to_owned(),
+            description: serde_json::to_vec(&description).unwrap(),
+            secrets: vec![("GITHUB_TOKEN".to_owned(), "ghs_contract".into())],
+            labels: Vec::new(),
+            queue_timeout: Millis::from_minutes(10),
+            run_timeout: Millis::from_minutes(10),
+        }
+    }
+
+    fn shared(&self) -> &Path {
+        self.shared.path()
+    }
+
+    fn is_alive(&self, pid: u32) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(')')
+            .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+    }
+
+    fn kill_agent(&self) -> Option<String> {
+        Some("kill -9 $PPID".to_owned())
+    }
+
+    async fn vanish(&self, id: &str) -> bool {
+        let supervisor = self.agent_pid(id);
+        let mut pids = children(supervisor);
+        pids.push(supervisor);
+        kill(&pids);
+        true
+    }
+
+    async fn never_starting(&self) -> Option<(Arc<dyn Backend>, Box<dyn Fn() + Send + Sync>)> {
+        let now = Arc::new(AtomicU64::new(NOW));
+        let clock = Arc::clone(&now);
+        let agent = AgentCommand {
+            program: "/bin/sh".into(),
+            arguments: vec![
+                "-c".into(),
+                "until [ -e \"$2/claim.json\" ]; do sleep 0.1; done".into(),
+            ],
+        };
+        let backend = self.backend(
+            self.idle_root.path(),
+            agent,
+            Arc::new(move || UnixMillis(clock.load(Ordering::SeqCst))),
+        );
+        let pass = move || {
+            now.fetch_add(Millis::from_minutes(10).0, Ordering::SeqCst);
+        };
+        Some((backend, Box::new(pass)))
+    }
+
+    async fn plant_foreign(&self) -> bool {
+        fs::write(self.root.path().join("README"), "not ours").unwrap();
+        fs::create_dir_all(self.root.path().join("not-a-job")).unwrap();
+        true
+    }
+}
+
+#[tokio::test]
+async fn the_process_backend_keeps_the_contract() {
+    contract::all(&Subject::new()).await;
+}
