@@ -85,6 +85,16 @@ pub fn commit_id(
     object_id("commit", body.as_bytes())
 }
 
+/// The id of an annotated tag of a commit.
+#[must_use]
+pub fn tag_id(commit: &str, name: &str, tagger: &Signature, message: &str) -> String {
+    let body = format!(
+        "object {commit}\ntype commit\ntag {name}\ntagger {}\n\n{message}",
+        tagger.line()
+    );
+    object_id("tag", body.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +121,10 @@ mod tests {
             email: "ann@example.org".to_owned(),
             at: UnixMillis(1_700_000_000_000),
         };
+        assert_eq!(
+            tag_id("5809d259f7d84f1b72b6e039e8d8589f42bfdfcf", "v1", &who, "One\n"),
+            "1284ad36fdca7c87866d566f18ec6ef055394b33"
+        );
         assert_eq!(
             commit_id(&tree, &[] as &[&str], &who, &who, "First\n"),
             "5809d259f7d84f1b72b6e039e8d8589f42bfdfcf"

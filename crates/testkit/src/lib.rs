@@ -1,6 +1,8 @@
 //! The stateful fake GitHub, a fake clock and the test harness. README.md has the map.
 
 mod actions;
+#[cfg(feature = "harness")]
+pub mod backend;
 pub mod client;
 pub mod clock;
 pub mod content;
@@ -19,10 +21,14 @@ pub mod state;
 pub mod timestamp;
 mod wait;
 mod webhook;
+#[cfg(feature = "harness")]
+mod world;
 
 pub use actions::pulls::{NewPullRequest, PullEdit};
 pub use actions::push::{NewCommit, Onto};
 pub use actions::setup::{NewApp, NewRepository};
+#[cfg(feature = "harness")]
+pub use backend::{BackendFault, FakeBackend, Operation, Plan};
 pub use clock::{FakeClock, TimeSource};
 pub use error::FakeError;
 pub use fake::{APP_ID, FakeGitHub, Options, WEBHOOK_SECRET};
@@ -36,3 +42,5 @@ pub use state::permission::{Access, Permission, Permissions};
 pub use state::repository::{Comment, PullRequest, PullState, Role};
 pub use wait::WaitExpired;
 pub use webhook::sign;
+#[cfg(feature = "harness")]
+pub use world::World;

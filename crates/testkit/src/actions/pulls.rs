@@ -9,7 +9,7 @@ use crate::json::repositories::email;
 use crate::state::State;
 use crate::state::repository::{PullRequest, PullState};
 use crate::webhook::Webhook;
-use checkmill_core::{CommitSha, Login, RepoName, RepositoryId};
+use checkmill_core::{CommitSha, Login, RepoName, RepositoryId, UnixMillis};
 use serde_json::Value;
 
 /// A pull request to be opened.
@@ -85,6 +85,43 @@ pub enum PullEdit {
     Close,
     /// Of a closed one.
     Reopen,
+}
+
+/// Changes the pull request and gives the activity type.
+fn apply(pull: &mut PullRequest, edit: PullEdit, now: UnixMillis) -> &'static str {
+    pull.updated_at = now;
+    match edit {
+        PullEdit::Title(title) => {
+            pull.title = title;
+            "edited"
+        }
+        PullEdit::Label(name) => {
+            pull.labels.push(name);
+            "labeled"
+        }
+        PullEdit::Unlabel(name) => {
+            pull.labels.retain(|label| *label != name);
+            "unlabeled"
+        }
+        PullEdit::ConvertToDraft => {
+            pull.draft = true;
+            "converted_to_draft"
+        }
+        PullEdit::ReadyForReview => {
+            pull.draft = false;
+            "ready_for_review"
+        }
+        PullEdit::Close => {
+            pull.state = PullState::Closed;
+            pull.closed_at = Some(now);
+            "closed"
+        }
+        PullEdit::Reopen => {
+            pull.state = PullState::Open;
+            pull.closed_at = None;
+            "reopened"
+        }
+    }
 }
 
 impl State {
@@ -167,39 +204,7 @@ impl State {
             .pulls
             .get_mut(&number)
             .expect("it was there above");
-        pull.updated_at = now;
-        let action = match edit {
-            PullEdit::Title(title) => {
-                pull.title = title;
-                "edited"
-            }
-            PullEdit::Label(name) => {
-                pull.labels.push(name);
-                "labeled"
-            }
-            PullEdit::Unlabel(name) => {
-                pull.labels.retain(|label| *label != name);
-                "unlabeled"
-            }
-            PullEdit::ConvertToDraft => {
-                pull.draft = true;
-                "converted_to_draft"
-            }
-            PullEdit::ReadyForReview => {
-                pull.draft = false;
-                "ready_for_review"
-            }
-            PullEdit::Close => {
-                pull.state = PullState::Closed;
-                pull.closed_at = Some(now);
-                "closed"
-            }
-            PullEdit::Reopen => {
-                pull.state = PullState::Open;
-                pull.closed_at = None;
-                "reopened"
-            }
-        };
+        let action = apply(pull, edit, now);
         let extra: Vec<(&str, Value)> = label.into_iter().map(|label| ("label", label)).collect();
         self.announce_pull(id, number, action, &by, &extra);
         Ok(())

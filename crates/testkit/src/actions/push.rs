@@ -3,10 +3,11 @@
 use super::{login, repo_name};
 use crate::content::{CommitParts, FileMode, MemoryContent, Tree};
 use crate::error::FakeError;
-use crate::git_object::Signature;
+use crate::git_object::{self, Signature};
 use crate::json::repositories::email;
 use crate::state::State;
 use crate::state::permission::{Access, Permission};
+use crate::state::repository::TagObject;
 use crate::webhook::Webhook;
 use crate::webhook::payload::RefUpdate;
 use bytes::Bytes;
@@ -225,6 +226,33 @@ impl State {
         Ok(())
     }
 
+    /// Pushes an annotated tag: an object of its own, whose id is that of no commit.
+    pub(crate) fn push_annotated_tag(
+        &mut self,
+        repo: &str,
+        name: &str,
+        sha: &CommitSha,
+        message: &str,
+        by: &str,
+    ) -> Result<(), FakeError> {
+        let full_ref = format!("refs/tags/{name}");
+        let tagger = Signature {
+            name: by.to_owned(),
+            email: email(by),
+            at: self.now(),
+        };
+        let tag = TagObject {
+            id: git_object::tag_id(sha.as_str(), name, &tagger, message),
+            name: name.to_owned(),
+            message: message.to_owned(),
+            tagger,
+            target: sha.clone(),
+        };
+        let id = self.repo(&repo_name(repo)?)?.id;
+        self.repo_mut(id).tag_objects.insert(full_ref.clone(), tag);
+        self.update_ref(repo, &full_ref, Some(sha.clone()), by)
+    }
+
     fn move_ref(&mut self, id: RepositoryId, full_ref: &str, after: Option<CommitSha>, by: &Login) {
         let now = self.now();
         let repo = self.repo_mut(id);
@@ -232,6 +260,10 @@ impl State {
             Some(sha) => repo.refs.insert(full_ref.to_owned(), sha.clone()),
             None => repo.refs.remove(full_ref),
         };
+        let is_of_target = |tag: &TagObject| Some(&tag.target) == after.as_ref();
+        if !repo.tag_objects.get(full_ref).is_some_and(is_of_target) {
+            repo.tag_objects.remove(full_ref);
+        }
         if before == after {
             return;
         }
@@ -265,6 +297,7 @@ impl State {
             full_ref,
             before,
             after,
+            tag: repo.tag_objects.get(full_ref).map(|tag| tag.id.as_str()),
             forced,
         };
         let push = self.push_payload(repo, &update, by);

@@ -219,6 +219,7 @@ impl State {
             fork_of: None,
             network: id,
             refs: new.refs,
+            tag_objects: BTreeMap::new(),
             collaborators,
             pulls: BTreeMap::new(),
             created_at: now,
@@ -270,6 +271,7 @@ impl State {
         let fork = self.repo_mut(id);
         fork.fork_of = Some(parent.id);
         fork.network = parent.network;
+        fork.tag_objects = parent.tag_objects;
         self.objects.remove(&id);
         Ok(id)
     }

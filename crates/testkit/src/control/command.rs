@@ -16,6 +16,10 @@ fn a_commit() -> String {
     "A commit".to_owned()
 }
 
+fn a_tag() -> String {
+    "A tag".to_owned()
+}
+
 const fn yes() -> bool {
     true
 }
@@ -74,6 +78,16 @@ pub(super) enum Command {
         repo: String,
         git_ref: String,
         sha: Option<CommitSha>,
+        #[serde(default = "octocat")]
+        by: String,
+    },
+    /// Gives `{sha}`, that of the commit.
+    AnnotatedTag {
+        repo: String,
+        name: String,
+        sha: CommitSha,
+        #[serde(default = "a_tag")]
+        message: String,
         #[serde(default = "octocat")]
         by: String,
     },

@@ -65,6 +65,15 @@ fn change(state: &mut State, command: Command) -> Result<Value, FakeError> {
             sha,
             by,
         } => state.update_ref(&repo, &git_ref, sha, &by).map(done),
+        Command::AnnotatedTag {
+            repo,
+            name,
+            sha,
+            message,
+            by,
+        } => state
+            .push_annotated_tag(&repo, &name, &sha, &message, &by)
+            .map(|()| sha_json(sha)),
         Command::EditPullRequest {
             repo,
             number,
@@ -105,16 +114,9 @@ fn change(state: &mut State, command: Command) -> Result<Value, FakeError> {
                 .dispatch_workflow(&repo, &workflow, &git_ref, &inputs, &by)
                 .map(guid_json)
         }
-        Command::Ping {} => state.ping(crate::fake::APP_ID).map(guid_json),
-        Command::Uninstall { installation } => state.uninstall(InstallationId(installation)).map(guid_json),
-        Command::Suspend {
-            installation,
-            suspended,
-        } => state
-            .set_suspended(InstallationId(installation), suspended)
-            .map(guid_json),
         Command::Redeliver { guid } => redeliver(state, &guid),
         Command::Advance { ms } => advance(state, Millis(ms)),
+        Command::Ping {} | Command::Uninstall { .. } | Command::Suspend { .. } => owner(state, command),
         other => make(state, other),
     }
 }
@@ -164,6 +166,12 @@ fn make(state: &mut State, command: Command) -> Result<Value, FakeError> {
             let onto = onto.map_or(Onto::Head, Onto::Commit);
             state.push(&repo, &branch, onto, vec![commit]).map(sha_json)
         }
+        other => open_pull_request(state, other),
+    }
+}
+
+fn open_pull_request(state: &mut State, command: Command) -> Result<Value, FakeError> {
+    match command {
         Command::OpenPullRequest {
             repo,
             head_repo,
@@ -189,6 +197,21 @@ fn make(state: &mut State, command: Command) -> Result<Value, FakeError> {
             format!("{other:?}"),
             "a command that changes the state",
         )),
+    }
+}
+
+/// What the owner of an App or an installation does.
+fn owner(state: &mut State, command: Command) -> Result<Value, FakeError> {
+    match command {
+        Command::Ping {} => state.ping(crate::fake::APP_ID).map(guid_json),
+        Command::Uninstall { installation } => state.uninstall(InstallationId(installation)).map(guid_json),
+        Command::Suspend {
+            installation,
+            suspended,
+        } => state
+            .set_suspended(InstallationId(installation), suspended)
+            .map(guid_json),
+        other => Err(FakeError::Malformed(format!("{other:?}"), "what an owner does")),
     }
 }
 

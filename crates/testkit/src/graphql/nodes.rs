@@ -8,7 +8,7 @@ use crate::json::node_id;
 use crate::server::auth::Principal;
 use crate::state::State;
 use crate::state::permission::{Access, Permission};
-use crate::state::repository::Repository;
+use crate::state::repository::{Repository, TagObject};
 use crate::timestamp;
 use checkmill_core::CommitSha;
 use serde_json::Value;
@@ -29,6 +29,7 @@ pub(super) enum Node<'s> {
     Ref(&'s Repository, String, CommitSha),
     Commit(&'s Repository, Arc<Commit>),
     Directory(&'s Repository, Arc<Tree>, String),
+    Tag(&'s Repository, &'s TagObject),
     Blob(&'s Repository, File),
     /// A path of a tree.
     TreeEntry(&'s Repository, Arc<Tree>, String),
@@ -45,6 +46,7 @@ impl Node<'_> {
             Self::Ref(..) => TypeName::Ref,
             Self::Commit(..) => TypeName::Commit,
             Self::Directory(..) => TypeName::Tree,
+            Self::Tag(..) => TypeName::Tag,
             Self::Blob(..) => TypeName::Blob,
             Self::TreeEntry(..) => TypeName::TreeEntry,
             Self::Actor(_) => TypeName::GitActor,
@@ -68,6 +70,12 @@ pub(super) fn resolve<'s>(
         Node::Ref(repo, full, sha) => git_ref(state, repo, full, sha, name),
         Node::Commit(repo, commit) => of_commit(state, repo, commit, name, arguments),
         Node::Directory(repo, tree, path) => directory(repo, tree, path, name),
+        Node::Tag(repo, tag) => Outcome::Scalar(match name {
+            "name" => tag.name.as_str().into(),
+            "message" => tag.message.as_str().into(),
+            "target" => return commit_node(state, repo, &tag.target),
+            _ => object_id(&tag.id, name),
+        }),
         Node::Blob(repo, file) => Outcome::Scalar(blob(state, repo, file, name)),
         Node::TreeEntry(repo, tree, path) => tree_entry(repo, tree, path, name),
         Node::Actor(who) => Outcome::Scalar(match name {
@@ -161,6 +169,9 @@ fn object<'s>(state: &'s State, repo: &'s Repository, expression: &str) -> Optio
     };
     let sha = state.resolve(repo, revision)?;
     let Some(path) = path else {
+        if let Some(tag) = state.tag_object(repo, revision) {
+            return Some(Node::Tag(repo, tag));
+        }
         return Some(Node::Commit(repo, Arc::new(objects.commit(&sha)?)));
     };
     at(repo, objects.tree(&sha)?, path.trim_end_matches('/'))
@@ -211,10 +222,17 @@ fn git_ref<'s>(
         "name" => short.into(),
         "prefix" => prefix.into(),
         _ => {
-            let commit = state.objects_of(repo).commit(sha);
-            return Outcome::Node(commit.map(|commit| Node::Commit(repo, Arc::new(commit))));
+            return match repo.tag_objects.get(full) {
+                Some(tag) => Outcome::Node(Some(Node::Tag(repo, tag))),
+                None => commit_node(state, repo, sha),
+            };
         }
     })
+}
+
+fn commit_node<'s>(state: &'s State, repo: &'s Repository, sha: &CommitSha) -> Outcome<'s> {
+    let commit = state.objects_of(repo).commit(sha);
+    Outcome::Node(commit.map(|commit| Node::Commit(repo, Arc::new(commit))))
 }
 
 fn of_commit<'s>(

@@ -11,6 +11,7 @@ pub(super) enum TypeName {
     Blob,
     Commit,
     Tree,
+    Tag,
     TreeEntry,
     GitActor,
     RateLimit,
@@ -148,6 +149,15 @@ const TREE: &[FieldDef] = &[
     object("entries", TypeName::TreeEntry, &[]),
 ];
 
+const TAG: &[FieldDef] = &[
+    scalar("id"),
+    scalar("oid"),
+    scalar("abbreviatedOid"),
+    scalar("name"),
+    scalar("message"),
+    object("target", TypeName::GitObject, &[]),
+];
+
 const TREE_ENTRY: &[FieldDef] = &[
     scalar("name"),
     scalar("path"),
@@ -182,6 +192,7 @@ impl TypeName {
         Self::Blob,
         Self::Commit,
         Self::Tree,
+        Self::Tag,
         Self::TreeEntry,
         Self::GitActor,
         Self::RateLimit,
@@ -197,6 +208,7 @@ impl TypeName {
             Self::Blob => "Blob",
             Self::Commit => "Commit",
             Self::Tree => "Tree",
+            Self::Tag => "Tag",
             Self::TreeEntry => "TreeEntry",
             Self::GitActor => "GitActor",
             Self::RateLimit => "RateLimit",
@@ -217,6 +229,7 @@ impl TypeName {
             Self::Blob => BLOB,
             Self::Commit => COMMIT,
             Self::Tree => TREE,
+            Self::Tag => TAG,
             Self::TreeEntry => TREE_ENTRY,
             Self::GitActor => GIT_ACTOR,
             Self::RateLimit => RATE_LIMIT,
@@ -231,7 +244,7 @@ impl TypeName {
     }
 
     const fn is_git_object(self) -> bool {
-        matches!(self, Self::Blob | Self::Commit | Self::Tree)
+        matches!(self, Self::Blob | Self::Commit | Self::Tree | Self::Tag)
     }
 
     /// Whether an object of this concrete type is one of `other`.

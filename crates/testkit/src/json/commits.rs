@@ -5,7 +5,7 @@ use crate::content::Commit;
 use crate::diff::{self, FileChange};
 use crate::git_object::Signature;
 use crate::state::State;
-use crate::state::repository::Repository;
+use crate::state::repository::{Repository, TagObject};
 use checkmill_core::CommitSha;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -149,7 +149,34 @@ impl State {
             "ref": full,
             "node_id": node_id("REF", repo.id.0),
             "url": format!("{api}/git/{full}"),
-            "object": { "type": "commit", "sha": sha.as_str(), "url": format!("{api}/git/commits/{sha}") },
+            "object": self.ref_target(repo, full, sha),
+        })
+    }
+
+    fn ref_target(&self, repo: &Repository, full: &str, sha: &CommitSha) -> Value {
+        let api = self.repository_api_url(repo);
+        match repo.tag_objects.get(full) {
+            Some(tag) => json!({ "type": "tag", "sha": tag.id, "url": format!("{api}/git/tags/{}", tag.id) }),
+            None => {
+                json!({ "type": "commit", "sha": sha.as_str(), "url": format!("{api}/git/commits/{sha}") })
+            }
+        }
+    }
+
+    pub(crate) fn tag_json(&self, repo: &Repository, tag: &TagObject) -> Value {
+        let api = self.repository_api_url(repo);
+        json!({
+            "node_id": format!("T_fake{}", &tag.id[..7]),
+            "tag": tag.name,
+            "sha": tag.id,
+            "url": format!("{api}/git/tags/{}", tag.id),
+            "message": tag.message,
+            "tagger": dated(&tag.tagger),
+            "object": {
+                "type": "commit",
+                "sha": tag.target.as_str(),
+                "url": format!("{api}/git/commits/{}", tag.target),
+            },
         })
     }
 }

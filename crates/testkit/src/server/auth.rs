@@ -66,7 +66,7 @@ pub(crate) const fn need(route: Route) -> Need {
         Route::GetRepository | Route::CollaboratorPermission => {
             Need::Repository(Read, &[Permission::Metadata])
         }
-        Route::GetContents | Route::GetRef | Route::GetCommit | Route::Compare => {
+        Route::GetContents | Route::GetRef | Route::GetTag | Route::GetCommit | Route::Compare => {
             Need::Repository(Read, &[Permission::Contents])
         }
         Route::GetPull | Route::ListPullFiles => Need::Repository(Read, &[Permission::PullRequests]),

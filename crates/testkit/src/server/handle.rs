@@ -133,3 +133,6 @@ impl State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

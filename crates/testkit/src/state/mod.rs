@@ -16,7 +16,7 @@ use checkmill_core::{
     CheckRunId, CommitSha, DeliveryId, InstallationId, Login, RepoName, RepositoryId, UnixMillis,
 };
 use delivery::Delivery;
-use repository::{Comment, PullRequest, Repository};
+use repository::{Comment, PullRequest, Repository, TagObject};
 use ring::digest;
 use std::collections::BTreeMap;
 
@@ -232,7 +232,23 @@ impl State {
             return Some(sha);
         }
         let sha: CommitSha = name.to_ascii_lowercase().parse().ok()?;
+        if let Some(tag) = repo.tag_objects.values().find(|tag| tag.id == sha.as_str()) {
+            return Some(tag.target.clone());
+        }
         self.objects_of(repo).commit(&sha).map(|commit| commit.sha)
+    }
+
+    /// The annotated tag that a name stands for, where it is one.
+    pub(crate) fn tag_object<'r>(&self, repo: &'r Repository, name: &str) -> Option<&'r TagObject> {
+        let by_name = [
+            name.to_owned(),
+            format!("refs/{name}"),
+            format!("refs/tags/{name}"),
+        ];
+        by_name
+            .iter()
+            .find_map(|full| repo.tag_objects.get(full))
+            .or_else(|| repo.tag_objects.values().find(|tag| tag.id == name))
     }
 
     /// Open pull requests of this very repository whose head is a branch of it at this commit: GitHub lists no forks'.

@@ -1,5 +1,6 @@
 //! A repository with its refs, its people and its pull requests.
 
+use crate::git_object::Signature;
 use checkmill_core::{CommitSha, Login, RepoName, RepositoryId, UnixMillis};
 use std::collections::BTreeMap;
 
@@ -37,6 +38,17 @@ impl Role {
     }
 }
 
+/// An annotated tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagObject {
+    /// Of the object itself, 40 hexadecimal digits: not that of the commit.
+    pub id: String,
+    pub name: String,
+    pub message: String,
+    pub tagger: Signature,
+    pub target: CommitSha,
+}
+
 #[derive(Debug, Clone)]
 pub struct Repository {
     pub id: RepositoryId,
@@ -48,8 +60,10 @@ pub struct Repository {
     pub fork_of: Option<RepositoryId>,
     /// The repository at the root of the forks; all of them share their objects.
     pub network: RepositoryId,
-    /// Full refs (`refs/heads/main`) to commits.
+    /// Full refs (`refs/heads/main`) to commits; annotated tags to the commit behind the tag object.
     pub refs: BTreeMap<String, CommitSha>,
+    /// The tag objects of annotated tags, by full ref.
+    pub tag_objects: BTreeMap<String, TagObject>,
     /// The owner is an admin without being listed.
     pub collaborators: BTreeMap<Login, Role>,
     pub pulls: BTreeMap<u64, PullRequest>,

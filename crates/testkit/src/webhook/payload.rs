@@ -17,6 +17,8 @@ pub(crate) struct RefUpdate<'a> {
     pub(crate) full_ref: &'a str,
     pub(crate) before: Option<&'a CommitSha>,
     pub(crate) after: Option<&'a CommitSha>,
+    /// The tag object, where the ref is an annotated tag.
+    pub(crate) tag: Option<&'a str>,
     pub(crate) forced: bool,
 }
 
@@ -51,10 +53,14 @@ impl State {
             .map(|commit| self.pushed_commit_json(repo, &commit));
         let sha_or_zero =
             |sha: Option<&CommitSha>| sha.map_or(ZERO_SHA.to_owned(), |sha| sha.as_str().to_owned());
+        // Of an annotated tag GitHub gives the tag object as `after`, and the commit only as `head_commit`.
+        let after = update
+            .tag
+            .map_or_else(|| sha_or_zero(update.after), str::to_owned);
         json!({
             "ref": update.full_ref,
             "before": sha_or_zero(update.before),
-            "after": sha_or_zero(update.after),
+            "after": after,
             "created": update.before.is_none(),
             "deleted": update.after.is_none(),
             "forced": update.forced,

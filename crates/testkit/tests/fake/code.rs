@@ -3,11 +3,15 @@
 use crate::bench::{Bench, REPO};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use checkmill_core::{CommitSha, UnixMillis};
 use checkmill_testkit::client;
-use checkmill_testkit::content::FileMode;
-use checkmill_testkit::{NewCommit, Onto};
+use checkmill_testkit::content::{Commit, CommitParts, FileMode, MemoryContent, RepositoryContent, Tree};
+use checkmill_testkit::git_object::Signature;
+use checkmill_testkit::{NewCommit, NewRepository, Onto};
 use http::Method;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn files_and_directories() {
@@ -108,6 +112,131 @@ async fn refs_and_commits() {
         assert_eq!(answer["author"]["login"], "ann");
     }
     assert_eq!(get("commits/nothing").await.status, 422);
+}
+
+#[tokio::test]
+async fn an_annotated_tag_is_an_object_of_its_own() {
+    let bench = Bench::new().await;
+    let sha = bench.sha.parse().unwrap();
+    bench
+        .fake
+        .push_annotated_tag(REPO, "v1", &sha, "One", "ann")
+        .unwrap();
+    let push = bench.fake.take_webhooks()[0].json();
+    let tag = push["after"].as_str().unwrap().to_owned();
+    assert_ne!(tag, bench.sha);
+    assert_eq!(push["head_commit"]["id"], bench.sha);
+    let token = bench.token(json!({})).await;
+    let get = async |path: &str| bench.get(&token, &format!("/repos/{REPO}/{path}")).await;
+    let pointer = get("git/ref/tags/v1").await.json();
+    assert_eq!(
+        (&pointer["object"]["type"], &pointer["object"]["sha"]),
+        (&json!("tag"), &json!(tag))
+    );
+    let object = get(&format!("git/tags/{tag}")).await.json();
+    assert_eq!(
+        (&object["tag"], &object["object"]["sha"]),
+        (&json!("v1"), &json!(bench.sha))
+    );
+    assert_eq!(get("commits/v1").await.json()["sha"], bench.sha);
+    assert_eq!(get(&format!("git/tags/{}", bench.sha)).await.status, 404);
+    let check = json!({ "name": "x", "head_sha": tag });
+    let checks = format!("/repos/{REPO}/check-runs");
+    assert_eq!(
+        bench.request("POST", &checks, &token, check).await.status,
+        422,
+        "it is no commit"
+    );
+    let query = "{ repository(owner: \"acme\", name: \"widgets\") {
+        tag: object(expression: \"v1\") { __typename oid ... on Tag { name target { oid } } }
+        file: object(expression: \"v1:README.md\") { ... on Blob { text } } } }";
+    let answer = bench
+        .request("POST", "/graphql", &token, json!({ "query": query }))
+        .await
+        .json();
+    let expected = json!({
+        "tag": { "__typename": "Tag", "oid": tag, "name": "v1", "target": { "oid": bench.sha } },
+        "file": { "text": "Hello\n" },
+    });
+    assert_eq!(answer["data"]["repository"], expected);
+    // Moved, it is a plain tag.
+    let other = bench
+        .fake
+        .push(REPO, "main", NewCommit::new("x").write("x", "y"))
+        .unwrap();
+    bench
+        .fake
+        .update_ref(REPO, "refs/tags/v1", Some(other), "ann")
+        .unwrap();
+    assert_eq!(get("git/ref/tags/v1").await.json()["object"]["type"], "commit");
+}
+
+#[tokio::test]
+async fn content_is_read_from_elsewhere() {
+    /// A repository of two commits, as one on disk would be.
+    #[derive(Default)]
+    struct Elsewhere(MemoryContent);
+    impl RepositoryContent for Elsewhere {
+        fn commit(&self, sha: &CommitSha) -> Option<Commit> {
+            self.0.commit(sha)
+        }
+        fn tree(&self, sha: &CommitSha) -> Option<Arc<Tree>> {
+            self.0.tree(sha)
+        }
+        fn blob(&self, id: &str) -> Option<Bytes> {
+            self.0.blob(id)
+        }
+    }
+    let mut content = Elsewhere::default();
+    let signature = Signature {
+        name: "ann".to_owned(),
+        email: "a@b".to_owned(),
+        at: UnixMillis(0),
+    };
+    let mut parents = Vec::new();
+    for text in ["one\n", "two\n"] {
+        let file = content
+            .0
+            .add_blob(Bytes::from_static(text.as_bytes()), FileMode::Regular);
+        let tree = Tree([("f".to_owned(), file)].into());
+        let parts = CommitParts {
+            parents: parents.clone(),
+            message: text.to_owned(),
+            signature: signature.clone(),
+        };
+        parents = vec![content.0.add_commit(parts, tree, None)];
+    }
+    let head = parents.remove(0);
+    let first = content.commit(&head).unwrap().parents[0].clone();
+    let bench = Bench::new().await;
+    let repository = NewRepository::new("acme/disk")
+        .content(Arc::new(content))
+        .git_ref("refs/heads/main", first.clone())
+        .clone_url("file:///nowhere");
+    bench.fake.add_repository(repository).unwrap();
+    bench
+        .fake
+        .update_ref("acme/disk", "refs/heads/main", Some(head.clone()), "ann")
+        .unwrap();
+    let push = bench.fake.take_webhooks()[0].json();
+    assert_eq!(
+        (&push["before"], &push["after"]),
+        (&json!(first.as_str()), &json!(head.as_str()))
+    );
+    assert_eq!(push["commits"][0]["modified"], json!(["f"]));
+    assert_eq!(push["repository"]["clone_url"], "file:///nowhere");
+    let unknown = "f".repeat(40).parse().unwrap();
+    let error = bench
+        .fake
+        .update_ref("acme/disk", "refs/heads/main", Some(unknown), "ann")
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("acme/disk has no commit ffff"),
+        "{error}"
+    );
+    let token = bench.token(json!({})).await;
+    let file = bench.get(&token, "/repos/acme/disk/contents/f").await.json();
+    assert_eq!(file["size"], 4);
 }
 
 #[tokio::test]

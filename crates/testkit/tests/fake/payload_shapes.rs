@@ -29,7 +29,10 @@ const YOUNGER: &[&str] = &[
 const MAPS: &[&str] = &["/inputs", "/permissions"];
 
 #[expect(clippy::disallowed_methods, reason = "the test's own settings")]
-#[expect(clippy::print_stderr, reason = "a skipped test must not pass for one that ran")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test must not pass for one that ran"
+)]
 fn examples() -> Option<Vec<Value>> {
     let set = std::env::var("CHECKMILL_WEBHOOK_EXAMPLES")
         .ok()

@@ -60,6 +60,14 @@ pub(super) fn git_ref(state: &State, call: &Call) -> Result<Reply, Refusal> {
     Ok(Reply::ok(&state.ref_json(repo, &full, sha)))
 }
 
+/// An annotated tag, by the object's own id.
+pub(super) fn tag(state: &State, call: &Call) -> Result<Reply, Refusal> {
+    let repo = repo(state, call)?;
+    let tag = repo.tag_objects.values().find(|tag| tag.id == call.matched.arg);
+    let tag = tag.ok_or_else(Refusal::not_found)?;
+    Ok(Reply::ok(&state.tag_json(repo, tag)))
+}
+
 pub(super) fn commit(state: &State, call: &Call) -> Result<Reply, Refusal> {
     let repo = repo(state, call)?;
     let name = &call.matched.arg;

@@ -32,6 +32,7 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
         Route::CollaboratorPermission => code::collaborator_permission(state, call),
         Route::GetContents => contents::get(state, call),
         Route::GetRef => code::git_ref(state, call),
+        Route::GetTag => code::tag(state, call),
         Route::GetCommit => code::commit(state, call),
         Route::Compare => compare::compare(state, call),
         Route::GetPull => compare::pull(state, call),
