@@ -8,7 +8,7 @@ use checkmill_core::InstallationId;
 use checkmill_testkit::{NewCommit, NewPullRequest, Options, PullEdit};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Fields that GitHub documents or sends today, which are younger than the examples or occur in none of them.
 const YOUNGER: &[&str] = &[
@@ -37,10 +37,14 @@ fn examples() -> Option<Vec<Value>> {
     let set = std::env::var("CHECKMILL_WEBHOOK_EXAMPLES")
         .ok()
         .map(PathBuf::from);
-    let tools = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../target/tools/node_modules/@octokit/webhooks-examples");
     let demanded = set.is_some();
-    let file = set.unwrap_or(tools).join("api.github.com/index.json");
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
+    let installed = ["npm/node_modules", "node_modules"]
+        .map(|modules| tools.join(modules).join("@octokit/webhooks-examples"))
+        .into_iter()
+        .find(|package| package.is_dir());
+    let package = set.or(installed).unwrap_or(tools);
+    let file = package.join("api.github.com/index.json");
     match std::fs::read_to_string(&file) {
         Ok(text) => Some(serde_json::from_str(&text).unwrap()),
         Err(error) => {
