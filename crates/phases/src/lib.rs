@@ -20,6 +20,7 @@ pub mod start;
 mod step;
 pub mod stop;
 pub mod sweep;
+pub mod times;
 pub mod token;
 mod verdict;
 mod view;

@@ -56,8 +56,7 @@ pub(crate) struct Completed<'a> {
 /// The check of a job that has ended.
 pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
     let Completed { job, end, result, .. } = of;
-    // A job that was over before anybody saw it run has run all the same: from its submit to its end.
-    let started_at = job.running_at.or_else(|| result.map(|r| end.at - total(r)));
+    let started_at = crate::times::started_at(job, *result);
     let steps: Vec<Step<'_>> = result
         .map(|r| r.steps.iter().map(step).collect())
         .unwrap_or_default();
@@ -82,10 +81,6 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
         step_summary: result.map_or("", |r| r.summary.as_str()),
         annotations,
     })
-}
-
-fn total(result: &JobResult) -> Millis {
-    Millis(result.steps.iter().map(|step| step.duration_ms).sum())
 }
 
 fn step(result: &StepResult) -> Step<'_> {

@@ -10,6 +10,7 @@ use checkmill_github::render::cut;
 use checkmill_phases::keys;
 use checkmill_phases::plan::PlannedRuns;
 use checkmill_phases::ports::{Blobs as _, Runs as _};
+use checkmill_phases::times::started_at;
 use checkmill_testkit::{CheckRun, FakeGitHub, Status};
 use checkmill_workflow::job::{JobResult, StepStatus};
 use std::collections::BTreeMap;
@@ -27,7 +28,16 @@ pub fn lines(github: &FakeGitHub, now: UnixMillis) -> BTreeMap<u64, CheckLine> {
 }
 
 fn line(check: &CheckRun, now: UnixMillis) -> CheckLine {
-    let started = check.started_at.unwrap_or(check.created_at);
+    // GitHub's own times are whole seconds; those of the changes are exact.
+    let first = |wanted: Status| {
+        check
+            .statuses
+            .iter()
+            .find(|(_, status)| *status == wanted)
+            .map(|(at, _)| *at)
+    };
+    let started = first(Status::InProgress).unwrap_or(check.created_at);
+    let ended = first(Status::Completed).unwrap_or(now);
     CheckLine {
         name: check.name.clone(),
         state: match check.conclusion {
@@ -36,7 +46,7 @@ fn line(check: &CheckRun, now: UnixMillis) -> CheckLine {
         },
         ended: check.status == Status::Completed,
         passes: check.conclusion.is_some_and(checkmill_core::Conclusion::passes),
-        elapsed_ms: check.completed_at.unwrap_or(now).since(started).0,
+        elapsed_ms: ended.since(started).0,
     }
 }
 
@@ -89,14 +99,7 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
         .end()
         .with_context(|| format!("{} has not ended.", job.name))?;
     let result = result(system, job).await?;
-    let steps_ms: Option<u64> = result
-        .as_ref()
-        .map(|r| r.steps.iter().map(|step| step.duration_ms).sum());
-    let run_ms = match job.running_at {
-        Some(started) => end.at.since(started).0,
-        // It was over before anybody saw it run.
-        None => steps_ms.unwrap_or(0),
-    };
+    let run_ms = started_at(job, result.as_ref()).map_or(0, |started| end.at.since(started).0);
     let conclusion = end.reason.conclusion();
     let failing = result
         .iter()

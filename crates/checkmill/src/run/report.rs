@@ -60,14 +60,9 @@ impl Report {
     #[must_use]
     pub fn for_people(&self) -> String {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header([
-            "",
-            "CHECK",
-            "CONCLUSION",
-            "REASON",
-            "QUEUED",
-            "RAN",
-        ]);
+        table
+            .load_style(presets::NOTHING)
+            .set_header(["", "CHECK", "CONCLUSION", "REASON", "QUEUED", "RAN"]);
         for check in &self.checks {
             table.add_row([
                 if check.passes { "✓" } else { "✗" }.to_owned(),
