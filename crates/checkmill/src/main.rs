@@ -7,6 +7,7 @@ mod serve;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -16,7 +17,7 @@ const WRONG_INPUT: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
-        Command::Agent { args } => checkmill_agent::main_with_args(args),
+        Command::Agent { args } => checkmill_agent::main_with_args([OsString::from("agent")], args),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Serve(args) => {
             log_to_stderr(tracing::Level::INFO);

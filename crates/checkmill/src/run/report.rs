@@ -121,7 +121,21 @@ mod tests {
             usage: Usage::default(),
         };
         assert!(!report.passes());
-        insta::assert_snapshot!(report.for_people(), @"");
+        let text: Vec<_> = report
+            .for_people()
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect();
+        insta::assert_snapshot!(text.join("\n"), @r#"
+            CHECK          CONCLUSION  REASON   QUEUED  RAN
+         ✓  CI / build     success     success  0.1 s   2.3 s
+         ✗  CI / test (2)  failure     test     0.1 s   2.3 s
+
+        CI / test (2): Step "Test" failed with exit code 3.
+          │ assertion failed
+
+        1 passed, 1 failed
+        "#);
     }
 
     #[test]
@@ -134,6 +148,9 @@ mod tests {
                 ..Usage::default()
             },
         };
-        insta::assert_snapshot!(serde_json::to_string(&report).unwrap(), @"");
+        insta::assert_snapshot!(
+            serde_json::to_string(&report).unwrap(),
+            @r#"{"run":["0123456789abcdef"],"checks":[{"name":"CI / build","conclusion":"success","reason":"success","attempt":1,"queued_ms":120,"run_ms":2345,"log":"line\n"}],"usage":{"state_transitions":7,"lambda_invocations":0,"store_reads":0,"store_writes":0,"queue_messages":0,"forge_requests":0,"backend_requests":0}}"#
+        );
     }
 }

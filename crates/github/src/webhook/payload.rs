@@ -169,15 +169,19 @@ impl Reader<'_> {
             )));
         };
         let commit = |sha: CommitSha| (!sha.is_zero()).then_some(sha);
+        let head = push.head_commit.unwrap_or_default();
+        let after = commit(need.id(push.after, "after")?);
+        // For an annotated tag `after` is the tag object, which no check run can be about; the commit is in `head_commit`.
+        let after = match (&git_ref, head.id.parse()) {
+            (GitRef::Tag(_), Ok(tagged)) => after.map(|_| tagged),
+            _ => after,
+        };
         Ok(Ok(EventKind::Push(Push {
             git_ref,
             before: commit(need.id(push.before, "before")?),
-            after: commit(need.id(push.after, "after")?),
+            after,
             forced: push.forced,
-            message: cut(
-                push.head_commit.unwrap_or_default().message,
-                limits::COMMIT_MESSAGE_CHARS,
-            ),
+            message: cut(head.message, limits::COMMIT_MESSAGE_CHARS),
         })))
     }
 

@@ -51,6 +51,7 @@ pub(super) struct Push {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Commit {
+    pub(super) id: String,
     pub(super) message: String,
 }
 

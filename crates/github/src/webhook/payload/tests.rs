@@ -137,6 +137,16 @@ fn pushes() {
 }
 
 #[test]
+fn an_annotated_tag_is_about_the_commit_it_names() {
+    let mut payload = push("refs/tags/v1", ZERO, BASE);
+    payload["head_commit"]["id"] = Value::from(SHA);
+    let EventKind::Push(push) = kind("push", payload) else {
+        panic!()
+    };
+    assert_eq!(push.after, Some(SHA.parse().unwrap()));
+}
+
+#[test]
 fn a_deletion_has_no_head_commit() {
     let mut payload = push("refs/heads/x", SHA, ZERO);
     payload["head_commit"] = Value::Null;
