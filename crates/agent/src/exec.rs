@@ -43,7 +43,7 @@ pub const GRACES: Graces = Graces {
 /// long without a word we stop listening; what they say later is thrown away.
 const SILENCE_AFTER_END: Duration = Duration::from_millis(500);
 /// And this long in any case.
-const LISTEN_AFTER_END: Duration = Duration::from_secs(5);
+const LISTEN_AFTER_END: Duration = Duration::from_secs(2);
 
 /// How the program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

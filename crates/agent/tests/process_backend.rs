@@ -1,5 +1,7 @@
 //! The process backend with the real agent, against the contract that every backend has.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use async_trait::async_trait;
 use checkmill_backends::attempt::{AttemptDir, Claim};
 use checkmill_backends::contract::{self, ContractSubject};

@@ -67,7 +67,7 @@ impl Lines {
                     .find(|at| text.is_char_boundary(*at))
                     .unwrap_or(text.len());
             }
-            let mut rest = text[cut..].as_bytes().to_vec();
+            let mut rest = text.as_bytes()[cut..].to_vec();
             rest.extend_from_slice(&self.pending[whole..]);
             lines.push(Line {
                 text: text[..cut].to_owned(),

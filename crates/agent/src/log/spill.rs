@@ -158,6 +158,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn the_end_is_kept_and_the_rest_is_counted(
             lengths in proptest::collection::vec(0usize..30, 0..60), limit in 20u64..100,

@@ -15,8 +15,8 @@ use crate::processes;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use checkmill_backends::attempt::{
-    AGENT_OUTPUT_FILE, AttemptDir, AttemptEnd, ExitRecord, JOB_FILE, LOG_FILE, RESULT_FILE, WORK_DIR,
-    remove_tree,
+    AGENT_OUTPUT_FILE, AttemptDir, AttemptEnd, CLAIM_FILE, ExitRecord, JOB_FILE, LOG_FILE, RESULT_FILE,
+    WORK_DIR, remove_tree,
 };
 use checkmill_workflow::job::{JobDescription, JobResult};
 use end::{Told, WorkerEnd, attempt_end, substitute};
@@ -35,6 +35,9 @@ use tokio::signal::unix::{SignalKind, signal};
 const WORKER_GRACE: Duration = Duration::from_secs(70);
 /// For killing what a job has left.
 const CLEAN_UP: Duration = Duration::from_secs(10);
+/// Between two looks whether the attempt's directory is still there. One that was removed has no owner: nobody would ever
+/// stop its job.
+const OWNER_INTERVAL: Duration = Duration::from_secs(2);
 /// Where the submit's record is missing: the longest run that is accepted, and some.
 const BACKSTOP_DEFAULT: Duration = Duration::from_secs(6 * 24 * 3600);
 /// Of what the agent printed, this much is repeated, in characters.
@@ -79,7 +82,7 @@ pub async fn supervise(
         },
     };
     // Whoever is left here has no parent but us, whatever group or session it made.
-    processes::end_all(|| reap_and_find(), CLEAN_UP).await;
+    processes::end_all(reap_and_find, CLEAN_UP).await;
     let result = read_result(attempt);
     close_log(attempt, clock, result.as_ref(), &end);
     attempt.write_exit(&ExitRecord {
@@ -172,12 +175,18 @@ async fn watch(
 ) -> AttemptEnd {
     let mut told = Told::Nothing;
     let mut deadline = Box::pin(tokio::time::sleep(backstop));
+    let mut look = tokio::time::interval(OWNER_INTERVAL);
     let end = loop {
         if let Some(end) = reap(worker.pid) {
             break end;
         }
         tokio::select! {
             _ = signals.child.recv() => {}
+            _ = look.tick() => {
+                if !attempt.file(CLAIM_FILE).exists() {
+                    let _ = kill_process(worker.pid, Signal::KILL);
+                }
+            }
             () = signals.stop.recv(), if told == Told::Nothing => {
                 told = Told::Stop;
                 let _ = kill_process(worker.pid, Signal::TERM);

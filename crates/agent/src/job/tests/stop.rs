@@ -135,7 +135,7 @@ async fn a_log_that_can_not_be_written_ends_the_job() {
         (JobVerdict::Infrastructure, 75)
     );
     assert!(
-        end.result
+        result
             .detail
             .contains("the log could not be written: No space left"),
         "{}",

@@ -1,5 +1,7 @@
 //! Help for this crate's tests: a clock that stands still, and a place to run a job in.
 
+pub(crate) mod server;
+
 use crate::clock::{Clock, SharedClock};
 use crate::environment::Variables;
 use crate::exec::Graces;
