@@ -89,6 +89,8 @@ pub enum Reason {
     Neutral,
     /// A fork's commit that nobody approved yet.
     ApprovalRequired,
+    /// A fork's commit, and the policy runs none.
+    ForkRefused,
 }
 
 impl Reason {
@@ -106,6 +108,7 @@ impl Reason {
             Self::Skipped => "skipped",
             Self::Neutral => "neutral",
             Self::ApprovalRequired => "approval_required",
+            Self::ForkRefused => "fork_refused",
         }
     }
 
@@ -118,8 +121,15 @@ impl Reason {
             Self::Cancelled { .. } => Conclusion::Cancelled,
             Self::Skipped => Conclusion::Skipped,
             Self::Neutral => Conclusion::Neutral,
-            Self::ApprovalRequired => Conclusion::ActionRequired,
+            // Neither lets a merge pass: the commit has not been tested.
+            Self::ApprovalRequired | Self::ForkRefused => Conclusion::ActionRequired,
         }
+    }
+
+    /// The commit may not run, or not yet: the end says nothing of the commit.
+    #[must_use]
+    pub const fn awaits_trust(&self) -> bool {
+        matches!(self, Self::ApprovalRequired | Self::ForkRefused)
     }
 
     /// The job's result as `needs.KEY.result` gives it to the jobs that need it. GitHub docs: success, failure, cancelled

@@ -38,7 +38,7 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Hold {
-    /// The workflow or policy file is broken: the diagnostics, as Markdown.
+    /// The workflow or policy file is broken: the diagnostics, as plain text.
     Broken { text: String },
     /// The commit asks for no CI.
     SkipCi,

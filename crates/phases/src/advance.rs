@@ -14,7 +14,7 @@ use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::graph::{self, Advance as Move, LegStatus};
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::transition::{Effect, JobEvent};
-use checkmill_core::{End, Job, JobId, JobKey, JobState, Reason, Run, RunId};
+use checkmill_core::{Job, JobId, JobKey, JobState, Reason, Run, RunId};
 use std::collections::BTreeMap;
 
 pub struct Advance<'a> {
@@ -175,13 +175,7 @@ impl Advance<'_> {
 pub fn statuses(jobs: &[Job]) -> BTreeMap<JobId, LegStatus> {
     let status = |job: &Job| match (&job.state, job.end()) {
         // What needs it waits for the approval too.
-        (
-            _,
-            Some(End {
-                reason: Reason::ApprovalRequired,
-                ..
-            }),
-        ) => LegStatus::Active,
+        (_, Some(end)) if end.reason.awaits_trust() => LegStatus::Active,
         (_, Some(end)) => LegStatus::Finished(end.reason.needs_result()),
         (JobState::Waiting, None) => LegStatus::Waiting,
         _ => LegStatus::Active,

@@ -37,7 +37,7 @@ impl Planned {
             path: path.to_owned(),
             name: path.to_owned(),
             hold: Some(Hold::Broken {
-                text: view::fenced_diagnostics(diagnostics),
+                text: diagnostics.to_owned(),
             }),
             nodes: BTreeMap::from([(
                 key,
@@ -286,7 +286,7 @@ pub(crate) async fn expand(
             );
             let known = jobs.iter().find(|known| known.id == job.id);
             let attempt = known.map_or(job.attempt, |known| known.attempt.next());
-            let text = view::fenced_diagnostics(&diagnostics.to_string());
+            let text = diagnostics.to_string();
             blobs
                 .put(&keys::diagnostics(&job.id, attempt), text.into_bytes())
                 .await?;

@@ -82,7 +82,7 @@ mod tests {
     fn tokens_and_private_keys_are_masked_and_the_rest_is_kept() {
         let token = "a".repeat(36);
         let table = [
-            (format!("token: ghs_{token}."), "token: ***".to_owned()),
+            (format!("token: ghs_{token}."), "token: ***.".to_owned()),
             (
                 format!("https://x:ghp_{token}@host ü"),
                 "https://x:***@host ü".to_owned(),

@@ -49,9 +49,8 @@ impl Rerun<'_> {
     ) -> Result<(), PhaseError> {
         for run in self.runs.of_commit(repository, sha).await? {
             self.rerun_where(&run, |job| {
-                job.end().is_some_and(|end| {
-                    !end.reason.conclusion().passes() && end.reason != Reason::ApprovalRequired
-                })
+                job.end()
+                    .is_some_and(|end| !end.reason.conclusion().passes() && !end.reason.awaits_trust())
             })
             .await?;
         }

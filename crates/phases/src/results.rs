@@ -147,7 +147,7 @@ impl Results<'_> {
             end,
             result: result.as_ref(),
             log: log.as_deref(),
-            diagnostics: diagnostics.as_deref(),
+            diagnostics: diagnostics.as_deref().map(view::fenced_diagnostics).as_deref(),
         }))
     }
 

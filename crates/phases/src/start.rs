@@ -4,6 +4,7 @@ use crate::effects::cancel_on_backend;
 use crate::error::PhaseError;
 use crate::evaluate::{Source, describe};
 use crate::outcome::{self, WaitSettings};
+use crate::plan::may_be_approved;
 use crate::ports::{Blobs, Clock, Jobs, Runs};
 use crate::step::{load, step};
 use crate::token::{CallbackClaims, CallbackKeys};
@@ -157,11 +158,15 @@ impl Start<'_> {
             }
             None => {}
         }
-        let approval = || Refusal {
-            reason: Reason::ApprovalRequired,
-            detail: view::approval_required(run),
+        let untrusted = || Refusal {
+            reason: if may_be_approved(run) {
+                Reason::ApprovalRequired
+            } else {
+                Reason::ForkRefused
+            },
+            detail: view::untrusted(run),
         };
-        (!run.trust.may_run()).then(approval)
+        (!run.trust.may_run()).then(untrusted)
     }
 
     /// The description and the backend; both decided before anything outside is touched.

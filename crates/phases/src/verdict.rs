@@ -24,7 +24,12 @@ pub(crate) fn of_result(job: &Job, result: &JobResult, now: UnixMillis) -> End {
         // Nobody asked us to stop it, so whoever stopped the agent was the compute. Our own stop overrides this reason.
         JobVerdict::Cancelled => Reason::Infrastructure,
     };
-    let mut end = End::new(reason, crate::mask::mask(&result.detail), now);
+    let detail = match reason {
+        // In the words of whoever notices it first otherwise.
+        Reason::RunTimeout => crate::view::timeout(job, &reason),
+        _ => crate::mask::mask(&result.detail),
+    };
+    let mut end = End::new(reason, detail, now);
     end.exit_code = result.exit_code;
     allow_failure(job, end)
 }

@@ -152,25 +152,24 @@ pub(crate) fn comment(run: &Run, jobs: &[Job]) -> String {
     })
 }
 
-/// The detail of a deadline that passed.
+/// The detail of a deadline that passed, whoever noticed it.
 pub(crate) fn timeout(job: &Job, reason: &Reason) -> String {
-    let minutes = |span: Millis| span.0.div_ceil(60_000);
     match reason {
         Reason::QueueTimeout => {
             format!(
-                "No compute took the job within its queue limit of {} min.",
-                minutes(job.queue_timeout)
+                "No compute took the job within its queue limit of {}.",
+                render::span(job.queue_timeout)
             )
         }
         _ => format!(
-            "The job ran into its time limit of {} min.",
-            minutes(job.run_timeout)
+            "The job ran longer than its limit of {}.",
+            render::span(job.run_timeout)
         ),
     }
 }
 
 /// The detail of a fork's job that waits for an approval, or will never run.
-pub(crate) fn approval_required(run: &Run) -> String {
+pub(crate) fn untrusted(run: &Run) -> String {
     let from = match &run.event.kind {
         EventKind::PullRequest(pr) => match &pr.head.repository {
             Some(fork) => format!("the fork {fork}"),

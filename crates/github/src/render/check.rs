@@ -148,6 +148,7 @@ fn title(ended: &Ended<'_>) -> String {
         Reason::Skipped => "Skipped".to_owned(),
         Reason::Neutral => "Failed, which continue-on-error allows".to_owned(),
         Reason::ApprovalRequired => "Waits for an approval".to_owned(),
+        Reason::ForkRefused => "Commits of forks don't run here".to_owned(),
     }
 }
 
@@ -157,19 +158,21 @@ fn summary(ended: &Ended<'_>) -> String {
     let verdict = match &end.reason {
         Reason::Success => "Passed",
         Reason::Test => "Failed",
-        Reason::Configuration => "Not run",
+        Reason::Configuration if ended.steps.is_empty() => "Not run",
+        Reason::Configuration => "Stopped",
         Reason::Infrastructure => "No verdict",
         Reason::QueueTimeout | Reason::RunTimeout => "Timed out",
         Reason::Cancelled { .. } => "Cancelled",
         Reason::Skipped => "Skipped",
         Reason::Neutral => "Failed, allowed",
         Reason::ApprovalRequired => "Not run yet",
+        Reason::ForkRefused => "Not run",
     };
     let mut parts = vec![match inline(&end.detail) {
         detail if detail.is_empty() => format!("**{verdict}** ({})\n", code(end.reason.class())),
         detail => format!("**{verdict}** ({}): {detail}\n", code(end.reason.class())),
     }];
-    if let Some(advice) = advice(&end.reason) {
+    if let Some(advice) = advice(&end.reason, !ended.steps.is_empty()) {
         parts.push(format!("{advice}\n"));
     }
     if let Some(diagnostics) = ended.diagnostics.filter(|text| !text.trim().is_empty()) {
@@ -196,9 +199,14 @@ fn paragraphs(mut parts: Vec<String>) -> String {
 }
 
 /// What the reader can do now, where it is not plain.
-const fn advice(reason: &Reason) -> Option<&'static str> {
+const fn advice(reason: &Reason, has_run: bool) -> Option<&'static str> {
     match reason {
-        Reason::Configuration => Some("Correct the file and push; nothing was run."),
+        Reason::Configuration if has_run => {
+            Some("Correct what is said here, and push or start the workflow again.")
+        }
+        Reason::Configuration => {
+            Some("Nothing was run: correct what is said here, and push or start the workflow again.")
+        }
         Reason::Infrastructure => Some(
             "The fault is not in the code under test as far as Checkmill can tell. **Re-run** starts the job again.",
         ),
@@ -213,6 +221,10 @@ const fn advice(reason: &Reason) -> Option<&'static str> {
         Reason::ApprovalRequired => Some(
             "Somebody with write permission can press **Approve and run**. It runs exactly this commit, once; a later \
              push needs an approval of its own. Look at the changes first: they run with this repository's token.",
+        ),
+        Reason::ForkRefused => Some(
+            "Somebody with write permission who has looked at the changes can push them to a branch of this repository: \
+             there they run.",
         ),
         Reason::Success | Reason::Test | Reason::Cancelled { .. } | Reason::Skipped => None,
     }

@@ -256,7 +256,7 @@ fn a_workflow_that_can_not_be_run() {
     --- summary
     **Not run** (`configuration`): unknown key \`step\`
 
-    Correct the file and push; nothing was run.
+    Nothing was run: correct what is said here, and push or start the workflow again.
 
     `.checkmill/workflows/ci.yml`, line 7, column 5: unknown key `step`
 
@@ -426,6 +426,21 @@ fn an_approval_is_required() {
 }
 
 #[test]
+fn a_fork_that_is_refused_has_no_button() {
+    let end = end(Reason::ForkRefused, "The policy never runs commits of forks.");
+    insta::assert_snapshot!(shown(&completed(&held(&end))), @"
+    action_required (None to 1700000100000) | Commits of forks don't run here
+    buttons [], details none, 0 annotations
+    --- summary
+    **Not run** (`fork_refused`): The policy never runs commits of forks.
+
+    Somebody with write permission who has looked at the changes can push them to a branch of this repository: there they run.
+
+    Queued 0.3 s
+    ");
+}
+
+#[test]
 fn everything_at_its_largest_keeps_githubs_limits() {
     let reason = Reason::Test;
     let end = end(reason, &"d|`@\n".repeat(1000));
@@ -503,6 +518,7 @@ fn every_reason_gives_its_conclusion() {
         (Reason::Skipped, Conclusion::Skipped),
         (Reason::Neutral, Conclusion::Neutral),
         (Reason::ApprovalRequired, Conclusion::ActionRequired),
+        (Reason::ForkRefused, Conclusion::ActionRequired),
     ];
     for (reason, expected) in table {
         let class = reason.class();
