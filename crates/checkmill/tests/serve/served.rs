@@ -5,7 +5,7 @@ use checkmill_testkit::state::delivery::Delivery;
 use checkmill_testkit::{FakeGitHub, NewRepository, Options, TimeSource};
 use http::Method;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,32 +14,47 @@ use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
 /// Longest wait for anything; the program is fast, the machine that tests it may not be.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// Between two tries of something that is not ready yet.
 const AGAIN: Duration = Duration::from_millis(20);
 
-pub struct Served {
-    pub github: Arc<FakeGitHub>,
+pub(crate) struct Served {
+    pub(crate) github: Arc<FakeGitHub>,
     address: SocketAddr,
     data: tempfile::TempDir,
+    /// Where jobs leave marks for the test, and the program its log.
+    outside: tempfile::TempDir,
     child: Child,
 }
 
 impl Served {
-    pub async fn start(repository: NewRepository) -> Self {
-        let options = Options { time: TimeSource::System, wait_limit: LIMIT, ..Options::default() };
+    /// The program, up and serving one repository in which nothing has happened yet.
+    pub(crate) async fn start(repository: NewRepository) -> Self {
+        let options = Options {
+            time: TimeSource::System,
+            wait_limit: LIMIT,
+            ..Options::default()
+        };
         let github = Arc::new(FakeGitHub::start(options).await.unwrap());
         github.add_repository(repository).unwrap();
         // The port is free now and stays the program's over its restarts.
         let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         let data = tempfile::tempdir().unwrap();
-        let child = spawn(&github, address, data.path());
-        let served = Self { github, address, data, child };
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::create_dir(outside.path().join("desk")).unwrap();
+        let child = spawn(&github, address, data.path(), &outside.path().join("log"));
+        let served = Self {
+            github,
+            address,
+            data,
+            outside,
+            child,
+        };
         served.ready().await;
         served
     }
 
-    pub async fn request(
+    pub(crate) async fn request(
         &self,
         method: Method,
         path: &str,
@@ -56,64 +71,113 @@ impl Served {
                 tries.tick().await;
             }
         };
-        timeout(LIMIT, healthy).await.expect("the program answers /healthz");
+        timeout(LIMIT, healthy)
+            .await
+            .expect("the program answers /healthz");
+    }
+
+    /// Where its state is.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The directory in which jobs leave marks for the test.
+    pub(crate) fn desk(&self) -> PathBuf {
+        self.outside.path().join("desk")
+    }
+
+    /// What the program has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.outside.path().join("log")).unwrap_or_default()
+    }
+
+    /// Looks again and again until `look` gives something: for what changes outside the fake GitHub.
+    pub(crate) async fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let found = async {
+            let mut tries = interval(AGAIN);
+            loop {
+                tries.tick().await;
+                if let Some(found) = look() {
+                    return found;
+                }
+            }
+        };
+        match timeout(LIMIT, found).await {
+            Ok(found) => found,
+            Err(_) => panic!(
+                "waited in vain for {what}. What happened:\n{}",
+                self.github.history()
+            ),
+        }
     }
 
     /// Delivers each webhook until it is taken.
-    pub async fn deliver(&self, deliveries: &[Delivery]) {
+    pub(crate) async fn deliver(&self, deliveries: &[Delivery]) {
         for delivery in deliveries {
             deliver(&self.github, self.address, delivery).await;
         }
     }
 
     /// Delivers all at once, each until it is taken, whatever happens to the program meanwhile.
-    pub fn deliver_in_background(&self, deliveries: Vec<Delivery>) -> JoinHandle<()> {
+    pub(crate) fn deliver_in_background(&self, deliveries: Vec<Delivery>) -> JoinHandle<()> {
         let (github, address) = (self.github.clone(), self.address);
         tokio::spawn(async move {
-            let each = deliveries.iter().map(|delivery| deliver(&github, address, delivery));
+            let each = deliveries
+                .iter()
+                .map(|delivery| deliver(&github, address, delivery));
             futures::future::join_all(each).await;
         })
     }
 
     /// Lets the program run for a while: the moment of a kill is the test's input, not a wait for something.
-    pub async fn run_for(&self, span: Duration) {
+    pub(crate) async fn run_for(&self, span: Duration) {
         let _ = timeout(span, std::future::pending::<()>()).await;
     }
 
-    pub async fn kill_and_restart(&mut self) {
+    pub(crate) async fn kill_and_restart(&mut self) {
         // SIGKILL: the program can't do anything about it.
         self.child.kill().await.unwrap();
-        self.child = spawn(&self.github, self.address, self.data.path());
+        self.child = spawn(
+            &self.github,
+            self.address,
+            self.data.path(),
+            &self.outside.path().join("log"),
+        );
     }
 
     /// Ends the program as a person would.
-    pub async fn end(&mut self) {
+    pub(crate) async fn end(&mut self) {
         let id = self.child.id().expect("the program runs");
-        Command::new("kill").args(["-TERM", &id.to_string()]).status().await.unwrap();
-        let status = timeout(LIMIT, self.child.wait()).await.expect("SIGTERM ends it").unwrap();
+        Command::new("kill")
+            .args(["-TERM", &id.to_string()])
+            .status()
+            .await
+            .unwrap();
+        let status = timeout(LIMIT, self.child.wait())
+            .await
+            .expect("SIGTERM ends it")
+            .unwrap();
         assert!(status.success(), "{status}");
-    }
-
-    pub async fn stop(mut self) {
-        self.end().await;
-    }
-
-    /// Every job's steps ran exactly once, no process of a job is left, and GitHub has nothing to complain about.
-    pub fn finish(self, starts: &Path) {
-        for entry in std::fs::read_dir(starts).unwrap() {
-            let path = entry.unwrap().path();
-            let lines = std::fs::read_to_string(&path).unwrap().lines().count();
-            assert_eq!(lines, 1, "{} was started {lines} times", path.display());
-        }
-        let jobs = self.data.path().join("jobs").display().to_string();
-        let left: Vec<String> = processes().into_iter().filter(|line| line.contains(&jobs)).collect();
-        assert!(left.is_empty(), "processes are left: {left:?}");
-        let leftovers = self.github.leftovers();
-        assert!(leftovers.is_empty(), "{leftovers:?}\n{}", self.github.history());
     }
 }
 
-fn spawn(github: &FakeGitHub, address: SocketAddr, data: &Path) -> Child {
+impl Drop for Served {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(60)..];
+            eprintln!("the program's last words:\n{}", last.join("\n"));
+        }
+    }
+}
+
+fn spawn(github: &FakeGitHub, address: SocketAddr, data: &Path, log: &Path) -> Child {
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .unwrap();
     Command::new(env!("CARGO_BIN_EXE_checkmill"))
         .args(["serve", "--listen", &address.to_string(), "--data"])
         .arg(data)
@@ -122,7 +186,7 @@ fn spawn(github: &FakeGitHub, address: SocketAddr, data: &Path) -> Child {
         .env("GH_WEBHOOK_SECRET", github.webhook_secret())
         .env("GITHUB_API_URL", github.url())
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(log)
         .kill_on_drop(true)
         .spawn()
         .unwrap()
@@ -146,13 +210,4 @@ async fn deliver(github: &FakeGitHub, address: SocketAddr, delivery: &Delivery) 
     };
     let answer = timeout(LIMIT, taken).await.expect("the delivery is taken");
     github.record_answer(delivery, answer.status, &answer.text());
-}
-
-/// The command lines of all processes of the machine.
-fn processes() -> Vec<String> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
-        .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
-        .collect()
 }

@@ -1,0 +1,114 @@
+//! The comment on a pull request.
+
+use crate::conversation::{CI, REPO};
+use crate::page::comment;
+use crate::served::Served;
+use checkmill_testkit::{Comment, NewCommit, NewRepository};
+
+const WORKFLOW: &str = "
+name: CI
+on: pull_request
+jobs:
+  build:
+    runs-on: linux
+    steps:
+      - run: echo built
+  test:
+    needs: build
+    runs-on: linux
+    steps:
+      - name: Test
+        run: test -e {desk}/repaired
+";
+
+fn change(served: &Served) -> NewCommit {
+    NewCommit::new("Change").write(CI, served.workflow(WORKFLOW))
+}
+
+/// The only comment there is, once it has been edited so often.
+async fn only_comment(served: &Served, pull: u64, edits: u32) -> Comment {
+    let look = || {
+        let comments = served.github.comments(REPO, pull).unwrap();
+        let [comment] = comments.as_slice() else {
+            return None;
+        };
+        (comment.edits >= edits).then(|| comment.clone())
+    };
+    served.until("the comment", look).await
+}
+
+#[tokio::test]
+async fn a_failure_is_said_once_and_corrected_when_a_rerun_passes() {
+    let served = Served::start(NewRepository::new(REPO).file("README.md", "x")).await;
+    let pull = served.pull_request("change", change(&served)).await;
+    let first = only_comment(&served, pull, 0).await;
+    insta::assert_snapshot!(comment(&first), @r#"
+    <!-- checkmill:run:RUN -->
+    ### ❌ CI: 1 of 2 jobs did not pass
+
+    | | Job | Result | Duration |
+    |---|---|---|---:|
+    | ✅ | [CI / build](<https://github.com/octocat/hello/runs/CHECK>) | success | TIME |
+    | ❌ | [CI / test](<https://github.com/octocat/hello/runs/CHECK>) | **test**: Step "Test" failed with exit code 1 | TIME |
+
+    Commit SHA
+    "#);
+
+    served.allow("repaired");
+    served.rerun(&served.completed("CI / test").await, "ann").await;
+    let second = only_comment(&served, pull, 1).await;
+    assert_eq!(second.id, first.id);
+    insta::assert_snapshot!(comment(&second), @"
+    <!-- checkmill:run:RUN -->
+    ### ✅ CI: 2 jobs passed
+
+    | | Job | Result | Duration |
+    |---|---|---|---:|
+    | ✅ | [CI / build](<https://github.com/octocat/hello/runs/CHECK>) | success | TIME |
+    | ✅ | [CI / test](<https://github.com/octocat/hello/runs/CHECK>) | success | TIME |
+
+    Commit SHA
+    ");
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_is_said_about_a_success_unless_the_policy_wants_it() {
+    let served = Served::start(NewRepository::new(REPO).file("README.md", "x")).await;
+    served.allow("repaired");
+    let quiet = served.pull_request("quiet", change(&served)).await;
+    served.concluded(2).await;
+
+    served
+        .push(NewCommit::new("Policy").write(".checkmill/config.yml", "comment: always\n"))
+        .await;
+    let loud = served.pull_request("loud", change(&served)).await;
+    let said = only_comment(&served, loud, 0).await;
+    insta::assert_snapshot!(comment(&said), @"
+        <!-- checkmill:run:RUN -->
+        ### ✅ CI: 2 jobs passed
+
+        | | Job | Result | Duration |
+        |---|---|---|---:|
+        | ✅ | [CI / build](<https://github.com/octocat/hello/runs/CHECK>) | success | TIME |
+        | ✅ | [CI / test](<https://github.com/octocat/hello/runs/CHECK>) | success | TIME |
+
+        Commit SHA
+        ");
+    assert_eq!(served.github.comments(REPO, quiet).unwrap(), []);
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn a_policy_can_forbid_comments() {
+    let policy = NewRepository::new(REPO).file(".checkmill/config.yml", "comment: never\n");
+    let served = Served::start(policy).await;
+    let pull = served.pull_request("change", change(&served)).await;
+    insta::assert_snapshot!(served.checks(2).await, @"
+CI / build: success
+CI / test: failure
+");
+    served.concluded(2).await;
+    assert_eq!(served.github.comments(REPO, pull).unwrap(), []);
+    served.finish().await;
+}

@@ -1,0 +1,126 @@
+//! "Re-run": of one check, and of all that failed.
+
+use crate::conversation::REPO;
+use crate::page::page;
+use crate::served::Served;
+use checkmill_testkit::NewRepository;
+
+const WORKFLOW: &str = r#"
+name: CI
+on: push
+jobs:
+  sure:
+    runs-on: linux
+    steps:
+      - run: echo sure >> {desk}/ran
+  flaky:
+    runs-on: linux
+    steps:
+      - name: Try
+        run: |
+          echo "flaky $GITHUB_RUN_ATTEMPT" >> {desk}/ran
+          test -e {desk}/repaired
+  of-sure:
+    needs: sure
+    runs-on: linux
+    steps:
+      - run: echo of-sure >> {desk}/ran
+  of-flaky:
+    needs: flaky
+    runs-on: linux
+    steps:
+      - run: echo of-flaky >> {desk}/ran
+"#;
+
+#[tokio::test]
+async fn one_check_is_run_again_and_then_all_that_failed() {
+    let served = Served::start(NewRepository::new(REPO)).await;
+    let sha = served.push_workflow(WORKFLOW).await;
+    insta::assert_snapshot!(served.checks(4).await, @"
+    CI / flaky: failure
+    CI / of-flaky: skipped
+    CI / of-sure: success
+    CI / sure: success
+    ");
+
+    // Only this one, and as an attempt of its own.
+    let flaky = served.completed("CI / flaky").await;
+    let again = served.rerun(&flaky, "ann").await;
+    insta::assert_snapshot!(page(&again), @r#"
+    CI / flaky: failure
+    Step "Try" failed with exit code 1
+
+    **Failed** (`test`): Step "Try" failed with exit code 1
+
+    | | Step | Result | Duration |
+    |---|---|---|---:|
+    | ❌ | Try | failure (exit code 1) | TIME |
+
+    Attempt 2 · queued TIME · ran TIME · on `process`
+
+
+    ### Log
+
+    ```text
+    ##[step]1/1 Try
+    ##[group]Run echo "flaky $GITHUB_RUN_ATTEMPT" >> /TMP/desk/ran
+    echo "flaky $GITHUB_RUN_ATTEMPT" >> /TMP/desk/ran
+    test -e /TMP/desk/repaired
+    shell: /usr/bin/bash -e {0}
+    ##[endgroup]
+    ##[error]Process completed with exit code 1.
+    ##[endstep]failure TIME
+    ##[job]failure Step "Try" failed with exit code 1
+    ```
+    "#);
+    assert_eq!(
+        served.github.check_run(flaky.id).unwrap(),
+        flaky,
+        "the first attempt's check stays as it was"
+    );
+
+    // All that failed, and what depends on it.
+    served.allow("repaired");
+    served
+        .on_github(|github| github.rerequest_suite(REPO, &sha, "ann"))
+        .await;
+    let of_flaky = served.completed("CI / of-flaky").await;
+    let of_flaky = served.after(&of_flaky).await;
+    assert_eq!(of_flaky.line(), "CI / of-flaky: success");
+    insta::assert_snapshot!(served.checks(7).await, @"
+    CI / flaky: failure
+    CI / flaky: failure
+    CI / flaky: success
+    CI / of-flaky: skipped
+    CI / of-flaky: success
+    CI / of-sure: success
+    CI / sure: success
+    ");
+    let ran = served.mark("ran").await;
+    let mut ran: Vec<_> = ran.lines().collect();
+    ran.sort_unstable();
+    insta::assert_snapshot!(ran.join("\n"), @"
+    flaky 1
+    flaky 2
+    flaky 3
+    of-flaky
+    of-sure
+    sure
+    ");
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn a_check_that_passed_can_be_run_again() {
+    let served = Served::start(NewRepository::new(REPO)).await;
+    served.push_workflow(WORKFLOW).await;
+    served.checks(4).await;
+    let sure = served.completed("CI / sure").await;
+    let again = served.rerun(&sure, "ann").await;
+    assert_eq!(again.line(), "CI / sure: success");
+    assert_eq!(again.external_id, sure.external_id, "the same job");
+    let ran = served.mark("ran").await;
+    assert_eq!(ran.lines().filter(|line| *line == "sure").count(), 2);
+    assert_eq!(ran.lines().filter(|line| *line == "of-sure").count(), 1);
+    served.finish().await;
+}
