@@ -39,6 +39,8 @@ pub const GRACES: Graces = Graces {
     terminate: Duration::from_millis(2500),
 };
 
+/// Read at a time: many lines, and yet done in a moment.
+const READ_BYTES: usize = 16 * 1024;
 /// When the program has ended, others of its step may still have its output open (a server started with `&`). After this
 /// long without a word we stop listening; what they say later is thrown away.
 const SILENCE_AFTER_END: Duration = Duration::from_millis(500);
@@ -74,7 +76,7 @@ pub async fn run(
     let mut timer = pin!(tokio::time::sleep(timeout.unwrap_or(Duration::MAX)));
     let mut quiet = pin!(tokio::time::sleep(Duration::MAX));
     let mut deaf = pin!(tokio::time::sleep(Duration::MAX));
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; READ_BYTES];
     let mut status: Option<ExitStatus> = None;
     let mut open = true;
     while status.is_none() || open {
@@ -86,6 +88,8 @@ pub async fn run(
                         ending.begin(Ended::Stopped);
                     }
                     quiet.as_mut().reset(tokio::time::Instant::now() + SILENCE_AFTER_END);
+                    // Who prints without end must not keep signals and timers from us.
+                    tokio::task::yield_now().await;
                 }
             },
             ended = child.wait(), if status.is_none() => {

@@ -59,6 +59,7 @@ impl<'a> StepOutput<'a> {
         for line in self.lines.push(bytes, self.log.masks()) {
             self.line(&line);
         }
+        self.log.flush();
         self.log.fault().is_none()
     }
 
@@ -67,6 +68,10 @@ impl<'a> StepOutput<'a> {
     pub fn finish(mut self) -> Said {
         if let Some(line) = self.lines.finish() {
             self.line(&line);
+        }
+        self.log.flush();
+        for line in &mut self.said.tail {
+            *line = strip_ansi(line).chars().take(TAIL_LINE_CHARS).collect();
         }
         self.said
     }
@@ -101,9 +106,7 @@ impl<'a> StepOutput<'a> {
         if self.said.tail.len() == FAILURE_TAIL_LINES {
             self.said.tail.pop_front();
         }
-        self.said
-            .tail
-            .push_back(strip_ansi(masked).chars().take(TAIL_LINE_CHARS).collect());
+        self.said.tail.push_back(masked.to_owned());
     }
 
     fn command(&mut self, command: Command, text: &str) {

@@ -341,6 +341,7 @@ impl Checkout<'_> {
                 lines.push(bytes, log.masks()).iter().for_each(|line| {
                     log.output(&line.text);
                 });
+                log.flush();
             }
             log.fault().is_none()
         };
@@ -351,6 +352,7 @@ impl Checkout<'_> {
         let ended = exec::run(&program, self.graces, timeout, stop, output).await;
         if let Some(line) = lines.finish().filter(|_| !quiet) {
             log.output(&line.text);
+            log.flush();
         }
         match ended {
             Ok(Ended::Exited(code)) => Ok(Said {

@@ -9,7 +9,7 @@ use crate::exec::{self, Ended, Program};
 use crate::script::inject::{FillError, Filled, Guards, VARIABLE_PREFIX, fill};
 use crate::script::shell::{SCRIPT, Shell};
 use crate::step_output::{Said, StepOutput};
-use checkmill_workflow::expr::interpolate;
+use checkmill_workflow::expr::{interpolate, untrusted_references};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,12 @@ impl JobRunner<'_> {
             let value = text.map(|text| interpolate(text, &self.scope())).transpose();
             value.map_err(|error| Fault::Configuration(format!("`{what}` can't be computed: {error}")))
         };
-        let shell = filled("shell", shell.or(defaults.shell.as_deref()))?;
+        let written = shell.or(defaults.shell.as_deref());
+        let shell = filled("shell", written)?;
+        if !untrusted_references(written.unwrap_or_default()).is_empty() {
+            let problem = "`shell` must not be text that outsiders may choose: it is a command".to_owned();
+            return Err(Fault::Configuration(problem));
+        }
         let shell =
             Shell::parse(shell.as_deref()).map_err(|error| Fault::Configuration(error.to_string()))?;
         let directory = filled(

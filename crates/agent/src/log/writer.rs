@@ -27,6 +27,8 @@ pub struct LogWriter {
     limits: LogLimits,
     masks: Masks,
     spill: Option<Spill>,
+    /// Whole lines that are not written yet.
+    pending: Vec<u8>,
     length: watch::Sender<u64>,
     fault: Option<String>,
 }
@@ -52,6 +54,7 @@ impl LogWriter {
             limits,
             masks,
             spill: None,
+            pending: Vec::new(),
             length,
             fault: None,
         })
@@ -84,10 +87,11 @@ impl LogWriter {
         let mut lines = masked.split('\n');
         self.line(lines.next().unwrap_or_default());
         lines.for_each(|line| self.foreign_line(line));
+        self.flush();
         masked
     }
 
-    /// Writes text that a step printed or somebody else wrote; gives it as it was written.
+    /// Takes text that a step printed or somebody else wrote; gives it as it will be written. [`LogWriter::flush`] writes it.
     pub fn output(&mut self, text: &str) -> String {
         let masked = self.masks.apply(text);
         masked.split('\n').for_each(|line| self.foreign_line(line));
@@ -103,29 +107,45 @@ impl LogWriter {
     }
 
     fn line(&mut self, masked: &str) {
-        if self.fault.is_some() {
-            return;
-        }
-        let line = format!("{} {masked}\n", timestamp(self.clock.now()));
-        if let Err(error) = self.write(line.as_bytes()) {
+        let time = timestamp(self.clock.now());
+        self.pending
+            .extend([time.as_bytes(), b" ", masked.as_bytes(), b"\n"].concat());
+    }
+
+    /// Writes what was taken. Steps print many lines at a time, and each write is a call of the system.
+    pub fn flush(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        if self.fault.is_none()
+            && let Err(error) = self.write(&pending)
+        {
             self.fault = Some(format!("the log could not be written: {error}"));
         }
     }
 
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        if let Some(spill) = &mut self.spill {
-            return spill.write(line);
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.spill.is_none() && *self.length.borrow() + lines.len() as u64 <= self.limits.head {
+            return self.write_head(lines);
         }
-        let length = *self.length.borrow() + line.len() as u64;
-        if length > self.limits.head {
-            let mut spill = Spill::start(&self.dir, self.limits.tail)?;
-            spill.write(line)?;
-            self.spill = Some(spill);
-            return Ok(());
-        }
-        self.file.write_all(line)?;
-        self.length.send_replace(length);
+        lines
+            .split_inclusive(|byte| *byte == b'\n')
+            .try_for_each(|line| self.write_line(line))
+    }
+
+    fn write_head(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.file.write_all(lines)?;
+        self.length.send_modify(|length| *length += lines.len() as u64);
         Ok(())
+    }
+
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        match &mut self.spill {
+            Some(spill) => spill.write(line),
+            None if *self.length.borrow() + line.len() as u64 <= self.limits.head => self.write_head(line),
+            None => self
+                .spill
+                .insert(Spill::start(&self.dir, self.limits.tail)?)
+                .write(line),
+        }
     }
 
     /// Appends what was kept back; nothing is written after it. The length of the whole log.
@@ -133,6 +153,7 @@ impl LogWriter {
     /// # Errors
     /// What the file system says.
     pub fn finish(mut self) -> io::Result<u64> {
+        self.flush();
         let clock = self.clock.clone();
         spill::finish(&self.dir, &mut self.file, |dropped| cut_line(&clock, dropped))?;
         let length = self.file.metadata()?.len();

@@ -189,3 +189,19 @@ async fn other_languages_refuse_untrusted_text_and_say_what_to_do() {
     insta::assert_snapshot!(ran.result.detail, @r#"Step "Py" can't be run: `${{ github.event.head_commit.message }}` is text that outsiders may choose, and in this shell it can't be handed to the script safely; give it a name under `env:` and read that variable in the script"#);
     assert_eq!(ran.result.conclusion, JobVerdict::Configuration);
 }
+
+#[tokio::test]
+async fn an_outsider_does_not_choose_the_shell() {
+    let step = run_with("echo hi", json!({"shell": "sh -c '${{ github.head_ref }}' {0}"}));
+    let mut world = World::new(json!([step]));
+    world.description["contexts"]["github"]["head_ref"] = "touch owned".into();
+    let ran = world.run().await;
+    assert_eq!(ran.result.conclusion, JobVerdict::Configuration);
+    assert!(
+        ran.result
+            .detail
+            .contains("`shell` must not be text that outsiders may choose"),
+        "{}",
+        ran.result.detail
+    );
+}

@@ -142,3 +142,18 @@ async fn a_log_that_can_not_be_written_ends_the_job() {
         result.detail
     );
 }
+
+#[tokio::test]
+async fn a_step_that_never_stops_printing_can_be_stopped() {
+    let world = World::new(json!([run("yes")]));
+    let log = world.attempt().join("log");
+    let ran = world
+        .run_while(async {
+            while fs::metadata(&log).map_or(0, |data| data.len()) < 1_000_000 {
+                tokio::task::yield_now().await;
+            }
+            world.controller.stop(StopReason::Cancelled);
+        })
+        .await;
+    assert_eq!(ran.result.conclusion, JobVerdict::Cancelled);
+}
