@@ -34,9 +34,22 @@ fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode 
     };
     result.unwrap_or_else(|error| {
         // A closed standard error leaves nobody to tell.
-        let _ = writeln!(std::io::stderr(), "checkmill: {error:#}");
+        let _ = writeln!(std::io::stderr(), "checkmill: {}", with_causes(&error));
         ExitCode::from(WRONG_INPUT)
     })
+}
+
+/// The error and its causes on one line. What has a cause is a sentence, whose full stop gives way to a colon.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        if !text.is_empty() {
+            text.truncate(text.trim_end_matches('.').len());
+            text.push_str(": ");
+        }
+        text.push_str(&cause.to_string());
+    }
+    text
 }
 
 /// Logs of the program itself, in JSON for whoever collects them; `run` shows checks instead.

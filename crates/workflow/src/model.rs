@@ -41,6 +41,12 @@ impl Workflow {
         self.jobs.iter().map(|job| &job.key)
     }
 
+    /// The names of the inputs that `workflow_dispatch` declares, in the order of the file.
+    pub fn input_names(&self) -> impl Iterator<Item = &str> {
+        let trigger = self.triggers.workflow_dispatch.iter();
+        trigger.flat_map(|trigger| trigger.inputs.iter().map(|input| input.name.as_str()))
+    }
+
     /// The jobs as a graph of which nothing is expanded yet.
     #[must_use]
     pub fn graph(&self) -> BTreeMap<JobKey, graph::Node> {

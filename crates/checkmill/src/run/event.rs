@@ -64,6 +64,9 @@ impl Repository {
             }
             _ => None,
         };
+        if let Some(path) = &dispatched {
+            check_inputs(&args.inputs, &workflows, path)?;
+        }
         Ok(Self {
             name: format!("{OWNER}/{}", repository_name(&args.path)),
             source,
@@ -176,6 +179,33 @@ fn check_job(key: &str, workflows: &[(String, Vec<u8>)], only: Option<&str>) -> 
         key.as_str(),
         known.join(", ")
     )
+}
+
+/// Whether the dispatched workflow knows these inputs. Their values are judged with the event, as GitHub does.
+fn check_inputs(
+    inputs: &[(String, String)],
+    workflows: &[(String, Vec<u8>)],
+    dispatched: &str,
+) -> anyhow::Result<()> {
+    let Some((_, bytes)) = workflows.iter().find(|(path, _)| path == dispatched) else {
+        return Ok(());
+    };
+    // A broken file gets its own check.
+    let Ok(workflow) = checkmill_workflow::parse(dispatched, &String::from_utf8_lossy(bytes)) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = workflow.input_names().collect();
+    for (name, _) in inputs {
+        if !known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            let there_is = if known.is_empty() {
+                "It has none.".to_owned()
+            } else {
+                format!("There is: {}.", known.join(", "))
+            };
+            bail!("{dispatched} has no input {name:?}. {there_is}");
+        }
+    }
+    Ok(())
 }
 
 /// The directory's name as a repository's name.

@@ -34,9 +34,10 @@ use report::Report;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// When a check did not pass.
 const FAILED: u8 = 1;
@@ -50,6 +51,7 @@ const RECOVERIES: u32 = 3;
 /// # Errors
 /// Wrong input: the path, the ref, a workflow, job or input that is not there.
 pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let interrupts = Interrupts::listen()?;
     let scratch = tempfile::tempdir().context("A temporary directory can't be made.")?;
     let data = DataDir::open(args.data.as_deref().unwrap_or(scratch.path()))?;
     let repository = Repository::prepare(&args, &scratch.path().join("source.git"))?;
@@ -94,7 +96,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     if planned.runs.is_empty() {
         bail!("{}", nothing_to_run(&planned));
     }
-    finish(&system, &github, &planned, progress).await?;
+    if !finish(&system, &github, &planned, progress, interrupts).await? {
+        return Ok(ExitCode::from(FAILED));
+    }
     let report = outcome::report(&system, &planned, requests.load(Ordering::Relaxed)).await?;
     server.abort();
     if let Some(dir) = &args.keep_logs {
@@ -150,14 +154,43 @@ fn nothing_to_run(planned: &PlannedRuns) -> String {
     text
 }
 
-/// Shows the checks until every job has been reported. Ctrl-C cancels the jobs, a second one at once.
+/// Ctrl-C and what else asks the program to end. Heard from the beginning, so that no job is left behind by one that comes
+/// before anybody listens.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+    heard: u32,
+}
+
+impl Interrupts {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            heard: 0,
+        })
+    }
+
+    /// The next one, with the number of those before it.
+    async fn next(&mut self) -> u32 {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        self.heard += 1;
+        self.heard - 1
+    }
+}
+
+/// Shows the checks until every job has been reported; whether that came about. Ctrl-C cancels the jobs; a second one ends
+/// the wait for them.
 async fn finish(
     system: &Arc<System>,
     github: &FakeGitHub,
     planned: &PlannedRuns,
     mut progress: Progress,
-) -> anyhow::Result<()> {
-    let cancels = AtomicU64::new(0);
+    mut interrupts: Interrupts,
+) -> anyhow::Result<bool> {
     for _ in 0..=RECOVERIES {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         let idle = system.engine().0.idle();
@@ -166,9 +199,10 @@ async fn finish(
             tokio::select! {
                 () = &mut idle => break,
                 _ = looks.tick() => progress.update(&outcome::lines(github, SystemClock.now())),
-                _ = tokio::signal::ctrl_c() => {
-                    if cancels.fetch_add(1, Ordering::Relaxed) > 0 {
-                        bail!("Ended at once; some jobs may not have stopped yet.");
+                before = interrupts.next() => {
+                    if before > 0 {
+                        progress.say("Ended at once; some jobs may not have stopped yet.");
+                        return Ok(false);
                     }
                     progress.say("Cancelling; press Ctrl-C again to end at once.");
                     cancel(system, planned).await?;
@@ -178,12 +212,14 @@ async fn finish(
         progress.update(&outcome::lines(github, SystemClock.now()));
         let open = outcome::jobs(system, planned).await?.iter().any(outcome::is_open);
         if !open {
-            return Ok(());
+            return Ok(true);
         }
         // An execution failed before its job was reported: what the sweep is for.
         system.recover().await?;
     }
-    bail!("Some jobs could not be brought to their end; run again with RUST_BACKTRACE=1 and report it.")
+    progress
+        .say("Some jobs could not be brought to their end. That is a fault of Checkmill; please report it.");
+    Ok(false)
 }
 
 async fn cancel(system: &System, planned: &PlannedRuns) -> anyhow::Result<()> {

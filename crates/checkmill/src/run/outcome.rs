@@ -5,11 +5,12 @@ use super::report::{CheckReport, Report};
 use crate::local::system::System;
 use anyhow::Context as _;
 use checkmill_core::limits::CHECK_TEXT_CHARS;
+use checkmill_core::run::Hold;
 use checkmill_core::{Job, JobState, UnixMillis};
 use checkmill_github::render::cut;
 use checkmill_phases::keys;
 use checkmill_phases::plan::PlannedRuns;
-use checkmill_phases::ports::{Blobs as _, Runs as _};
+use checkmill_phases::ports::{Blobs as _, Runs};
 use checkmill_phases::times::started_at;
 use checkmill_testkit::{CheckRun, FakeGitHub, Status};
 use checkmill_workflow::job::{JobResult, StepStatus};
@@ -101,6 +102,7 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
     let result = result(system, job).await?;
     let run_ms = started_at(job, result.as_ref()).map_or(0, |started| end.at.since(started).0);
     let conclusion = end.reason.conclusion();
+    let diagnostics = diagnostics(system, job).await?;
     let failing = result
         .iter()
         .flat_map(|r| &r.steps)
@@ -114,9 +116,29 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
         run_ms,
         log: cut(&log(system, job).await?, CHECK_TEXT_CHARS),
         passes: conclusion.passes(),
-        detail: end.detail.clone(),
-        tail: failing.map(|step| step.tail.clone()).unwrap_or_default(),
+        detail: match &diagnostics {
+            Some(_) => "Can't run as it is written.".to_owned(),
+            None => end.detail.clone(),
+        },
+        tail: match (failing, diagnostics) {
+            (Some(step), _) => step.tail.clone(),
+            (None, Some(text)) => text.lines().map(str::to_owned).collect(),
+            (None, None) => Vec::new(),
+        },
     })
+}
+
+/// What is wrong with the file that the job comes from, where that kept it from running.
+async fn diagnostics(system: &System, job: &Job) -> anyhow::Result<Option<String>> {
+    let run = Runs::load(system.store(), &job.id.run()).await?;
+    if let Some(Hold::Broken { text }) = run.and_then(|run| run.hold) {
+        return Ok(Some(text));
+    }
+    let kept = system
+        .blobs()
+        .get(&keys::diagnostics(&job.id, job.attempt))
+        .await?;
+    Ok(kept.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 async fn result(system: &System, job: &Job) -> anyhow::Result<Option<JobResult>> {
@@ -125,12 +147,10 @@ async fn result(system: &System, job: &Job) -> anyhow::Result<Option<JobResult>>
 }
 
 async fn log(system: &System, job: &Job) -> anyhow::Result<String> {
-    let log = system.blobs().get(&keys::log(&job.id, job.attempt)).await?;
-    let diagnostics = system
-        .blobs()
-        .get(&keys::diagnostics(&job.id, job.attempt))
-        .await?;
-    Ok(String::from_utf8_lossy(&log.or(diagnostics).unwrap_or_default()).into_owned())
+    match system.blobs().get(&keys::log(&job.id, job.attempt)).await? {
+        Some(log) => Ok(String::from_utf8_lossy(&log).into_owned()),
+        None => Ok(diagnostics(system, job).await?.unwrap_or_default()),
+    }
 }
 
 /// Writes each job's whole log to a file named after its check.

@@ -25,13 +25,14 @@ pub struct CheckReport {
     pub queued_ms: u64,
     /// From running to the end.
     pub run_ms: u64,
-    /// The job's log, its middle cut where it is long. The whole log: `--keep-logs`.
+    /// The job's log, its middle cut where it is long (the whole log: `--keep-logs`); of one that can't run as it is
+    /// written, what is wrong with it.
     pub log: String,
     #[serde(skip)]
     pub passes: bool,
     #[serde(skip)]
     pub detail: String,
-    /// Last lines of the failing step.
+    /// Last lines of the failing step, or what is wrong with the file.
     #[serde(skip)]
     pub tail: Vec<String>,
 }
@@ -81,7 +82,7 @@ impl Report {
         {
             let _ = writeln!(text, "\n{}: {}", check.name, check.detail);
             for line in &check.tail {
-                let _ = writeln!(text, "  │ {line}");
+                let _ = writeln!(text, "{}", format!("  │ {line}").trim_end());
             }
         }
         let passed = self.checks.iter().filter(|check| check.passes).count();

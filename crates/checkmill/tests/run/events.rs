@@ -1,0 +1,132 @@
+//! `--event`, `--input`, `--job`, `--workflow`.
+
+use crate::program::Project;
+
+#[tokio::test]
+async fn a_pull_request() {
+    let project = Project::with_workflow(
+        r#"
+name: CI
+on:
+  pull_request:
+    branches: [trunk]
+    paths: ['src/**']
+jobs:
+  test:
+    runs-on: linux
+    steps:
+      - run: echo "$GITHUB_EVENT_NAME $GITHUB_BASE_REF $GITHUB_HEAD_REF" > {desk}/event
+"#,
+    );
+    project.git(&["init", "--quiet", "--initial-branch=trunk"]);
+    project.git(&["add", "."]);
+    project.git(&["commit", "--quiet", "-m", "First"]);
+    project.write("src/a.rs", "fn a() {}\n");
+    insta::assert_snapshot!(project.run(&["--event", "pull_request"]).await.table(), @"
+    exit code 0
+        CHECK      CONCLUSION  REASON
+     ✓  CI / test  success     success
+
+    1 passed, 0 failed
+    ");
+    insta::assert_snapshot!(project.mark("event").unwrap(), @"pull_request trunk changes");
+}
+
+#[tokio::test]
+async fn a_dispatch_with_inputs() {
+    let project = Project::with_workflow(
+        r#"
+name: Deploy
+on:
+  workflow_dispatch:
+    inputs:
+      where: {type: choice, options: [staging, production], required: true}
+      dry: {type: boolean, default: true}
+jobs:
+  deploy:
+    runs-on: linux
+    steps:
+      - run: echo "${{ inputs.where }} ${{ inputs.dry && 'dry' || 'wet' }}" > {desk}/inputs
+"#,
+    );
+    let dispatch = [
+        "--event",
+        "workflow_dispatch",
+        "--input",
+        "where=production",
+        "--input",
+        "dry=false",
+    ];
+    assert_eq!(project.run(&dispatch).await.code, Some(0));
+    assert_eq!(project.mark("inputs").as_deref(), Some("production wet"));
+    insta::assert_snapshot!(project.run(&dispatch[..2]).await.table(), @"
+    exit code 1
+        CHECK                        CONCLUSION  REASON
+     ✗  .checkmill/workflows/ci.yml  failure     configuration
+
+    .checkmill/workflows/ci.yml: Can't run as it is written.
+      │ .checkmill/workflows/ci.yml:6:7: the input `where` is required and was not given
+      │ 6 |       where: {type: choice, options: [staging, production], required: true}
+      │   |       ^^^^^
+
+    0 passed, 1 failed
+    ");
+}
+
+const CHAIN: &str = "
+name: CI
+on: push
+jobs:
+  build:
+    runs-on: linux
+    steps:
+      - run: echo built
+  lint:
+    runs-on: linux
+    steps:
+      - run: echo linted
+  test:
+    needs: build
+    runs-on: linux
+    steps:
+      - run: echo tested
+  deploy:
+    needs: [test, lint]
+    runs-on: linux
+    steps:
+      - run: echo deployed
+";
+
+#[tokio::test]
+async fn one_job_and_what_it_needs() {
+    let project = Project::with_workflow(CHAIN);
+    insta::assert_snapshot!(project.run(&["--job", "test"]).await.table(), @"
+    exit code 0
+        CHECK       CONCLUSION  REASON
+     ✓  CI / build  success     success
+     ✓  CI / test   success     success
+
+    2 passed, 0 failed
+    ");
+}
+
+#[tokio::test]
+async fn one_workflow_of_two() {
+    let project = Project::with_workflow(CHAIN);
+    project.write(
+        ".checkmill/workflows/other.yaml",
+        &CHAIN.replace("CI", "Other").replace("push", "[push]"),
+    );
+    for name in ["other.yaml", ".checkmill/workflows/other.yaml"] {
+        let ended = project.run(&["--workflow", name, "--job", "lint"]).await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(ended.table(), @"
+            exit code 0
+                CHECK         CONCLUSION  REASON
+             ✓  Other / lint  success     success
+
+            1 passed, 0 failed
+            ");
+        }
+    }
+}

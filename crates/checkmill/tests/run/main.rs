@@ -1,0 +1,16 @@
+//! `checkmill run` as people call it: what it prints, where, and how it ends. One topic, one file.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise, in its helpers too"
+)]
+
+mod program;
+
+mod events;
+mod hello;
+mod interrupt;
+mod outcomes;
+mod report;
+mod sources;
+mod wrong_input;

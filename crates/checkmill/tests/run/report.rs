@@ -1,0 +1,105 @@
+//! `--json`, `--keep-logs`, `--data`.
+
+use crate::program::Project;
+use serde_json::Value;
+
+const WORKFLOW: &str = "
+name: CI
+on: push
+jobs:
+  good:
+    runs-on: linux
+    steps:
+      - run: echo 'all is well'
+  bad:
+    runs-on: linux
+    steps:
+      - run: echo 'it is not' && exit 7
+";
+
+fn keys(value: &Value) -> String {
+    let keys = value.as_object().unwrap().keys().map(String::as_str);
+    keys.collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn json_is_all_that_is_on_standard_output() {
+    let project = Project::with_workflow(WORKFLOW);
+    let ended = project.run(&["--json"]).await;
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.stdout.lines().count(), 1, "one line: {}", ended.stdout);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    insta::assert_snapshot!(keys(&report), @"checks run usage");
+    insta::assert_snapshot!(keys(&report["checks"][0]), @"attempt conclusion log name queued_ms reason run_ms");
+    insta::assert_snapshot!(keys(&report["usage"]), @"
+    backend_requests forge_requests lambda_invocations queue_messages state_transitions store_reads store_writes
+    ");
+    let told = |check: &Value| {
+        format!(
+            "{} {} {} {}",
+            check["name"], check["conclusion"], check["reason"], check["attempt"]
+        )
+    };
+    let checks = report["checks"].as_array().unwrap();
+    let mut lines: Vec<_> = checks.iter().map(told).collect();
+    lines.sort_unstable();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    "CI / bad" "failure" "test" 1
+    "CI / good" "success" "success" 1
+    "#);
+    for check in checks {
+        let said = if check["name"] == "CI / bad" {
+            "it is not"
+        } else {
+            "all is well"
+        };
+        assert!(check["log"].as_str().unwrap().contains(said), "{check}");
+        assert!(check["run_ms"].is_u64() && check["queued_ms"].is_u64(), "{check}");
+    }
+    for (name, count) in report["usage"].as_object().unwrap() {
+        assert!(count.as_u64().unwrap() > 0, "{name} is counted");
+    }
+    assert!(ended.stderr.contains("✗ CI / bad  failure"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn whole_logs_are_kept_in_a_directory() {
+    let project = Project::with_workflow(WORKFLOW);
+    let logs = project.desk().join("deep/logs");
+    project.run(&["--keep-logs", logs.to_str().unwrap()]).await;
+    let mut names: Vec<String> = std::fs::read_dir(&logs)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    let [bad, good] = names.as_slice() else {
+        panic!("{names:?}")
+    };
+    assert!(
+        bad.starts_with("CI___bad-") && good.starts_with("CI___good-"),
+        "{names:?}"
+    );
+    assert!(
+        std::fs::read_to_string(logs.join(bad))
+            .unwrap()
+            .contains("it is not")
+    );
+}
+
+#[tokio::test]
+async fn state_is_kept_where_it_is_asked_for() {
+    let project = Project::with_workflow(WORKFLOW);
+    let data = project.desk().join("data");
+    for _ in 0..2 {
+        assert_eq!(
+            project.run(&["--data", data.to_str().unwrap()]).await.code,
+            Some(1)
+        );
+    }
+    assert!(data.join("store.db").exists());
+    assert_eq!(
+        std::fs::read_dir(data.join("blobs/runs")).unwrap().count(),
+        2,
+        "two runs, each with its blobs"
+    );
+}

@@ -1,0 +1,100 @@
+//! What is wrong with the command line, said before anything runs. Exit code 2.
+
+use crate::program::{CI, Project};
+
+const WORKFLOW: &str = "
+name: CI
+on: [push, workflow_dispatch]
+jobs:
+  build:
+    runs-on: linux
+    steps:
+      - run: echo ran > {desk}/ran
+  test:
+    needs: build
+    runs-on: linux
+    steps:
+      - run: echo ran > {desk}/ran
+";
+
+async fn refusal(project: &Project, args: &[&str]) -> String {
+    let ended = project.run(args).await;
+    assert_eq!(project.mark("ran"), None, "nothing has run");
+    ended.refusal(project)
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_there_or_has_no_workflow() {
+    let project = Project::new(&[("README.md", "Hello")]);
+    insta::assert_snapshot!(refusal(&project, &[]).await, @"
+    2: checkmill: . has no workflow: put one at .checkmill/workflows/ci.yml.
+    ");
+    insta::assert_snapshot!(project.checkmill(&["run", "nowhere"]).await.refusal(&project), @"
+    2: checkmill: nowhere is not a directory. Name the directory of a repository.
+    ");
+    insta::assert_snapshot!(project.checkmill(&["run", "README.md"]).await.refusal(&project), @"
+    2: checkmill: README.md is not a directory. Name the directory of a repository.
+    ");
+}
+
+#[tokio::test]
+async fn names_that_are_not_there() {
+    let project = Project::with_workflow(WORKFLOW);
+    insta::assert_snapshot!(refusal(&project, &["--workflow", "cd.yml"]).await, @r#"
+    2: checkmill: There is no workflow "cd.yml". There is: .checkmill/workflows/ci.yml.
+    "#);
+    insta::assert_snapshot!(refusal(&project, &["--job", "deploy"]).await, @r#"
+    2: checkmill: There is no job "deploy". There is: build, test.
+    "#);
+    insta::assert_snapshot!(refusal(&project, &["--job", "no job"]).await, @r#"
+    2: checkmill: --job must name a job's key: "no job" is not a job key (letters, digits, '-' and '_', beginning with a letter or '_')
+    "#);
+    insta::assert_snapshot!(refusal(&project, &["--ref", "v1"]).await, @r#"
+    2: checkmill: PROJECT is not a git repository, so it has no ref "v1". Leave --ref out to run its files as they are.
+    "#);
+    project.git(&["init", "--quiet", "--initial-branch=main"]);
+    project.git(&["add", "."]);
+    project.git(&["commit", "--quiet", "-m", "First"]);
+    insta::assert_snapshot!(refusal(&project, &["--ref", "v1"]).await, @r#"
+    2: checkmill: PROJECT has no commit "v1": `git rev-parse --verify --end-of-options v1^{commit}` failed: fatal: Needed a single revision
+    "#);
+}
+
+#[tokio::test]
+async fn inputs_that_do_not_fit() {
+    let project = Project::with_workflow(WORKFLOW);
+    insta::assert_snapshot!(refusal(&project, &["--input", "where=here"]).await, @"2: checkmill: --input goes with --event workflow_dispatch.");
+    let dispatch = ["--event", "workflow_dispatch", "--input", "where=here"];
+    insta::assert_snapshot!(refusal(&project, &dispatch).await, @r#"
+    2: checkmill: .checkmill/workflows/ci.yml has no input "where". It has none.
+    "#);
+    insta::assert_snapshot!(refusal(&project, &["--input", "where"]).await, @"
+    2: error: invalid value 'where' for '--input <K=V>': expected KEY=VALUE
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refusal(&project, &["--event", "issues"]).await, @"
+    2: error: invalid value 'issues' for '--event <EVENT>'
+      [possible values: push, pull_request, workflow_dispatch]
+
+    For more information, try '--help'.
+    ");
+    project.write(".checkmill/workflows/cd.yml", "on: workflow_dispatch\njobs: {}\n");
+    insta::assert_snapshot!(refusal(&project, &["--event", "workflow_dispatch"]).await, @"
+    2: checkmill: Name the workflow to dispatch with --workflow: .checkmill/workflows/cd.yml, .checkmill/workflows/ci.yml.
+    ");
+}
+
+#[tokio::test]
+async fn a_data_directory_that_another_one_uses() {
+    let project = Project::with_workflow(WORKFLOW);
+    let data = project.desk().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let lock = std::fs::File::create(data.join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    let refusal = refusal(&project, &["--data", data.to_str().unwrap()]).await;
+    insta::assert_snapshot!(refusal.replace(&data.display().to_string(), "DATA"), @"
+    2: checkmill: Another Checkmill is at work in DATA. Stop it first, or name another directory with --data.
+    ");
+    assert!(project.path().join(CI).exists());
+}
