@@ -11,16 +11,21 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> UnixMillis;
 }
 
-/// The inbox: one row for each delivery, so that none is lost and none is planned twice.
+/// Where deliveries are taken in: one row for each, so that none is lost and none is planned twice. All that the webhook needs
+/// of them; its function may not read more, and links no more.
 #[async_trait]
-pub trait Deliveries: Send + Sync {
+pub trait Inbox: Send + Sync {
     /// Writes the row as [`DeliveryState::Received`] unless there is one; gives the state of the row that is there then.
     async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError>;
 
     /// Moves the row on and stamps it. Moving to an earlier state than the present one does nothing; moving to the present
     /// one renews the stamp (the sweep does that when it queues a delivery again).
     async fn advance(&self, id: &DeliveryId, to: &DeliveryState) -> Result<(), StoreError>;
+}
 
+/// The inbox with what is in it.
+#[async_trait]
+pub trait Deliveries: Inbox {
     async fn load(&self, id: &DeliveryId) -> Result<Option<(Event, DeliveryState)>, StoreError>;
 
     /// Deliveries that are neither planned nor failed and whose row was stamped before `before`, oldest first, at most

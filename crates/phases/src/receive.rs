@@ -2,13 +2,13 @@
 //! lost: a row that was not queued is queued by the next delivery of the same id, or by the sweep.
 
 use crate::error::PhaseError;
-use crate::ports::{Clock, Deliveries, DeliveryState, PlanMessage, Queue};
+use crate::ports::{Clock, DeliveryState, Inbox, PlanMessage, Queue};
 use checkmill_core::Event;
 use checkmill_core::limits::WEBHOOK_BODY_BYTES;
 use checkmill_github::webhook::{Parsed, WebhookSecrets, parse_for_app};
 
 pub struct Receive<'a> {
-    pub deliveries: &'a dyn Deliveries,
+    pub deliveries: &'a dyn Inbox,
     pub queue: &'a dyn Queue,
     pub clock: &'a dyn Clock,
     pub secrets: &'a WebhookSecrets,
@@ -90,7 +90,8 @@ impl Receive<'_> {
     /// The store's or the queue's; calling again with the same event is safe.
     pub async fn accept(&self, event: &Event) -> Result<&'static str, PhaseError> {
         match self.deliveries.record(event).await? {
-            DeliveryState::Received => {
+            // One that was given up and is delivered again gets another chance.
+            DeliveryState::Received | DeliveryState::Failed { .. } => {
                 self.queue
                     .send(&PlanMessage {
                         delivery: event.delivery.clone(),
@@ -105,7 +106,6 @@ impl Receive<'_> {
             }
             DeliveryState::Enqueued => Ok("queued before"),
             DeliveryState::Planned => Ok("planned before"),
-            DeliveryState::Failed { .. } => Ok("failed before"),
         }
     }
 }

@@ -5,7 +5,8 @@ use super::world::SimClock;
 use async_trait::async_trait;
 use checkmill_core::{CommitSha, DeliveryId, Event, Job, JobId, RepositoryId, Run, RunId, UnixMillis};
 use checkmill_phases::ports::{
-    Blobs, Clock as _, Deliveries, DeliveryState, Jobs, PlanMessage, Queue, QueueError, Runs, StoreError,
+    Blobs, Clock as _, Deliveries, DeliveryState, Inbox, Jobs, PlanMessage, Queue, QueueError, Runs,
+    StoreError,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -33,7 +34,8 @@ const fn rank(state: &DeliveryState) -> u8 {
     match state {
         DeliveryState::Received => 0,
         DeliveryState::Enqueued => 1,
-        DeliveryState::Planned | DeliveryState::Failed { .. } => 2,
+        DeliveryState::Failed { .. } => 2,
+        DeliveryState::Planned => 3,
     }
 }
 
@@ -88,7 +90,7 @@ impl MemStore {
 }
 
 #[async_trait]
-impl Deliveries for MemStore {
+impl Inbox for MemStore {
     async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError> {
         self.faults.call(failed, || {
             let now = self.clock.now();
@@ -106,7 +108,7 @@ impl Deliveries for MemStore {
             let now = self.clock.now();
             if let Some(row) = self.rows().deliveries.get_mut(id)
                 && rank(to) >= rank(&row.1)
-                && rank(&row.1) < 2
+                && rank(&row.1) < 3
             {
                 row.1 = to.clone();
                 row.2 = now;
@@ -114,7 +116,10 @@ impl Deliveries for MemStore {
             Ok(())
         })
     }
+}
 
+#[async_trait]
+impl Deliveries for MemStore {
     async fn load(&self, id: &DeliveryId) -> Result<Option<(Event, DeliveryState)>, StoreError> {
         self.faults.call(failed, || {
             Ok(self
