@@ -37,3 +37,8 @@ output "next_steps" {
   description = "What is left to do by hand."
   value       = module.checkmill.next_steps
 }
+
+output "policies" {
+  description = "The policy of each role, as JSON, for reviews."
+  value       = module.checkmill.policies
+}

@@ -5,6 +5,7 @@ use crate::jobs::{self, World};
 use crate::recovery;
 use crate::report::Report;
 use crate::repository::Repository;
+use crate::roles;
 use crate::settings::Settings;
 use crate::stack::{App, Stack, WEBHOOK_SECRET};
 use crate::terraform::Terraform;
@@ -15,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Longest wait for a check: a cold start of every function, the sweep's minute and its grace, with room.
-const CHECK_LIMIT: Duration = Duration::from_secs(300);
+const CHECK_LIMIT: Duration = Duration::from_secs(240);
 /// The function that `cargo lambda deploy` is tried on.
 const DEPLOYED: &str = "checkmill-poll";
 
@@ -52,11 +53,11 @@ pub(crate) async fn check(settings: &Settings, report: &mut Report) {
     // Begun first, because the sweep waits a minute before it calls a delivery lost.
     let mut lost = None;
     let lose = async {
-        lost = Some(recovery::lose_a_message(&world).await?);
+        lost = Some(recovery::lose_a_delivery(&world).await?);
         Ok(())
     };
     report
-        .check("a message is lost between webhook and plan", lose)
+        .check("a delivery is lost between webhook and queue", lose)
         .await;
     all_kinds(&world, report).await;
     report
@@ -79,7 +80,7 @@ pub(crate) async fn check(settings: &Settings, report: &mut Report) {
         println!("{}", stack.diagnosis().await);
     }
     if let Some(terraform) = &stack.terraform {
-        let destroyed = destroy(terraform, &stack.emulator);
+        let destroyed = destroy(terraform, &stack);
         report
             .check("terraform destroy removes everything", destroyed)
             .await;
@@ -139,10 +140,12 @@ async fn bring_up(
 async fn all_kinds(world: &World<'_>, report: &mut Report) {
     let mut pushed = None;
     let push = async {
-        pushed = Some(world.push_all_kinds()?);
+        let sha = world.push_all_kinds()?;
+        world.is_accepted(&sha).await?;
+        pushed = Some(sha);
         Ok(())
     };
-    report.check("a push is told to the stack", push).await;
+    report.check("a push is accepted", push).await;
     let Some(sha) = &pushed else { return };
     let ends = async |name: &str, as_what| world.ends(sha, name, as_what).await.map(drop);
     report
@@ -246,9 +249,11 @@ async fn revision(emulator: &Emulator) -> anyhow::Result<String> {
     Ok(crate::paths::text(&configuration, "RevisionId")?.to_owned())
 }
 
-async fn destroy(terraform: &Terraform, emulator: &Emulator) -> anyhow::Result<()> {
+async fn destroy(terraform: &Terraform, stack: &Stack) -> anyhow::Result<()> {
+    let aws = &stack.emulator.aws;
+    roles::reopen_gaps(aws, &stack.outputs.policies).await?;
     terraform.destroy().await?;
-    let functions = emulator.aws.get("lambda", "/2015-03-31/functions/").await?;
+    let functions = aws.get("lambda", "/2015-03-31/functions/").await?;
     ensure!(
         functions["Functions"] == serde_json::json!([]),
         "functions are left: {functions}"

@@ -183,24 +183,38 @@ impl World<'_> {
             .context("the fake GitHub made no push webhook")
     }
 
+    /// Waits for the answer to this attempt of the webhook: status and body.
+    async fn answer(&self, guid: &DeliveryId, redelivery: bool) -> anyhow::Result<(u16, String)> {
+        let answer = self.github.try_wait_for("the webhook's answer", |state| {
+            let mut attempts = state.deliveries.iter();
+            let attempt = attempts.find(|one| one.guid == *guid && one.redelivery == redelivery)?;
+            match &attempt.outcome {
+                Outcome::Answered { status, body } => Some((*status, body.clone())),
+                Outcome::Failed { cause } => Some((0, cause.clone())),
+                _ => None,
+            }
+        });
+        answer.await.map_err(|expired| anyhow::anyhow!("{expired}"))
+    }
+
+    pub(crate) async fn answer_to_push(&self, sha: &CommitSha) -> anyhow::Result<(u16, String)> {
+        self.answer(&self.delivery_of(sha)?, false).await
+    }
+
+    pub(crate) async fn is_accepted(&self, sha: &CommitSha) -> anyhow::Result<()> {
+        let (status, body) = self.answer_to_push(sha).await?;
+        ensure!(status == 202, "the webhook was answered with {status}: {body}");
+        Ok(())
+    }
+
     /// "Redeliver": the same webhook once more. Nothing may come of it.
     pub(crate) async fn redeliver(&self, sha: &CommitSha) -> anyhow::Result<()> {
         let guid = self.delivery_of(sha)?;
         let executions = self.executions().await?;
         let checks = self.github.check_runs(&self.repository.name)?.len();
         self.github.redeliver(&guid)?;
-        let answered = self.github.try_wait_for("the answer to the redelivery", |state| {
-            let again = state
-                .deliveries
-                .iter()
-                .find(|delivery| delivery.redelivery && delivery.guid == guid)?;
-            match &again.outcome {
-                Outcome::Answered { status, .. } => Some(*status),
-                _ => None,
-            }
-        });
-        let status = answered.await.map_err(|expired| anyhow::anyhow!("{expired}"))?;
-        ensure!(status == 202, "a redelivery was answered with {status}");
+        let (status, body) = self.answer(&guid, true).await?;
+        ensure!(status == 202, "the redelivery was answered with {status}: {body}");
         self.quick_push("after the redelivery").await?;
         let new_executions = self.executions().await? - executions;
         let new_checks = self.github.check_runs(&self.repository.name)?.len() - checks;

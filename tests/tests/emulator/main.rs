@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a test harness: its report goes to stdout")]
 
 mod aws;
+mod copy;
 mod deployment;
 mod emulator;
 mod jobs;
@@ -16,6 +17,7 @@ mod plain;
 mod recovery;
 mod report;
 mod repository;
+mod roles;
 mod settings;
 mod stack;
 mod terraform;

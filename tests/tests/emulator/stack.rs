@@ -1,14 +1,16 @@
 //! The deployed stack: what `terraform apply` made, and where it is reached on the emulator.
 
 use crate::aws::{LOGS, REGION, SSM};
+use crate::copy::Copy;
 use crate::emulator::Emulator;
 use crate::plain;
+use crate::roles;
 use crate::settings::{Settings, TerraformSettings};
-use crate::terraform::{Terraform, repository};
+use crate::terraform::Terraform;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(crate) const WEBHOOK_SECRET: &str = "a webhook secret of the emulator's test";
 const PARAMETER_PREFIX: &str = "/checkmill";
@@ -40,6 +42,8 @@ pub(crate) struct Outputs {
     pub(crate) state_machine_arn: String,
     pub(crate) table: String,
     pub(crate) log_bucket: String,
+    /// The policy of each role.
+    pub(crate) policies: Value,
 }
 
 impl Outputs {
@@ -51,6 +55,7 @@ impl Outputs {
             state_machine_arn: output(outputs, "state_machine_arn")?.to_owned(),
             table: output(outputs, "table")?.to_owned(),
             log_bucket: output(outputs, "log_bucket")?.to_owned(),
+            policies: outputs["policies"]["value"].clone(),
         })
     }
 }
@@ -68,6 +73,7 @@ impl Stack {
         // AUTH: each function has the permissions of its role and no others, as on AWS.
         let emulator = Emulator::start(&settings.ministack, &dir, &[("AUTH", "true")])?;
         put_secrets(&emulator, app).await?;
+        let copy = Copy::make(dir.join("repository"))?;
         let variables = json!({
             "region": REGION,
             "github_app_id": app.id.to_string(),
@@ -81,7 +87,7 @@ impl Stack {
                 "CHECKMILL_AGENT": settings.programs.join("checkmill-agent"),
             },
         });
-        let terraform = match ready(settings.terraform.as_ref(), &dir, &emulator).await {
+        let terraform = match ready(settings.terraform.as_ref(), &copy, &emulator).await {
             Ok(terraform) => Some(terraform),
             Err(why) => {
                 *without_terraform = Some(why);
@@ -90,9 +96,10 @@ impl Stack {
         };
         let built = match &terraform {
             Some(terraform) => apply(terraform, &emulator, variables).await,
-            None => build(&emulator, variables).await,
+            None => build(&copy, &emulator, variables).await,
         };
         let outputs = built.with_context(|| emulator.log_tail())?;
+        roles::fill_gaps(&emulator.aws, &outputs.policies).await?;
         Ok(Self {
             emulator,
             terraform,
@@ -133,11 +140,11 @@ impl Stack {
 /// Terraform with its provider, or why not.
 async fn ready(
     tools: Option<&TerraformSettings>,
-    dir: &Path,
+    copy: &Copy,
     emulator: &Emulator,
 ) -> Result<Terraform, String> {
     let tools = tools.ok_or("there is no terraform in PATH")?;
-    let terraform = Terraform::new(tools, dir.join("terraform"), emulator.aws.endpoint.clone());
+    let terraform = Terraform::new(tools, copy, emulator.aws.endpoint.clone());
     let terraform = terraform.map_err(|error| format!("{error:#}"))?;
     match terraform.init().await {
         Ok(()) => Ok(terraform),
@@ -162,9 +169,8 @@ async fn apply(terraform: &Terraform, emulator: &Emulator, mut variables: Value)
 }
 
 /// The same stack, from the same files, without Terraform.
-async fn build(emulator: &Emulator, variables: Value) -> anyhow::Result<Outputs> {
-    let example = repository().join("infra/examples/complete");
-    let values = plain::build(&emulator.aws, example, serde_json::from_value(variables)?).await?;
+async fn build(copy: &Copy, emulator: &Emulator, variables: Value) -> anyhow::Result<Outputs> {
+    let values = plain::build(&emulator.aws, copy.example(), serde_json::from_value(variables)?).await?;
     let named: serde_json::Map<String, Value> = values
         .into_iter()
         .map(|(name, value)| (name, json!({ "value": value })))

@@ -1,15 +1,15 @@
 //! Terraform, as a user calls it: on a copy of `infra/`, so that the working tree stays as it is.
 
 use crate::aws::REGION;
+use crate::copy::Copy;
 use crate::settings::TerraformSettings;
 use anyhow::{Context, bail};
 use serde_json::Value;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-const EXAMPLE: &str = "infra/examples/complete";
 /// What the provider needs to know of the emulator and no user needs: it can't resolve buckets' host names.
 const OVERRIDE: &str = "provider \"aws\" {\n  s3_use_path_style = true\n}\n";
 /// Most of an apply is the provider waiting for one thing at a time; requests to the emulator are cheap.
@@ -19,8 +19,8 @@ const PARALLELISM: &str = "-parallelism=30";
 pub(crate) struct Terraform {
     program: PathBuf,
     cli_config: PathBuf,
-    /// The copy of the repository's parts.
-    root: PathBuf,
+    example: PathBuf,
+    log: PathBuf,
     endpoint: String,
 }
 
@@ -29,24 +29,22 @@ pub(crate) struct Terraform {
 pub(crate) struct Changes(pub(crate) Vec<String>);
 
 impl Terraform {
-    /// Copies the example, the module and the state machine to `root`.
-    pub(crate) fn new(settings: &TerraformSettings, root: PathBuf, endpoint: String) -> anyhow::Result<Self> {
-        for part in ["infra", "statemachine"] {
-            copy_tree(&repository().join(part), &root.join(part))?;
-        }
+    /// `copy` holds the repository's parts.
+    pub(crate) fn new(settings: &TerraformSettings, copy: &Copy, endpoint: String) -> anyhow::Result<Self> {
         let this = Self {
             program: settings.program.clone(),
             cli_config: settings.cli_config.clone(),
-            root,
+            example: copy.example(),
+            log: copy.root.join("terraform.log"),
             endpoint,
         };
-        fs::write(this.example().join("emulator_override.tf"), OVERRIDE)?;
+        fs::write(this.example.join("emulator_override.tf"), OVERRIDE)?;
         Ok(this)
     }
 
     /// Writes the variables that every later command takes.
     pub(crate) fn set_variables(&self, variables: &Value) -> anyhow::Result<()> {
-        let file = self.example().join("emulator.auto.tfvars.json");
+        let file = self.example.join("emulator.auto.tfvars.json");
         fs::write(&file, variables.to_string())
             .with_context(|| format!("{} can't be written", file.display()))
     }
@@ -87,19 +85,15 @@ impl Terraform {
             .map(drop)
     }
 
-    fn example(&self) -> PathBuf {
-        self.root.join(EXAMPLE)
-    }
-
     /// Runs in the example's directory, on a thread of its own: the fake GitHub lives on this one.
     async fn run(&self, args: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new(&self.program);
         command
-            .arg(format!("-chdir={}", self.example().display()))
+            .arg(format!("-chdir={}", self.example.display()))
             .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", &self.root)
+            .env("HOME", &self.example)
             .env("TF_CLI_CONFIG_FILE", &self.cli_config)
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_CLI_ARGS", "-no-color")
@@ -122,36 +116,10 @@ impl Terraform {
     }
 
     fn log(&self, args: &[&str], output: &Output) -> anyhow::Result<()> {
-        let mut log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.root.join("terraform.log"))?;
+        let mut log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         writeln!(log, "$ terraform {}", args.join(" "))?;
         log.write_all(&output.stdout)?;
         log.write_all(&output.stderr)?;
         Ok(())
     }
-}
-
-/// The root of this repository.
-pub(crate) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Copies files, but not what Terraform left behind.
-fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("{} can't be made", to.display()))?;
-    for entry in fs::read_dir(from).with_context(|| format!("{} can't be read", from.display()))? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(".terraform") || name.contains(".tfstate") || name.ends_with(".tfvars") {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            copy_tree(&entry.path(), &to.join(&name))?;
-        } else {
-            fs::copy(entry.path(), to.join(&name))?;
-        }
-    }
-    Ok(())
 }
