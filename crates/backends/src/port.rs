@@ -1,5 +1,5 @@
 //! The Backend port: what Checkmill asks of the compute that runs jobs. Every backend passes the same contract test
-//! ([`crate::contract`]).
+//! (`crate::contract`, behind the feature `contract`).
 
 use async_trait::async_trait;
 use checkmill_core::{AttemptNumber, ErrorName, JobId, Millis};

@@ -1,4 +1,4 @@
-//! `shell`: how a script is run. GitHub docs: "jobs.<job_id>.steps[*].shell".
+//! `shell`: how a script is run. GitHub docs: `jobs.<job_id>.steps[*].shell`.
 
 /// What a step's `shell` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
