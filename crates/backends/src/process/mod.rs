@@ -24,6 +24,7 @@ use crate::port::{
     Backend, BackendError, BackendState, Capabilities, LogChunk, Owned, Submission, SubmitKey,
 };
 use async_trait::async_trait;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -59,6 +60,7 @@ impl ProcessBackend {
         };
         files::make_private_directory(&settings.root).map_err(unusable)?;
         let root = fs::canonicalize(&settings.root).map_err(unusable)?;
+        hide_our_environment();
         if let Err(error) = files::remove_leftovers(&root) {
             tracing::warn!(root = %root.display(), %error, "could not remove what an interrupted discard has left");
         }
@@ -210,6 +212,14 @@ impl Backend for ProcessBackend {
     async fn discard(&self, id: &str) -> Result<(), BackendError> {
         let id = id.to_owned();
         self.blocking(move |inner| inner.discard(&id)).await
+    }
+}
+
+/// Jobs run as our user and could read our environment, with the App's key in it, from `/proc`; now only root can. (It also
+/// means that we leave no core dump, which would hold the same.)
+fn hide_our_environment() {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "jobs can read this process's environment");
     }
 }
 

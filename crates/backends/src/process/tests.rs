@@ -399,3 +399,11 @@ fn a_full_disk_may_pass_and_missing_rights_may_not() {
         BackendError::Refused { .. }
     ));
 }
+
+#[test]
+fn jobs_can_not_read_our_environment() {
+    let world = World::new();
+    world.backend(AgentCommand::program("/bin/true"));
+    let behavior = rustix::process::dumpable_behavior().unwrap();
+    assert_eq!(behavior, rustix::process::DumpableBehavior::NotDumpable);
+}
