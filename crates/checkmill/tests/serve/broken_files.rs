@@ -157,9 +157,9 @@ jobs:
     CI / test: failure
     Can't run as it is written
 
-    **Not run** (`configuration`): Step "Use" can't be run: \`run\` can't be computed: \`fromJSON\` was given a text that isn't JSON (line 1, column 2 of it), at position 1 of \`fromJSON(steps.list.outputs.all)\[0\]\`
+    **Stopped** (`configuration`): Step "Use" can't be run: \`run\` can't be computed: \`fromJSON\` was given a text that isn't JSON (line 1, column 2 of it), at position 1 of \`fromJSON(steps.list.outputs.all)\[0\]\`
 
-    Nothing was run: correct what is said here, and push or start the workflow again.
+    Correct what is said here, and push or start the workflow again.
 
     | | Step | Result | Duration |
     |---|---|---|---:|

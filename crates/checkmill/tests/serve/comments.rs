@@ -3,7 +3,7 @@
 use crate::conversation::{CI, REPO};
 use crate::page::comment;
 use crate::served::Served;
-use checkmill_testkit::{Comment, NewCommit, NewRepository};
+use checkmill_testkit::{Comment, NewCommit, NewRepository, Role};
 
 const WORKFLOW: &str = "
 name: CI
@@ -39,7 +39,8 @@ async fn only_comment(served: &Served, pull: u64, edits: u32) -> Comment {
 
 #[tokio::test]
 async fn a_failure_is_said_once_and_corrected_when_a_rerun_passes() {
-    let served = Served::start(NewRepository::new(REPO).file("README.md", "x")).await;
+    let repository = NewRepository::new(REPO).file("README.md", "x");
+    let served = Served::start(repository.collaborator("ann", Role::Write)).await;
     let pull = served.pull_request("change", change(&served)).await;
     let first = only_comment(&served, pull, 0).await;
     insta::assert_snapshot!(comment(&first), @r#"

@@ -3,7 +3,7 @@
 use crate::conversation::REPO;
 use crate::page::page;
 use crate::served::Served;
-use checkmill_testkit::NewRepository;
+use checkmill_testkit::{NewRepository, Role};
 
 const WORKFLOW: &str = r#"
 name: CI
@@ -32,9 +32,13 @@ jobs:
       - run: echo of-flaky >> {desk}/ran
 "#;
 
+fn repository() -> NewRepository {
+    NewRepository::new(REPO).collaborator("ann", Role::Write)
+}
+
 #[tokio::test]
 async fn one_check_is_run_again_and_then_all_that_failed() {
-    let served = Served::start(NewRepository::new(REPO)).await;
+    let served = Served::start(repository()).await;
     let sha = served.push_workflow(WORKFLOW).await;
     insta::assert_snapshot!(served.checks(4).await, @"
     CI / flaky: failure
@@ -112,7 +116,7 @@ async fn one_check_is_run_again_and_then_all_that_failed() {
 
 #[tokio::test]
 async fn a_check_that_passed_can_be_run_again() {
-    let served = Served::start(NewRepository::new(REPO)).await;
+    let served = Served::start(repository()).await;
     served.push_workflow(WORKFLOW).await;
     served.checks(4).await;
     let sure = served.completed("CI / sure").await;

@@ -129,3 +129,22 @@ async fn github_is_down_when_an_event_is_planned() {
     insta::assert_snapshot!(served.checks(1).await, @"CI / test: success");
     served.finish().await;
 }
+
+#[tokio::test]
+async fn the_app_is_uninstalled_while_a_job_runs() {
+    let mut served = Served::start(NewRepository::new(REPO)).await;
+    served.push_workflow(WORKFLOW).await;
+    served.running("CI / test").await;
+    let installation = served
+        .github
+        .installation(served.github.app_id(), "octocat")
+        .unwrap();
+    served.on_github(|github| github.uninstall(installation)).await;
+    served.allow("go");
+    // Nobody can be told, so there is nothing to try again for ever.
+    served.logged("nobody can be told how a job ended").await;
+    served.concluded(1).await;
+    served.no_job_runs().await;
+    served.end().await;
+    assert_eq!(served.checks_now(), "CI / test: in_progress");
+}
