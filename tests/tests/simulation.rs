@@ -4,6 +4,8 @@
 //! The phases, the transition table, the graph and the state machine are the real ones; the ports are in memory, and time is
 //! virtual: thousands of cases with hours of waiting take seconds.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use checkmill_core::event::{
     ButtonAction, CheckRef, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository,
 };
@@ -314,6 +316,35 @@ fn rerunning_the_failed_jobs_runs_what_depends_on_them_again() {
         again >= 2,
         "build and report at the least are at their second attempt"
     );
+}
+
+#[test]
+fn a_job_obeys_only_its_own_repository() {
+    let mut world = world(Host::Aws, false, &[script(Ending::Success)], Faults::default());
+    world.schedule(Millis(0), Action::Deliver(push()));
+    // Another repository's check with our job's external_id, and somebody who may do everything there.
+    for (n, kind) in [
+        cancel("c", "octocat", job_of("push-1", "build")),
+        rerun_job("r", "build"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut foreign = kind;
+        foreign.repository.id = RepositoryId(2);
+        foreign.repository.name = "mallory/fork".parse().unwrap();
+        world.schedule(Millis(100_000 + n as u64 * 3_000_000), Action::Deliver(foreign));
+    }
+    world.run();
+    world.verdict().unwrap();
+    assert!(
+        reasons(&world)
+            .iter()
+            .all(|(_, reason)| *reason == Reason::Success),
+        "{:?}",
+        reasons(&world)
+    );
+    assert!(world.store.all_jobs().iter().all(|job| job.attempt.0 == 1));
 }
 
 #[derive(Debug, Clone)]

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 /// CI with no servers: a GitHub App whose jobs run where you have compute.
 #[derive(Debug, Parser)]
 #[command(name = "checkmill", version, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run a repository's workflows on this machine, through the whole pipeline, and show the checks.
     ///
     /// Exit code: 0 when every check ended in success, neutral or skipped; 1 when one did not; 2 when the input is wrong.
@@ -33,53 +33,53 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// The repository: a directory with .checkmill/workflows. A directory that is no git repository is one commit of its
     /// files.
     #[arg(default_value = ".")]
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The event to make.
     #[arg(long, value_enum, default_value_t = EventName::Push)]
-    pub event: EventName,
+    pub(crate) event: EventName,
     /// The branch, tag or commit to run; without it, the files as they are, uncommitted changes included.
     #[arg(long = "ref", value_name = "R")]
-    pub reference: Option<String>,
+    pub(crate) reference: Option<String>,
     /// Only this workflow file: its path or its file name.
     #[arg(long, value_name = "FILE")]
-    pub workflow: Option<String>,
+    pub(crate) workflow: Option<String>,
     /// Only this job of the workflow, and the jobs it needs.
     #[arg(long, value_name = "NAME")]
-    pub job: Option<String>,
+    pub(crate) job: Option<String>,
     /// An input of workflow_dispatch; may be given several times.
     #[arg(long = "input", value_name = "K=V", value_parser = key_value)]
-    pub inputs: Vec<(String, String)>,
+    pub(crate) inputs: Vec<(String, String)>,
     /// Print one JSON object on standard output at the end; everything else goes to standard error.
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Keep the state in this directory; without it, nothing is kept.
     #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Write each job's whole log to a file in this directory.
     #[arg(long, value_name = "DIR")]
-    pub keep_logs: Option<PathBuf>,
+    pub(crate) keep_logs: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Where the state is kept. Started again with the same directory, it goes on where it was.
     #[arg(long, value_name = "DIR", env = "CHECKMILL_DATA")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:8080", env = "CHECKMILL_LISTEN")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// The address at which jobs reach this server, where it differs from the one it listens on.
     #[arg(long, value_name = "URL", env = "CHECKMILL_PUBLIC_URL")]
-    pub public_url: Option<String>,
+    pub(crate) public_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub enum EventName {
+pub(crate) enum EventName {
     Push,
     PullRequest,
     WorkflowDispatch,

@@ -13,19 +13,23 @@ use checkmill_backends::registry::Backends;
 use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::settings::AppEnvironment;
 use checkmill_phases::ports::Clock as _;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The process backend's name, kept with each job.
-pub const BACKEND: &str = "process";
+pub(crate) const BACKEND: &str = "process";
 
 /// Serves until the process is told to end. Jobs that run go on without it.
 ///
 /// # Errors
 /// Settings that are missing or wrong, a data directory or an address that can't be had.
-pub async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    // Jobs are processes of the same user: without this they could read the App's key from this one's environment.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .context("The process can't be hidden from its jobs.")?;
     let environment = AppEnvironment::read(std::env::vars())?;
     let app_id = environment.app_id()?;
     let secrets = environment.webhook_secrets()?;
@@ -80,7 +84,7 @@ pub async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// A directory that can't be made.
-pub fn process_backend(root: &Path) -> anyhow::Result<Backends> {
+pub(crate) fn process_backend(root: &Path) -> anyhow::Result<Backends> {
     let program = std::env::current_exe().context("The path of this program can't be found.")?;
     let environment: Vec<_> = std::env::vars_os().collect();
     let settings = ProcessSettings::new(

@@ -2,6 +2,7 @@
 
 use crate::conclusion::NeedsResult;
 use crate::ids::{JobId, JobKey};
+use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,9 +26,17 @@ pub struct Expansion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LegStatus {
     /// Held back by `max-parallel`.
-    Waiting,
-    Active,
-    Finished(NeedsResult),
+    Waiting {
+        since: UnixMillis,
+    },
+    /// Its present attempt was queued then.
+    Active {
+        since: UnixMillis,
+    },
+    Finished {
+        result: NeedsResult,
+        at: UnixMillis,
+    },
 }
 
 /// One thing to do for the run to move on.
@@ -44,40 +53,57 @@ pub enum Advance {
 /// What to do now. Doing it twice, or by two workers at once, does no harm: each step is conditional on its own row.
 #[must_use]
 pub fn advance(nodes: &BTreeMap<JobKey, Node>, legs: &BTreeMap<JobId, LegStatus>) -> Vec<Advance> {
-    let status = |id: &JobId| legs.get(id).copied().unwrap_or(LegStatus::Waiting);
     let mut steps = Vec::new();
     for (key, node) in nodes {
-        let Some(expansion) = &node.expansion else {
-            if node.needs.iter().all(|need| result(nodes, legs, need).is_some()) {
+        match &node.expansion {
+            Some(expansion) => steps.extend(within(expansion, legs)),
+            None if node.needs.iter().all(|need| result(nodes, legs, need).is_some()) => {
                 steps.push(Advance::Expand(key.clone()));
             }
-            continue;
-        };
-        let unfinished = || {
-            expansion
-                .legs
-                .iter()
-                .filter(|id| !matches!(status(id), LegStatus::Finished(_)))
-        };
-        let failed = |id: &&JobId| status(id) == LegStatus::Finished(NeedsResult::Failure);
-        if expansion.fail_fast && expansion.legs.iter().any(|id| failed(&id)) {
-            steps.extend(unfinished().cloned().map(Advance::FailFast));
-            continue;
+            None => {}
         }
-        let active = expansion
-            .legs
-            .iter()
-            .filter(|id| status(id) == LegStatus::Active)
-            .count();
-        let places = expansion
-            .max_parallel
-            .map_or(usize::MAX, |max| max.max(1) as usize)
-            .saturating_sub(active);
-        let waiting = expansion
-            .legs
-            .iter()
-            .filter(|id| status(id) == LegStatus::Waiting);
-        steps.extend(waiting.take(places).cloned().map(Advance::Release));
+    }
+    steps
+}
+
+/// What to do about the legs of one node.
+fn within(expansion: &Expansion, legs: &BTreeMap<JobId, LegStatus>) -> Vec<Advance> {
+    let status = |id: &JobId| {
+        legs.get(id)
+            .copied()
+            .unwrap_or(LegStatus::Waiting { since: UnixMillis(0) })
+    };
+    // A failure stops what was queued before it. One that is older than a re-run of a sibling has nothing to say about it.
+    let failed_at = expansion.legs.iter().filter_map(|id| match status(id) {
+        LegStatus::Finished {
+            result: NeedsResult::Failure,
+            at,
+        } => Some(at),
+        _ => None,
+    });
+    let last_failure = failed_at.max().filter(|_| expansion.fail_fast);
+    let doomed = |since: UnixMillis| last_failure.is_some_and(|failed| failed >= since);
+    let active = expansion
+        .legs
+        .iter()
+        .filter(|id| matches!(status(id), LegStatus::Active { .. }))
+        .count();
+    let mut places = expansion
+        .max_parallel
+        .map_or(usize::MAX, |max| max.max(1) as usize)
+        .saturating_sub(active);
+    let mut steps = Vec::new();
+    for id in &expansion.legs {
+        match status(id) {
+            LegStatus::Waiting { since } | LegStatus::Active { since } if doomed(since) => {
+                steps.push(Advance::FailFast(id.clone()));
+            }
+            LegStatus::Waiting { .. } if places > 0 => {
+                places -= 1;
+                steps.push(Advance::Release(id.clone()));
+            }
+            _ => {}
+        }
     }
     steps
 }
@@ -94,7 +120,7 @@ pub fn result(
         .legs
         .iter()
         .map(|id| match legs.get(id) {
-            Some(LegStatus::Finished(result)) => Some(*result),
+            Some(LegStatus::Finished { result, .. }) => Some(*result),
             _ => None,
         })
         .collect();
@@ -130,6 +156,19 @@ mod tests {
     use super::*;
     use crate::ids::RunId;
 
+    fn failed(at: u64) -> LegStatus {
+        LegStatus::Finished {
+            result: NeedsResult::Failure,
+            at: UnixMillis(at),
+        }
+    }
+
+    fn active(since: u64) -> LegStatus {
+        LegStatus::Active {
+            since: UnixMillis(since),
+        }
+    }
+
     fn key(text: &str) -> JobKey {
         text.parse().unwrap()
     }
@@ -158,12 +197,12 @@ mod tests {
             (key("b"), node(&["a"], None)),
             (key("c"), node(&["a", "b"], None)),
         ]);
-        let running = BTreeMap::from([(a.clone(), LegStatus::Active)]);
+        let running = BTreeMap::from([(a.clone(), active(1))]);
         assert_eq!(advance(&nodes, &running), []);
-        let failed = BTreeMap::from([(a, LegStatus::Finished(NeedsResult::Failure))]);
-        assert_eq!(advance(&nodes, &failed), [Advance::Expand(key("b"))]);
+        let over = BTreeMap::from([(a, failed(5))]);
+        assert_eq!(advance(&nodes, &over), [Advance::Expand(key("b"))]);
         assert_eq!(dependents(&nodes, &key("a")), [key("b"), key("c")]);
-        assert!(!is_finished(&nodes, &failed));
+        assert!(!is_finished(&nodes, &over));
     }
 
     #[test]
@@ -177,10 +216,7 @@ mod tests {
                 Advance::Release(legs[1].clone())
             ]
         );
-        let one_done = BTreeMap::from([
-            (legs[0].clone(), LegStatus::Finished(NeedsResult::Failure)),
-            (legs[1].clone(), LegStatus::Active),
-        ]);
+        let one_done = BTreeMap::from([(legs[0].clone(), failed(5)), (legs[1].clone(), active(1))]);
         assert_eq!(advance(&nodes, &one_done), [Advance::Release(legs[2].clone())]);
     }
 
@@ -188,16 +224,31 @@ mod tests {
     fn fail_fast_stops_every_unfinished_leg() {
         let legs = ["1", "2", "3"].map(|l| leg("m", l));
         let nodes = BTreeMap::from([(key("m"), node(&[], Some((&legs, true, Some(2)))))]);
-        let failed = BTreeMap::from([
-            (legs[0].clone(), LegStatus::Finished(NeedsResult::Failure)),
-            (legs[1].clone(), LegStatus::Active),
-        ]);
+        let over = BTreeMap::from([(legs[0].clone(), failed(5)), (legs[1].clone(), active(1))]);
         assert_eq!(
-            advance(&nodes, &failed),
+            advance(&nodes, &over),
             [
                 Advance::FailFast(legs[1].clone()),
                 Advance::FailFast(legs[2].clone())
             ]
         );
+    }
+
+    #[test]
+    fn an_old_failure_does_not_stop_a_leg_that_runs_again() {
+        let legs = ["1", "2", "3"].map(|l| leg("m", l));
+        let nodes = BTreeMap::from([(key("m"), node(&[], Some((&legs, true, Some(1)))))]);
+        let again = BTreeMap::from([
+            (legs[0].clone(), failed(5)),
+            (legs[1].clone(), LegStatus::Waiting { since: UnixMillis(9) }),
+            (legs[2].clone(), active(2)),
+        ]);
+        assert_eq!(advance(&nodes, &again), [Advance::FailFast(legs[2].clone())]);
+        let rerun = BTreeMap::from([
+            (legs[0].clone(), failed(5)),
+            (legs[1].clone(), LegStatus::Waiting { since: UnixMillis(9) }),
+            (legs[2].clone(), failed(6)),
+        ]);
+        assert_eq!(advance(&nodes, &rerun), [Advance::Release(legs[1].clone())]);
     }
 }

@@ -39,6 +39,9 @@ pub struct Job {
     pub check_uncertain: bool,
     /// The newest check run of earlier attempts. GitHub's ids grow, so one of this attempt is larger.
     pub previous_check: Option<CheckRunId>,
+    /// When the execution was last replaced, by the sweep or because its history was full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revived_at: Option<UnixMillis>,
     /// The waiting execution's task token.
     pub task_token: Option<String>,
     pub version: u64,
@@ -118,14 +121,14 @@ impl Job {
     /// When the sweep should look at this row if nothing has moved it by then; none when nothing is owed.
     #[must_use]
     pub fn due_at(&self) -> Option<UnixMillis> {
-        match &self.state {
-            JobState::Waiting | JobState::Concluded { .. } => None,
-            JobState::Queued => Some(self.queued_at + limits::SWEEP_GRACE),
-            JobState::Claimed { until } => Some(*until + limits::SWEEP_GRACE),
-            JobState::Submitted { .. } | JobState::Running { .. } => {
-                self.deadline().map(|(at, _)| at + limits::SWEEP_GRACE)
-            }
-            JobState::Ended { end, .. } => Some(end.at + limits::SWEEP_GRACE),
-        }
+        let due = match &self.state {
+            JobState::Waiting | JobState::Concluded { .. } => return None,
+            JobState::Queued => self.queued_at,
+            JobState::Claimed { until } => *until,
+            JobState::Submitted { .. } | JobState::Running { .. } => self.deadline()?.0,
+            JobState::Ended { end, .. } => end.at,
+        };
+        // A new execution has its own time.
+        Some(due.max(self.revived_at.unwrap_or(due)) + limits::SWEEP_GRACE)
     }
 }

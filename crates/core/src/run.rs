@@ -25,10 +25,13 @@ pub struct Run {
     /// Why its jobs don't run at all, where that was known when it was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// The jobs of the file, in the file's order, as a graph.
+    /// The jobs of the file, as a graph.
     pub nodes: BTreeMap<JobKey, Node>,
     /// The comment on the pull request, once there is one.
     pub comment: Option<u64>,
+    /// Until then somebody is about to write the first comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment_claimed_until: Option<UnixMillis>,
     pub created_at: UnixMillis,
     /// Bumped by every write; a write names the version it read.
     pub version: u64,

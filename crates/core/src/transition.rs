@@ -6,7 +6,7 @@
 //! | `Claim`           | illegal | Claimed | Claimed¹ | –         | –       | –         | –         |
 //! | `ClaimLost`       | –       | –       | Queued   | –         | –       | –         | –         |
 //! | `Submitted`       | illegal | Submitted²⁴| Submitted²| –        | –       | stop it   | stop it   |
-//! | `Refused`         | illegal | Ended   | Ended    | –         | –       | –         | –         |
+//! | `Refused`         | Ended   | Ended   | Ended    | –         | –       | –         | –         |
 //! | `SeenRunning`     | illegal | –       | –        | Running   | –       | –         | –         |
 //! | `Reported`        | illegal | –       | kept     | Ended     | Ended   | –         | –         |
 //! | `SeenEnded`       | illegal | –       | –        | Ended     | Ended   | –         | –         |
@@ -14,10 +14,10 @@
 //! | `Awaiting`        | illegal | –       | –        | token     | token   | –         | –         |
 //! | `NewGeneration`   | –       | newer   | newer    | newer     | newer   | newer     | –         |
 //! | `Closed`          | illegal | illegal | illegal  | illegal   | illegal | Concluded | –         |
-//! | `Rerun`           | –       | –       | –        | –         | –       | –         | Queued³   |
+//! | `Rerun`           | –       | –       | –        | –         | –       | –         | Waiting³  |
 //!
 //! "–": late or a duplicate, nothing to do. ¹ only when the first claim has run out. ² or Ended, where the agent's report
-//! or the wish to stop came first. ³ as the next attempt.
+//! or the wish to stop came first. ³ as the next attempt; the graph releases it.
 
 use crate::conclusion::{End, Reason};
 use crate::ids::{AttemptNumber, CheckRunId};
@@ -102,7 +102,7 @@ pub fn apply(job: &Job, event: &JobEvent, now: UnixMillis) -> Outcome {
         JobEvent::SeenEnded { end } => seen_ended(job, end),
         JobEvent::StopRequested { reason, detail } => stop_requested(job, reason, detail, now),
         JobEvent::Awaiting { token } => awaiting(job, token),
-        JobEvent::NewGeneration => new_generation(job),
+        JobEvent::NewGeneration => new_generation(job, now),
         JobEvent::Closed { check } => closed(job, *check),
         JobEvent::Rerun => rerun(job, now),
     }
@@ -216,14 +216,7 @@ fn submitted(job: &Job, check: CheckRunId, handle: &BackendHandle, now: UnixMill
 
 fn refused(job: &Job, check: Option<CheckRunId>, end: &End) -> Outcome {
     match job.state {
-        JobState::Waiting => illegal(
-            job,
-            &JobEvent::Refused {
-                check,
-                end: end.clone(),
-            },
-        ),
-        JobState::Queued | JobState::Claimed { .. } => moved(job, [], |next| {
+        JobState::Waiting | JobState::Queued | JobState::Claimed { .. } => moved(job, [], |next| {
             next.check = check.or(next.check);
             next.check_uncertain &= check.is_none();
             next.state = JobState::Ended {
@@ -328,11 +321,12 @@ fn awaiting(job: &Job, token: &str) -> Outcome {
     }
 }
 
-fn new_generation(job: &Job) -> Outcome {
+fn new_generation(job: &Job, now: UnixMillis) -> Outcome {
     match &job.state {
         JobState::Waiting | JobState::Concluded { .. } => LATE,
         _ => moved(job, [Effect::StartExecution], |next| {
             next.generation += 1;
+            next.revived_at = Some(now);
             next.task_token = None;
         }),
     }
@@ -357,10 +351,11 @@ fn closed(job: &Job, check: Option<CheckRunId>) -> Outcome {
 fn rerun(job: &Job, now: UnixMillis) -> Outcome {
     match job.state {
         JobState::Concluded { .. } if job.attempt < AttemptNumber(limits::ATTEMPTS) => {
-            moved(job, [Effect::StartExecution], |next| {
+            moved(job, [], |next| {
                 next.attempt = job.attempt.next();
                 next.generation = 0;
-                next.state = JobState::Queued;
+                next.revived_at = None;
+                next.state = JobState::Waiting;
                 next.queued_at = now;
                 next.running_at = None;
                 next.stop = None;

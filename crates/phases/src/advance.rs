@@ -121,6 +121,10 @@ impl Advance<'_> {
     }
 
     async fn again(&self, known: &Job, planned: &Job) -> Result<Job, PhaseError> {
+        if matches!(known.state, JobState::Ended { .. }) {
+            // Its old end is still being reported; taken over, it would look like the new one.
+            return Err(StoreError::Conflict.into());
+        }
         let queued = step(self.jobs, self.clock, &known.id, known.attempt, &JobEvent::Rerun)
             .await?
             .job;
@@ -175,10 +179,13 @@ impl Advance<'_> {
 pub fn statuses(jobs: &[Job]) -> BTreeMap<JobId, LegStatus> {
     let status = |job: &Job| match (&job.state, job.end()) {
         // What needs it waits for the approval too.
-        (_, Some(end)) if end.reason.awaits_trust() => LegStatus::Active,
-        (_, Some(end)) => LegStatus::Finished(end.reason.needs_result()),
-        (JobState::Waiting, None) => LegStatus::Waiting,
-        _ => LegStatus::Active,
+        (_, Some(end)) if end.reason.awaits_trust() => LegStatus::Active { since: job.queued_at },
+        (_, Some(end)) => LegStatus::Finished {
+            result: end.reason.needs_result(),
+            at: end.at,
+        },
+        (JobState::Waiting, None) => LegStatus::Waiting { since: job.queued_at },
+        _ => LegStatus::Active { since: job.queued_at },
     };
     jobs.iter().map(|job| (job.id.clone(), status(job))).collect()
 }

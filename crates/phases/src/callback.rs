@@ -9,7 +9,6 @@ use crate::{keys, verdict};
 use checkmill_core::limits::{LOG_BYTES, LOG_CHUNK_BYTES};
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{AttemptNumber, Job, JobId, JobState};
-use checkmill_workflow::job::JobResult;
 
 pub struct Callback<'a> {
     pub jobs: &'a dyn Jobs,
@@ -147,9 +146,8 @@ impl Callback<'_> {
     }
 
     async fn end(&self, job: &Job, body: &[u8]) -> Result<CallbackAnswer, PhaseError> {
-        let result: JobResult = match serde_json::from_slice(body) {
-            Ok(result) => result,
-            Err(error) => return Ok(answer(400, format!("the body is not a job's result: {error}"))),
+        let Some(result) = verdict::parse(job, body) else {
+            return Ok(answer(400, "the body is not a job's result"));
         };
         self.blobs
             .put(&keys::result(&job.id, job.attempt), body.to_vec())

@@ -42,13 +42,9 @@ impl PhaseError {
         }
     }
 
-    /// GitHub will not let us report on this repository any more: the App was uninstalled or suspended, or the commit or
-    /// repository is gone.
+    /// GitHub knows neither the repository nor the check any more, or the App is not installed there: nobody can be told.
     #[must_use]
     pub const fn is_out_of_reach(&self) -> bool {
-        matches!(
-            self,
-            Self::Forge(ForgeError::NotFound(_) | ForgeError::Forbidden(_))
-        )
+        matches!(self, Self::Forge(ForgeError::NotFound(_)))
     }
 }

@@ -4,6 +4,7 @@ use crate::error::PhaseError;
 use crate::ports::{Blobs, StoreError};
 use crate::{keys, verdict, view};
 use checkmill_core::graph::{self, Expansion, Node};
+use checkmill_core::limits::RUN_JOBS;
 use checkmill_core::policy::{Policy, TokenPermissions};
 use checkmill_core::run::{Hold, Trust};
 use checkmill_core::{
@@ -77,11 +78,19 @@ pub(crate) enum FileMatch {
 /// would look like success.
 pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<&[String]>) -> FileMatch {
     if let EventKind::WorkflowDispatch(dispatch) = &event.kind
-        && dispatch.workflow != file.path
+        && !checkmill_workflow::is_dispatched(&dispatch.workflow, &file.path)
     {
         return FileMatch::No(format!("the event asks for {}", dispatch.workflow));
     }
-    let broken = |text: &str| FileMatch::Runs(Planned::broken(&file.path, text));
+    let broken = |text: &str| match &event.kind {
+        // Labels and comments change no file: once for each commit is enough.
+        EventKind::PullRequest(pr)
+            if !["opened", "synchronize", "reopened"].contains(&pr.action.as_str()) =>
+        {
+            FileMatch::No("the file is broken, which its commit's checks say".to_owned())
+        }
+        _ => FileMatch::Runs(Planned::broken(&file.path, text)),
+    };
     let text = match &file.content {
         SourceContent::Text(text) => text,
         SourceContent::TooLarge(bytes) => return broken(&view::too_large(&file.path, *bytes)),
@@ -259,6 +268,21 @@ pub(crate) async fn expand(
     }
     let contexts = Contexts::gather(blobs, workflow, run, jobs, key, AttemptNumber::FIRST).await?;
     match checkmill_workflow::expand(workflow, key, &contexts.of(&run.policy)) {
+        Ok(Evaluated::Legs { legs, .. }) if jobs.len() + legs.len() > RUN_JOBS => {
+            let name = format!("{} / {key}", run.workflow_name);
+            let detail = format!(
+                "The matrix of `{key}` has {} legs, with which the run has more than {RUN_JOBS} jobs.",
+                legs.len()
+            );
+            let end = End::new(Reason::Configuration, detail, now);
+            Ok(alone(row(
+                run,
+                key,
+                &held_leg(run, &name),
+                JobState::Ended { handle: None, end },
+                now,
+            )))
+        }
         Ok(Evaluated::Legs {
             fail_fast,
             max_parallel,
@@ -371,6 +395,7 @@ fn row(run: &Run, key: &JobKey, leg: &Leg, state: JobState, now: UnixMillis) -> 
         check: None,
         check_uncertain: false,
         previous_check: None,
+        revived_at: None,
         task_token: None,
         version: 1,
     }

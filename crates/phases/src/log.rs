@@ -1,4 +1,4 @@
-//! An attempt's whole log: from the pieces its agent sent where they are complete, else from the backend.
+//! An attempt's whole log: from the backend where it has all of it, else from the pieces that the agent sent.
 
 use crate::error::PhaseError;
 use crate::keys;
@@ -26,16 +26,16 @@ pub(crate) async fn collect(
     if job.handle().is_none() {
         return Ok(None);
     }
-    let streamed = streamed(blobs, job).await?;
-    let bytes = match expected_bytes {
-        Some(expected) if streamed.len() as u64 >= expected && expected > 0 => streamed,
-        _ => {
-            let fetched = fetched(backends, job).await?;
-            if fetched.len() >= streamed.len() {
-                fetched
-            } else {
-                streamed
-            }
+    let fetched = fetched(backends, job).await?;
+    // The pieces are many small blobs: looked at only where the backend has not got it all.
+    let bytes = if fetched.len() as u64 >= expected_bytes.unwrap_or(1) {
+        fetched
+    } else {
+        let streamed = streamed(blobs, job).await?;
+        if streamed.len() > fetched.len() {
+            streamed
+        } else {
+            fetched
         }
     };
     let text = mask(&String::from_utf8_lossy(&bytes));

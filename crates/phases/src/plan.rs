@@ -11,7 +11,7 @@ use checkmill_backends::registry::Backends;
 use checkmill_core::event::{ButtonAction, EventKind};
 use checkmill_core::policy::{ForkPolicy, Policy};
 use checkmill_core::run::{Hold, Trust};
-use checkmill_core::{CommitSha, DeliveryId, ErrorName, Event, JobKey, Run, RunId};
+use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Run, RunId};
 use checkmill_github::forge::{ChangeSet, Forge, PlanningFiles, RepoRef, SourceContent, SourceFile};
 
 /// Where Checkmill's own workflow files are.
@@ -39,10 +39,8 @@ pub enum PlanOutcome {
     Runs(PlannedRuns),
     /// Jobs of earlier runs were started again or stopped.
     Acted,
-    /// It had been planned, or given up, before.
+    /// It had been planned before.
     Duplicate,
-    /// It can't be planned, now or later.
-    Failed(String),
 }
 
 /// What an event of the repository's history led to.
@@ -57,32 +55,18 @@ impl Plan<'_> {
     /// Plans one delivery and marks its row.
     ///
     /// # Errors
-    /// [`PhaseError::Missing`] for an unknown delivery (the queue's dead letters are its place), and whatever may pass: the
-    /// queue delivers again. A permanent fault ends the delivery with its reason instead.
+    /// [`PhaseError::Missing`] for an unknown delivery, and the ports'. The queue delivers again, then keeps it among its
+    /// dead letters, where somebody is alarmed; the sweep tries for a day. One that was given up then is planned all the
+    /// same when GitHub redelivers it.
     pub async fn run(&self, id: &DeliveryId) -> Result<PlanOutcome, PhaseError> {
         let Some((event, state)) = self.deliveries.load(id).await? else {
             return Err(PhaseError::Missing(format!("delivery {id}")));
         };
-        if matches!(state, DeliveryState::Planned | DeliveryState::Failed { .. }) {
+        if state == DeliveryState::Planned {
             return Ok(PlanOutcome::Duplicate);
         }
-        let outcome = match self.plan(&event).await {
-            Ok(outcome) => outcome,
-            Err(error) if error.error_name() == ErrorName::Permanent => {
-                PlanOutcome::Failed(error.to_string())
-            }
-            Err(error) => return Err(error),
-        };
-        let state = match &outcome {
-            PlanOutcome::Failed(reason) => {
-                tracing::error!(delivery = %id, reason, "a delivery can't be planned");
-                DeliveryState::Failed {
-                    reason: reason.clone(),
-                }
-            }
-            _ => DeliveryState::Planned,
-        };
-        self.deliveries.advance(id, &state).await?;
+        let outcome = self.plan(&event).await?;
+        self.deliveries.advance(id, &DeliveryState::Planned).await?;
         Ok(outcome)
     }
 
@@ -93,19 +77,17 @@ impl Plan<'_> {
                 self.plan_workflows(event).await.map(PlanOutcome::Runs)
             }
             EventKind::CheckRunRerequested(check) => {
-                self.rerun().job(check.job.as_ref()).await?;
+                self.rerun().job(event, check).await?;
                 Ok(PlanOutcome::Acted)
             }
             EventKind::CheckSuiteRerequested { head_sha } => {
-                self.rerun()
-                    .failed_of_commit(event.repository.id, head_sha)
-                    .await?;
+                self.rerun().failed_of_commit(event, head_sha).await?;
                 Ok(PlanOutcome::Acted)
             }
             EventKind::RequestedAction { action, check } => {
                 match action {
                     ButtonAction::Approve => self.rerun().approve(event, &check.head_sha).await?,
-                    ButtonAction::Cancel => self.rerun().cancel(event, check.job.as_ref()).await?,
+                    ButtonAction::Cancel => self.rerun().cancel(event, check).await?,
                 }
                 Ok(PlanOutcome::Acted)
             }
@@ -246,13 +228,15 @@ impl Plan<'_> {
             hold: planned.hold,
             nodes: planned.nodes,
             comment: None,
+            comment_claimed_until: None,
             created_at: self.clock.now(),
             version: 1,
         }
     }
 
     async fn create(&self, run: &Run, source: Option<String>) -> Result<(), PhaseError> {
-        if let Some(source) = source {
+        let planned_before = self.runs.load(&run.id).await?.is_some();
+        if let Some(source) = source.filter(|_| !planned_before) {
             self.blobs
                 .put(&keys::workflow(&run.id), source.into_bytes())
                 .await?;
@@ -280,6 +264,7 @@ impl Plan<'_> {
         Rerun {
             runs: self.runs,
             jobs: self.jobs,
+            blobs: self.blobs,
             forge: self.forge,
             engine: self.engine,
             backends: self.backends,

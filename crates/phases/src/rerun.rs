@@ -1,25 +1,27 @@
 //! What people ask for on a check: run it again, run the failed ones again, approve a fork's commit, cancel.
 
-use crate::effects::start_execution;
+use crate::advance::Advance;
 use crate::error::PhaseError;
 use crate::plan::may_be_approved;
-use crate::ports::{Clock, Engine, Jobs, Runs, StoreError};
+use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
 use crate::step::step;
 use crate::stop::Stop;
 use crate::view;
 use checkmill_backends::registry::Backends;
 use checkmill_core::conclusion::CancelledBy;
+use checkmill_core::event::CheckRef;
 use checkmill_core::graph::dependents;
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::run::Trust;
-use checkmill_core::transition::{Effect, JobEvent};
-use checkmill_core::{CommitSha, Event, Job, JobId, JobKey, JobState, Reason, RepositoryId, Run, RunId};
+use checkmill_core::transition::JobEvent;
+use checkmill_core::{CommitSha, Event, Job, JobKey, JobState, Reason, Run, RunId};
 use checkmill_github::forge::Forge;
 use std::collections::BTreeSet;
 
 pub struct Rerun<'a> {
     pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
+    pub blobs: &'a dyn Blobs,
     pub forge: &'a dyn Forge,
     pub engine: &'a dyn Engine,
     pub backends: &'a Backends,
@@ -27,27 +29,31 @@ pub struct Rerun<'a> {
 }
 
 impl Rerun<'_> {
-    /// The next attempt of one job. One that still runs, or that we no longer know, stays as it is.
+    /// The next attempt of one job, if the sender may write to its repository. One that still runs, or that we no longer
+    /// know, stays as it is.
     ///
     /// # Errors
     /// The ports'.
-    pub async fn job(&self, id: Option<&JobId>) -> Result<(), PhaseError> {
-        let Some(job) = self.find(id).await? else {
+    pub async fn job(&self, event: &Event, check: &CheckRef) -> Result<(), PhaseError> {
+        let Some(job) = self.find(event, check).await? else {
             return Ok(());
         };
-        self.again(&job).await
+        if !self.may_act(event, "re-run").await? {
+            return Ok(());
+        }
+        self.again(&job).await?;
+        self.advance(&job.id.run()).await
     }
 
     /// The next attempt of every job of the commit that failed, and of those that depend on one.
     ///
     /// # Errors
     /// The ports'.
-    pub async fn failed_of_commit(
-        &self,
-        repository: RepositoryId,
-        sha: &CommitSha,
-    ) -> Result<(), PhaseError> {
-        for run in self.runs.of_commit(repository, sha).await? {
+    pub async fn failed_of_commit(&self, event: &Event, sha: &CommitSha) -> Result<(), PhaseError> {
+        if !self.may_act(event, "re-run").await? {
+            return Ok(());
+        }
+        for run in self.runs.of_commit(event.repository.id, sha).await? {
             self.rerun_where(&run, |job| {
                 job.end()
                     .is_some_and(|end| !end.reason.conclusion().passes() && !end.reason.awaits_trust())
@@ -82,8 +88,8 @@ impl Rerun<'_> {
     ///
     /// # Errors
     /// The ports'.
-    pub async fn cancel(&self, event: &Event, id: Option<&JobId>) -> Result<(), PhaseError> {
-        let Some(job) = self.find(id).await? else {
+    pub async fn cancel(&self, event: &Event, check: &CheckRef) -> Result<(), PhaseError> {
+        let Some(job) = self.find(event, check).await? else {
             return Ok(());
         };
         if !self.may_act(event, "cancel").await? {
@@ -102,11 +108,16 @@ impl Rerun<'_> {
         Ok(())
     }
 
-    async fn find(&self, id: Option<&JobId>) -> Result<Option<Job>, PhaseError> {
-        let Some(id) = id else { return Ok(None) };
-        let job = self.jobs.load(id).await?;
+    /// The job of a check, if it is one of the event's repository and commit. The `external_id` alone proves nothing: a job
+    /// whose token may write checks can give its own check any.
+    async fn find(&self, event: &Event, check: &CheckRef) -> Result<Option<Job>, PhaseError> {
+        let Some(id) = &check.job else { return Ok(None) };
+        let run = self.runs.load(&id.run()).await?;
+        let own = run
+            .is_some_and(|run| run.event.repository.id == event.repository.id && run.sha == check.head_sha);
+        let job = if own { self.jobs.load(id).await? } else { None };
         if job.is_none() {
-            tracing::info!(job = %id, "a request for a job that is not known any more");
+            tracing::info!(job = %id, repository = %event.repository.name, "a request for a job that is not here");
         }
         Ok(job)
     }
@@ -154,50 +165,72 @@ impl Rerun<'_> {
     }
 
     /// The next attempt of the run's jobs that `wanted` picks. The jobs that depend on them are evaluated anew when those
-    /// have ended: their nodes are closed up first, so that an old result can't be taken for the new one.
+    /// have ended: their nodes are closed up, before, so that an old result can't be taken for the new one, and after, because
+    /// a job of the run that ended meanwhile may have opened them again.
     async fn rerun_where(&self, id: &RunId, wanted: impl Fn(&Job) -> bool + Send) -> Result<(), PhaseError> {
+        let Some((run, jobs)) = self.runs.load_with_jobs(id).await? else {
+            return Ok(());
+        };
+        let picked: Vec<&Job> = jobs.iter().filter(|job| wanted(job)).collect();
+        let stale: BTreeSet<JobKey> = picked
+            .iter()
+            .flat_map(|job| dependents(&run.nodes, &job.key))
+            .collect();
+        self.close_up(id, &stale).await?;
+        for job in picked.into_iter().filter(|job| !stale.contains(&job.key)) {
+            self.again(job).await?;
+        }
+        self.close_up(id, &stale).await?;
+        self.advance(id).await
+    }
+
+    async fn close_up(&self, id: &RunId, keys: &BTreeSet<JobKey>) -> Result<(), PhaseError> {
         for _ in 0..STORE_CONFLICT_RETRIES {
-            let Some((run, jobs)) = self.runs.load_with_jobs(id).await? else {
+            let Some(mut run) = self.runs.load(id).await? else {
                 return Ok(());
             };
-            let picked: Vec<&Job> = jobs.iter().filter(|job| wanted(job)).collect();
-            let stale: BTreeSet<JobKey> = picked
-                .iter()
-                .flat_map(|job| dependents(&run.nodes, &job.key))
-                .collect();
-            if stale
-                .iter()
-                .any(|key| run.nodes.get(key).is_some_and(|node| node.expansion.is_some()))
-            {
-                let mut next = run.clone();
-                next.version += 1;
-                for key in &stale {
-                    if let Some(node) = next.nodes.get_mut(key) {
-                        node.expansion = None;
-                    }
-                }
-                match self.runs.update(&next).await {
-                    Ok(()) => {}
-                    Err(StoreError::Conflict) => continue,
-                    Err(error) => return Err(error.into()),
-                }
+            let mut changed = false;
+            for key in keys {
+                changed |= run
+                    .nodes
+                    .get_mut(key)
+                    .is_some_and(|node| node.expansion.take().is_some());
             }
-            for job in picked.into_iter().filter(|job| !stale.contains(&job.key)) {
-                self.again(job).await?;
+            if !changed {
+                return Ok(());
             }
-            return Ok(());
+            run.version += 1;
+            match self.runs.update(&run).await {
+                Ok(()) => return Ok(()),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Err(StoreError::Conflict.into())
     }
 
+    /// Releases what is to run again, as far as `max-parallel` allows.
+    async fn advance(&self, run: &RunId) -> Result<(), PhaseError> {
+        let advance = Advance {
+            runs: self.runs,
+            jobs: self.jobs,
+            blobs: self.blobs,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        };
+        let advanced = advance.run(run).await?;
+        advance.start_queued(&advanced.jobs).await
+    }
+
     async fn again(&self, job: &Job) -> Result<(), PhaseError> {
         if matches!(job.state, JobState::Ended { .. }) {
-            // Its end is being reported; the state machine's own pace brings the delivery back.
+            // Its end is being reported; the queue brings the request back.
             return Err(StoreError::Conflict.into());
         }
         let stepped = step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Rerun).await?;
-        if stepped.owes(Effect::StartExecution) {
-            start_execution(self.engine, &stepped.job).await?;
+        if !stepped.moved && matches!(job.state, JobState::Concluded { .. }) {
+            tracing::warn!(job = %job.id, attempt = %job.attempt, "a job has had all the attempts it may have");
         }
         Ok(())
     }

@@ -12,8 +12,8 @@ use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
 use checkmill_core::policy::CommentPolicy;
 use checkmill_core::transition::JobEvent;
-use checkmill_core::{CheckRunId, End, EventKind, Job, JobState, Reason, Run};
-use checkmill_github::forge::{CheckState, Forge, NewCheck};
+use checkmill_core::{CheckRunId, End, ErrorName, EventKind, Job, JobState, Millis, Reason, Run};
+use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck};
 use serde::{Deserialize, Serialize};
 
 pub struct Results<'a> {
@@ -34,6 +34,9 @@ pub struct CaughtError {
     #[serde(rename = "Cause", default)]
     pub cause: String,
 }
+
+/// A check that GitHub refuses for this long is given up.
+const REPORT_GIVE_UP: Millis = Millis::from_minutes(24 * 60);
 
 impl Results<'_> {
     /// Reports the end of an attempt; `caught` is why the execution came here before the attempt ended.
@@ -67,14 +70,7 @@ impl Results<'_> {
             cancel_on_backend(self.backends, &job).await?;
         }
         let report = self.report(&job, &run, &end).await?;
-        let check = match self.complete_check(&job, &run, &report).await {
-            Ok(check) => Some(check),
-            Err(error) if error.is_out_of_reach() => {
-                tracing::warn!(job = %job.id, %error, "nobody can be told how a job ended");
-                job.check
-            }
-            Err(error) => return Err(error),
-        };
+        let check = self.tell(&job, &run, &end, report).await?;
         let advanced = self.advance().run(&run_id).await?;
         if advanced.finished {
             self.comment(&advanced).await?;
@@ -151,6 +147,42 @@ impl Results<'_> {
         }))
     }
 
+    /// Completes the check. Where GitHub finds something in it invalid, the verdict counts more than what the job put beside
+    /// it. Where nobody can be told, or GitHub refuses for [`REPORT_GIVE_UP`], the attempt is concluded without.
+    async fn tell(
+        &self,
+        job: &Job,
+        run: &Run,
+        end: &End,
+        report: CheckState,
+    ) -> Result<Option<CheckRunId>, PhaseError> {
+        let mut told = self.complete_check(job, run, &report).await;
+        if let Err(PhaseError::Forge(ForgeError::Invalid(problem))) = &told {
+            tracing::error!(job = %job.id, problem, "GitHub finds a check invalid; it gets the verdict alone");
+            let bare = CheckState {
+                annotations: Vec::new(),
+                text: None,
+                ..report
+            };
+            told = self.complete_check(job, run, &bare).await;
+        }
+        match told {
+            Ok(check) => Ok(Some(check)),
+            Err(error) if error.is_out_of_reach() => {
+                tracing::warn!(job = %job.id, %error, "nobody can be told how a job ended");
+                Ok(job.check)
+            }
+            Err(error)
+                if error.error_name() == ErrorName::Permanent
+                    && self.clock.now().since(end.at) >= REPORT_GIVE_UP =>
+            {
+                tracing::error!(job = %job.id, %error, "how a job ended could not be reported for a day");
+                Ok(job.check)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Completes the attempt's check run, or creates it completed when it never had one.
     async fn complete_check(
         &self,
@@ -204,15 +236,16 @@ impl Results<'_> {
         if !wanted {
             return Ok(());
         }
-        let body = view::comment(run, jobs);
+        let run = self.claim_comment(run).await?;
+        let body = view::comment(&run, jobs);
         let marker = checkmill_github::render::comment_marker(&run.id);
         let written = self
             .forge
-            .write_comment(&view::repo(run), pr.number, run.comment, &marker, &body)
+            .write_comment(&view::repo(&run), pr.number, run.comment, &marker, &body)
             .await;
         let id = match written {
             Ok(id) => id,
-            Err(error) if PhaseError::from(error.clone()).is_out_of_reach() => {
+            Err(error) if error.error_name() == ErrorName::Permanent => {
                 tracing::warn!(run = %run.id, %error, "could not comment on the pull request");
                 return Ok(());
             }
@@ -222,7 +255,7 @@ impl Results<'_> {
             let next = Run {
                 comment: Some(id),
                 version: run.version + 1,
-                ..run.clone()
+                ..run
             };
             match self.runs.update(&next).await {
                 // Somebody else moved the run on; the marker finds the comment the next time.
@@ -231,6 +264,26 @@ impl Results<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Lets one writer at a time make the comment, because several jobs may be the last to end, and two that look for a
+    /// comment at once both find none. The others come again later and find it.
+    async fn claim_comment(&self, run: &Run) -> Result<Run, PhaseError> {
+        if run.comment.is_some() {
+            return Ok(run.clone());
+        }
+        let now = self.clock.now();
+        if run.comment_claimed_until.is_some_and(|until| until > now) {
+            return Err(StoreError::Conflict.into());
+        }
+        let comment_claimed_until = Some(now + checkmill_core::limits::CLAIM);
+        let claimed = Run {
+            comment_claimed_until,
+            version: run.version + 1,
+            ..run.clone()
+        };
+        self.runs.update(&claimed).await?;
+        Ok(claimed)
     }
 
     /// The log is safe: the backend may forget the job. When it can't, the sweep or the backend's own clean-up will.

@@ -35,8 +35,9 @@ pub struct Swept {
 const ENQUEUED_REDRIVE: Millis = Millis::from_minutes(15);
 /// A delivery that could not be planned for this long is given up: its commit's news is old, and somebody was alarmed.
 const DELIVERY_GIVE_UP: Millis = Millis::from_minutes(24 * 60);
-/// An execution that still runs this long after its job was due hangs; it is stopped and replaced.
-const HANGING: Millis = Millis::from_minutes(15);
+/// An execution that still runs this long after its job was due hangs; it is stopped and replaced. Longer than all the
+/// retries of a phase together: GitHub may be away for an hour, and the state machine waits for it.
+const HANGING: Millis = Millis::from_minutes(180);
 
 impl Sweep<'_> {
     /// One sweep of at most [`SWEEP_ROWS`] rows of each kind. A fault in one row does not keep it from the others.

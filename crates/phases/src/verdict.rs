@@ -1,5 +1,6 @@
 //! From what the backend and the agent say to how the attempt ended. A job that gave no verdict never passes.
 
+use crate::mask::mask;
 use checkmill_backends::port::BackendEnd;
 use checkmill_core::{End, Job, Reason, UnixMillis};
 use checkmill_workflow::job::{JobResult, JobVerdict};
@@ -8,8 +9,22 @@ use checkmill_workflow::job::{JobResult, JobVerdict};
 #[must_use]
 pub(crate) fn parse(job: &Job, bytes: &[u8]) -> Option<JobResult> {
     serde_json::from_slice(bytes)
+        .map(masked)
         .inspect_err(|error| tracing::warn!(job = %job.id, %error, "a job's result can't be read"))
         .ok()
+}
+
+/// All its texts without anything that looks like a token: they go to the check and to other jobs.
+fn masked(mut result: JobResult) -> JobResult {
+    let tails = result.steps.iter_mut().flat_map(|step| &mut step.tail);
+    let annotations = result.annotations.iter_mut();
+    let annotations = annotations.flat_map(|a| a.title.iter_mut().chain(std::iter::once(&mut a.message)));
+    let outputs = result.outputs.values_mut();
+    let single = [&mut result.summary, &mut result.detail];
+    for text in tails.chain(annotations).chain(outputs).chain(single) {
+        *text = mask(text);
+    }
+    result
 }
 
 /// The end that the agent's own result gives.

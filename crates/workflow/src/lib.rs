@@ -34,7 +34,7 @@ pub use inputs::inputs;
 pub use keys::{Key, Keys, Support};
 pub use model::Workflow;
 pub use policy::{KEYS as POLICY_KEYS, parse_policy};
-pub use trigger::{Match, matches, skip_ci};
+pub use trigger::{Match, is_dispatched, matches, skip_ci};
 
 /// Every mapping with fixed keys that a workflow file can hold, with what is done about each key: `docs/workflow-syntax.md`
 /// is checked against it.

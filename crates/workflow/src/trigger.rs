@@ -121,8 +121,17 @@ fn pull_request_matches(
     paths(trigger.paths.as_ref(), changed)
 }
 
+/// Whether a `workflow_dispatch` for `asked` is for the workflow file at `path`: by file name, because GitHub dispatches files
+/// in `.github/workflows` only. A file of the same name there, with `on: workflow_dispatch` and its inputs, is what GitHub
+/// shows its form for.
+#[must_use]
+pub fn is_dispatched(asked: &str, path: &str) -> bool {
+    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+    asked == path || (asked.starts_with(".github/workflows/") && name(asked) == name(path))
+}
+
 fn dispatch_matches(workflow: &Workflow, dispatch: &WorkflowDispatch) -> Result<(), Stop> {
-    if dispatch.workflow == workflow.path() {
+    if is_dispatched(&dispatch.workflow, workflow.path()) {
         return Ok(());
     }
     Err(Stop::rule(format!(

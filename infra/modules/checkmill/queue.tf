@@ -37,7 +37,7 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
 resource "aws_lambda_event_source_mapping" "plan" {
   event_source_arn = aws_sqs_queue.deliveries.arn
   function_name    = module.function["plan"].arn
-  batch_size       = 5
+  batch_size       = 1
   # One bad message must not bring the others back.
   function_response_types = ["ReportBatchItemFailures"]
 

@@ -444,7 +444,7 @@ impl World {
                 };
                 let result = block_on(receive.accept(&event));
                 self.note(|| format!("deliver {} {}: {result:?}", event.name(), event.delivery));
-                if !matches!(result, Ok(_)) {
+                if result.is_err() {
                     // GitHub's list of failed deliveries, and whoever redelivers from it.
                     self.schedule(Millis::from_minutes(3), Action::Deliver(event));
                 }

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use checkmill_core::{DeliveryId, Event, UnixMillis, limits};
-use checkmill_phases::ports::{Deliveries, DeliveryState, StoreError};
+use checkmill_phases::ports::{Deliveries, DeliveryState, Inbox, StoreError};
 
 const EVENT: &str = "event";
 /// The fields of [`DeliveryState`] as serde writes them.
@@ -18,17 +18,18 @@ const STATE_FIELDS: [&str; 2] = ["state", "reason"];
 const RANK: &str = "rank";
 const STAMPED_AT: &str = "stamped_at";
 
-/// How far a delivery is. The two ends are equal: neither follows the other.
+/// How far a delivery is. One that was given up may still be planned, when GitHub delivers it again; a planned one stays so.
 const fn rank(state: &DeliveryState) -> u8 {
     match state {
         DeliveryState::Received => 0,
         DeliveryState::Enqueued => 1,
-        DeliveryState::Planned | DeliveryState::Failed { .. } => 2,
+        DeliveryState::Failed { .. } => 2,
+        DeliveryState::Planned => 3,
     }
 }
 
 const fn is_open(state: &DeliveryState) -> bool {
-    rank(state) < 2
+    matches!(state, DeliveryState::Received | DeliveryState::Enqueued)
 }
 
 /// The attributes that every write of the row sets.
@@ -74,7 +75,7 @@ pub(super) fn new_row(event: &Event, now: UnixMillis) -> Result<Item, StoreError
 }
 
 #[async_trait]
-impl Deliveries for DynamoStore {
+impl Inbox for DynamoStore {
     async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError> {
         let row = new_row(event, self.now())?;
         item::check_size(&row)?;
@@ -122,6 +123,11 @@ impl Deliveries for DynamoStore {
             update = update
                 .expression_attribute_names("#open_pk", OPEN_PK)
                 .expression_attribute_names("#open_sk", OPEN_SK);
+            if *to == DeliveryState::Planned {
+                // Of an earlier failure.
+                expression.push_str(", #reason");
+                update = update.expression_attribute_names("#reason", STATE_FIELDS[1]);
+            }
         }
         let updated = update
             .update_expression(expression)
@@ -136,7 +142,10 @@ impl Deliveries for DynamoStore {
             _ => Err(store_error(&error)),
         }
     }
+}
 
+#[async_trait]
+impl Deliveries for DynamoStore {
     async fn load(&self, id: &DeliveryId) -> Result<Option<(Event, DeliveryState)>, StoreError> {
         let row = self.get(Key::Delivery(id)).await?;
         row.map(|mut row| Ok((item::decode(&mut row, EVENT)?, read_state(&row)?)))

@@ -8,13 +8,13 @@ use std::path::{Component, Path, PathBuf};
 /// Files named by their keys. A file appears whole or not at all, also across a crash: it is written beside its place, synced
 /// and renamed.
 #[derive(Debug, Clone)]
-pub struct FileBlobs {
+pub(crate) struct FileBlobs {
     root: PathBuf,
 }
 
 impl FileBlobs {
     #[must_use]
-    pub const fn new(root: PathBuf) -> Self {
+    pub(crate) const fn new(root: PathBuf) -> Self {
         Self { root }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A data directory that this process owns until it is dropped.
 #[derive(Debug)]
-pub struct DataDir {
+pub(crate) struct DataDir {
     root: PathBuf,
     _lock: File,
 }
@@ -17,7 +17,7 @@ impl DataDir {
     ///
     /// # Errors
     /// When it can't be written, or another Checkmill works in it.
-    pub fn open(root: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(root: &Path) -> anyhow::Result<Self> {
         create_private(root)?;
         let path = root.join("lock");
         let lock = OpenOptions::new()
@@ -45,25 +45,25 @@ impl DataDir {
 
     /// The embedded DynamoDB's file.
     #[must_use]
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.root.join("store.db")
     }
 
     /// Workflow sources, logs and results.
     #[must_use]
-    pub fn blobs(&self) -> PathBuf {
+    pub(crate) fn blobs(&self) -> PathBuf {
         self.root.join("blobs")
     }
 
     /// The process backend's directories.
     #[must_use]
-    pub fn jobs(&self) -> PathBuf {
+    pub(crate) fn jobs(&self) -> PathBuf {
         self.root.join("jobs")
     }
 }
 
 /// A directory that only its owner can read: logs and checkouts of private repositories lie in it.
-pub fn create_private(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn create_private(path: &Path) -> anyhow::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

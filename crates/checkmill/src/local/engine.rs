@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 /// The interpreter as the phases see it.
 #[derive(Clone)]
-pub struct LocalEngine(pub Interpreter);
+pub(crate) struct LocalEngine(pub Interpreter);
 
 #[async_trait]
 impl Engine for LocalEngine {
@@ -46,13 +46,13 @@ impl Engine for LocalEngine {
 
 /// The phases behind the tasks. Knows the system weakly, because the system owns the engine that owns this.
 #[derive(Default)]
-pub struct PhaseTasks {
+pub(crate) struct PhaseTasks {
     system: OnceLock<Weak<System>>,
 }
 
 impl PhaseTasks {
     /// Lets the tasks reach the system; before that they fail and are tried again.
-    pub fn connect(&self, system: &Arc<System>) {
+    pub(crate) fn connect(&self, system: &Arc<System>) {
         // Set once, by the system that is being built.
         let _ = self.system.set(Arc::downgrade(system));
     }

@@ -17,7 +17,7 @@ const CALLBACK_BODY_BYTES: usize = 4 * LOG_CHUNK_BYTES;
 
 /// The routes. Webhooks are taken at each path that one of the systems before Checkmill used.
 #[must_use]
-pub fn router(system: Arc<System>) -> Router {
+pub(crate) fn router(system: Arc<System>) -> Router {
     Router::new()
         .route("/", post(webhook))
         .route("/webhook", post(webhook))

@@ -1,8 +1,8 @@
 //! The embedded parts: what stands in for AWS on one machine.
 
-pub mod blobs;
-pub mod data_dir;
-pub mod engine;
-pub mod http;
-pub mod queue;
-pub mod system;
+pub(crate) mod blobs;
+pub(crate) mod data_dir;
+pub(crate) mod engine;
+pub(crate) mod http;
+pub(crate) mod queue;
+pub(crate) mod system;

@@ -14,23 +14,23 @@ const TRIES: u32 = 5;
 const FIRST_DELAY: Millis = Millis(500);
 
 #[derive(Debug, Clone)]
-pub struct LocalQueue {
+pub(crate) struct LocalQueue {
     sender: mpsc::UnboundedSender<Queued>,
     sent: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
-pub struct Queued {
-    pub message: PlanMessage,
+pub(crate) struct Queued {
+    pub(crate) message: PlanMessage,
     tries: u32,
 }
 
 #[derive(Debug)]
-pub struct Receiver(mpsc::UnboundedReceiver<Queued>);
+pub(crate) struct Receiver(mpsc::UnboundedReceiver<Queued>);
 
 impl LocalQueue {
     #[must_use]
-    pub fn new() -> (Self, Receiver) {
+    pub(crate) fn new() -> (Self, Receiver) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (
             Self {
@@ -43,12 +43,12 @@ impl LocalQueue {
 
     /// Messages sent so far, retries not counted.
     #[must_use]
-    pub fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 
     /// Delivers a message again, later each time; one that failed too often is left to the sweep.
-    pub fn retry(&self, mut queued: Queued) {
+    pub(crate) fn retry(&self, mut queued: Queued) {
         queued.tries += 1;
         if queued.tries >= TRIES {
             tracing::error!(delivery = %queued.message.delivery, tries = queued.tries, "a delivery is left to the sweep");
@@ -66,7 +66,7 @@ impl LocalQueue {
 
 impl Receiver {
     /// The next message; none when every sender is gone.
-    pub async fn next(&mut self) -> Option<Queued> {
+    pub(crate) async fn next(&mut self) -> Option<Queued> {
         self.0.recv().await
     }
 }

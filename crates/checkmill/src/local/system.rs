@@ -39,20 +39,20 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const PLANNERS: usize = 4;
 
 /// What a system is made of.
-pub struct Parts {
-    pub embedded: Embedded,
-    pub blobs: FileBlobs,
-    pub forge: Arc<dyn Forge>,
-    pub backends: Backends,
-    pub app_id: u64,
-    pub secrets: WebhookSecrets,
+pub(crate) struct Parts {
+    pub(crate) embedded: Embedded,
+    pub(crate) blobs: FileBlobs,
+    pub(crate) forge: Arc<dyn Forge>,
+    pub(crate) backends: Backends,
+    pub(crate) app_id: u64,
+    pub(crate) secrets: WebhookSecrets,
     /// Where jobs reach the callback's routes.
-    pub public_url: String,
+    pub(crate) public_url: String,
     /// Plan only this job of each workflow, and those it needs.
-    pub only_job: Option<JobKey>,
+    pub(crate) only_job: Option<JobKey>,
 }
 
-pub struct System {
+pub(crate) struct System {
     store: DynamoStore,
     embedded: Embedded,
     blobs: FileBlobs,
@@ -82,7 +82,7 @@ impl System {
     ///
     /// # Errors
     /// A broken state machine.
-    pub fn new(parts: Parts) -> anyhow::Result<(Arc<Self>, Receiver)> {
+    pub(crate) fn new(parts: Parts) -> anyhow::Result<(Arc<Self>, Receiver)> {
         let clock = SystemClock;
         let machine = job::machine(&job::Functions::LOCAL).context("The state machine's file is broken.")?;
         let tasks = Arc::new(PhaseTasks::default());
@@ -122,7 +122,7 @@ impl System {
     }
 
     /// Plans what the queue brings, a few deliveries at once, until the queue is gone.
-    pub async fn drive(self: Arc<Self>, mut receiver: Receiver) {
+    pub(crate) async fn drive(self: Arc<Self>, mut receiver: Receiver) {
         let places = Arc::new(tokio::sync::Semaphore::new(PLANNERS));
         while let Some(queued) = receiver.next().await {
             let Ok(place) = places.clone().acquire_owned().await else {
@@ -140,7 +140,7 @@ impl System {
     }
 
     /// Sweeps for as long as it is polled.
-    pub async fn keep_sweeping(&self) {
+    pub(crate) async fn keep_sweeping(&self) {
         let mut ticks = tokio::time::interval(SWEEP_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         ticks.tick().await;
@@ -158,11 +158,11 @@ impl System {
     ///
     /// # Errors
     /// The store's.
-    pub async fn recover(&self) -> Result<Swept, PhaseError> {
+    pub(crate) async fn recover(&self) -> Result<Swept, PhaseError> {
         self.sweeper().recover().await
     }
 
-    pub async fn receive(&self, request: &WebhookRequest<'_>) -> WebhookAnswer {
+    pub(crate) async fn receive(&self, request: &WebhookRequest<'_>) -> WebhookAnswer {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let receive = Receive {
             deliveries: &self.store,
@@ -174,7 +174,7 @@ impl System {
         receive.handle(request).await
     }
 
-    pub async fn callback(&self, request: &CallbackRequest<'_>) -> Result<CallbackAnswer, PhaseError> {
+    pub(crate) async fn callback(&self, request: &CallbackRequest<'_>) -> Result<CallbackAnswer, PhaseError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let callback = Callback {
             jobs: &self.store,
@@ -186,7 +186,7 @@ impl System {
         callback.handle(request).await
     }
 
-    pub async fn plan(&self, delivery: &DeliveryId) -> Result<PlanOutcome, PhaseError> {
+    pub(crate) async fn plan(&self, delivery: &DeliveryId) -> Result<PlanOutcome, PhaseError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let plan = Plan {
             deliveries: &self.store,
@@ -202,7 +202,7 @@ impl System {
         plan.run(delivery).await
     }
 
-    pub async fn start(&self, input: &ExecutionInput) -> Result<PhaseOutput, PhaseError> {
+    pub(crate) async fn start(&self, input: &ExecutionInput) -> Result<PhaseOutput, PhaseError> {
         let start = Start {
             runs: &self.store,
             jobs: &self.store,
@@ -215,7 +215,7 @@ impl System {
         start.run(input).await
     }
 
-    pub async fn poll(&self, input: &ExecutionInput, turn: u32) -> Result<PhaseOutput, PhaseError> {
+    pub(crate) async fn poll(&self, input: &ExecutionInput, turn: u32) -> Result<PhaseOutput, PhaseError> {
         let poll = Poll {
             runs: &self.store,
             jobs: &self.store,
@@ -228,7 +228,7 @@ impl System {
         poll.run(input, turn).await
     }
 
-    pub async fn await_callback(&self, input: &ExecutionInput, token: &str) -> Result<(), PhaseError> {
+    pub(crate) async fn await_callback(&self, input: &ExecutionInput, token: &str) -> Result<(), PhaseError> {
         AwaitCallback {
             jobs: &self.store,
             engine: &self.engine,
@@ -238,7 +238,7 @@ impl System {
         .await
     }
 
-    pub async fn results(
+    pub(crate) async fn results(
         &self,
         input: &ExecutionInput,
         caught: Option<&CaughtError>,
@@ -259,7 +259,7 @@ impl System {
     ///
     /// # Errors
     /// The store's.
-    pub async fn healthy(&self) -> Result<(), PhaseError> {
+    pub(crate) async fn healthy(&self) -> Result<(), PhaseError> {
         self.store.due(checkmill_core::UnixMillis(0), 1).await?;
         Ok(())
     }
@@ -276,7 +276,7 @@ impl System {
     }
 
     /// Queues a delivery again that could not be planned.
-    pub fn retry(&self, queued: Queued) {
+    pub(crate) fn retry(&self, queued: Queued) {
         self.queue.retry(queued);
     }
 
@@ -284,7 +284,7 @@ impl System {
     ///
     /// # Errors
     /// The ports'.
-    pub async fn stop(&self, job: &Job, reason: Reason, detail: &str) -> Result<(), PhaseError> {
+    pub(crate) async fn stop(&self, job: &Job, reason: Reason, detail: &str) -> Result<(), PhaseError> {
         let stop = Stop {
             jobs: &self.store,
             engine: &self.engine,
@@ -295,28 +295,23 @@ impl System {
     }
 
     #[must_use]
-    pub const fn store(&self) -> &DynamoStore {
+    pub(crate) const fn store(&self) -> &DynamoStore {
         &self.store
     }
 
     #[must_use]
-    pub const fn blobs(&self) -> &FileBlobs {
+    pub(crate) const fn blobs(&self) -> &FileBlobs {
         &self.blobs
     }
 
     #[must_use]
-    pub const fn backends(&self) -> &Backends {
-        &self.backends
-    }
-
-    #[must_use]
-    pub const fn engine(&self) -> &LocalEngine {
+    pub(crate) const fn engine(&self) -> &LocalEngine {
         &self.engine
     }
 
     /// What was used so far, in the units that AWS counts; GitHub's requests are the adapter's to count.
     #[must_use]
-    pub fn usage(&self) -> crate::run::report::Usage {
+    pub(crate) fn usage(&self) -> crate::run::report::Usage {
         let engine = self.engine.0.usage();
         crate::run::report::Usage {
             state_transitions: engine.transitions,

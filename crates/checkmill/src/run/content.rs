@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The commits of a source, read with git when they are asked for.
-pub struct GitContent {
+pub(crate) struct GitContent {
     source: Source,
     /// The only workflow file that is there, for `--workflow`.
     only_workflow: Option<String>,
@@ -19,7 +19,7 @@ pub struct GitContent {
 
 impl GitContent {
     #[must_use]
-    pub fn new(source: Source, only_workflow: Option<String>) -> Self {
+    pub(crate) fn new(source: Source, only_workflow: Option<String>) -> Self {
         Self {
             source,
             only_workflow,

@@ -16,8 +16,8 @@ const OWNER: &str = "local";
 /// The branch of a pull request's changes.
 const HEAD_BRANCH: &str = "changes";
 
-pub struct Repository {
-    pub source: Source,
+pub(crate) struct Repository {
+    pub(crate) source: Source,
     name: String,
     event: EventName,
     only_workflow: Option<String>,
@@ -31,7 +31,7 @@ impl Repository {
     ///
     /// # Errors
     /// A path, ref, workflow, job or input that is not there.
-    pub fn prepare(args: &RunArgs, git_dir: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn prepare(args: &RunArgs, git_dir: &Path) -> anyhow::Result<Self> {
         let source = source::prepare(&args.path, args.reference.as_deref(), git_dir)?;
         let workflows = source.files_in(WORKFLOW_DIR)?;
         let mut paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
@@ -78,7 +78,7 @@ impl Repository {
     }
 
     /// The event in words.
-    pub fn event_text(&self) -> String {
+    pub(crate) fn event_text(&self) -> String {
         let short = self
             .source
             .git_ref
@@ -95,7 +95,7 @@ impl Repository {
     ///
     /// # Errors
     /// What the fake refuses.
-    pub fn announce(&self, github: &FakeGitHub) -> anyhow::Result<()> {
+    pub(crate) fn announce(&self, github: &FakeGitHub) -> anyhow::Result<()> {
         let Source {
             sha,
             parent,

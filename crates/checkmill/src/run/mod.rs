@@ -7,7 +7,7 @@ mod content;
 mod event;
 mod outcome;
 mod progress;
-pub mod report;
+pub(crate) mod report;
 mod source;
 
 use crate::cli::RunArgs;
@@ -50,7 +50,7 @@ const RECOVERIES: u32 = 3;
 ///
 /// # Errors
 /// Wrong input: the path, the ref, a workflow, job or input that is not there.
-pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let interrupts = Interrupts::listen()?;
     let scratch = tempfile::tempdir().context("A temporary directory can't be made.")?;
     let data = DataDir::open(args.data.as_deref().unwrap_or(scratch.path()))?;
@@ -133,7 +133,7 @@ async fn plan(system: &Arc<System>, receiver: &mut Receiver) -> anyhow::Result<P
         let queued = receiver.next().await.context("The queue was closed.")?;
         match system.plan(&queued.message.delivery).await {
             Ok(PlanOutcome::Runs(planned)) => return Ok(planned),
-            Ok(PlanOutcome::Failed(reason)) => bail!("The event can't be planned: {reason}"),
+
             Ok(PlanOutcome::Acted | PlanOutcome::Duplicate) => {}
             Err(error) => {
                 tracing::warn!(%error, "the event could not be planned yet");

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The checks as they are now, by their number.
-pub fn lines(github: &FakeGitHub, now: UnixMillis) -> BTreeMap<u64, CheckLine> {
+pub(crate) fn lines(github: &FakeGitHub, now: UnixMillis) -> BTreeMap<u64, CheckLine> {
     github.read(|state| {
         state
             .check_runs
@@ -55,7 +55,7 @@ fn line(check: &CheckRun, now: UnixMillis) -> CheckLine {
 ///
 /// # Errors
 /// The store's.
-pub async fn jobs(system: &System, planned: &PlannedRuns) -> anyhow::Result<Vec<Job>> {
+pub(crate) async fn jobs(system: &System, planned: &PlannedRuns) -> anyhow::Result<Vec<Job>> {
     let mut all = Vec::new();
     for run in &planned.runs {
         all.extend(
@@ -72,7 +72,7 @@ pub async fn jobs(system: &System, planned: &PlannedRuns) -> anyhow::Result<Vec<
 }
 
 /// Whether the job is still to be reported.
-pub const fn is_open(job: &Job) -> bool {
+pub(crate) const fn is_open(job: &Job) -> bool {
     !matches!(job.state, JobState::Concluded { .. })
 }
 
@@ -80,7 +80,11 @@ pub const fn is_open(job: &Job) -> bool {
 ///
 /// # Errors
 /// The store's.
-pub async fn report(system: &System, planned: &PlannedRuns, forge_requests: u64) -> anyhow::Result<Report> {
+pub(crate) async fn report(
+    system: &System,
+    planned: &PlannedRuns,
+    forge_requests: u64,
+) -> anyhow::Result<Report> {
     // Before the report's own reads.
     let mut usage = system.usage();
     usage.forge_requests = forge_requests;
@@ -157,7 +161,7 @@ async fn log(system: &System, job: &Job) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// A file that can't be written.
-pub async fn keep_logs(system: &System, planned: &PlannedRuns, dir: &Path) -> anyhow::Result<()> {
+pub(crate) async fn keep_logs(system: &System, planned: &PlannedRuns, dir: &Path) -> anyhow::Result<()> {
     for job in jobs(system, planned).await? {
         let plain = |c: char| {
             if c.is_alphanumeric() || "-_.".contains(c) {

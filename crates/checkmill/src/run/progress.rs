@@ -8,19 +8,19 @@ use std::time::Duration;
 
 /// A check as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckLine {
-    pub name: String,
+pub(crate) struct CheckLine {
+    pub(crate) name: String,
     /// `queued`, `in progress`, or the conclusion.
-    pub state: String,
+    pub(crate) state: String,
     /// Whether it has ended.
-    pub ended: bool,
+    pub(crate) ended: bool,
     /// Whether it has ended in a way that lets a merge pass.
-    pub passes: bool,
+    pub(crate) passes: bool,
     /// Since it was created or started, or how long it took.
-    pub elapsed_ms: u64,
+    pub(crate) elapsed_ms: u64,
 }
 
-pub struct Progress {
+pub(crate) struct Progress {
     view: View,
     shown: BTreeMap<u64, CheckLine>,
 }
@@ -39,7 +39,7 @@ const FRAME: Duration = Duration::from_millis(100);
 impl Progress {
     /// Live on a terminal, plain elsewhere.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let live = std::io::stderr().is_terminal();
         let view = if live {
             let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
@@ -57,7 +57,7 @@ impl Progress {
     }
 
     /// Shows the checks as they are now, by their number.
-    pub fn update(&mut self, checks: &BTreeMap<u64, CheckLine>) {
+    pub(crate) fn update(&mut self, checks: &BTreeMap<u64, CheckLine>) {
         for (id, line) in checks {
             let before = self.shown.get(id);
             match &mut self.view {
@@ -82,7 +82,7 @@ impl Progress {
     }
 
     /// Prints a line above the table.
-    pub fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         match &self.view {
             View::Live { bars, .. } => {
                 let _ = bars.println(line);
@@ -124,7 +124,7 @@ fn text(line: &CheckLine) -> String {
 
 /// A span of time for people: `0.4 s`, `12.3 s`, `2 min 05 s`, `1 h 02 min`.
 #[must_use]
-pub fn duration(ms: u64) -> String {
+pub(crate) fn duration(ms: u64) -> String {
     match ms {
         0..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
         60_000..3_600_000 => format!("{} min {:02} s", ms / 60_000, ms / 1000 % 60),

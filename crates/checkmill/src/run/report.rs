@@ -7,59 +7,59 @@ use std::fmt::Write as _;
 
 /// The object that `--json` prints.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// Ids of the runs, one for each workflow file that matched.
-    pub run: Vec<String>,
-    pub checks: Vec<CheckReport>,
-    pub usage: Usage,
+    pub(crate) run: Vec<String>,
+    pub(crate) checks: Vec<CheckReport>,
+    pub(crate) usage: Usage,
 }
 
 #[derive(Debug, Serialize)]
-pub struct CheckReport {
-    pub name: String,
-    pub conclusion: &'static str,
+pub(crate) struct CheckReport {
+    pub(crate) name: String,
+    pub(crate) conclusion: &'static str,
     /// The reason's class.
-    pub reason: &'static str,
-    pub attempt: u32,
+    pub(crate) reason: &'static str,
+    pub(crate) attempt: u32,
     /// From queued to running; to the end for a job that never ran.
-    pub queued_ms: u64,
+    pub(crate) queued_ms: u64,
     /// From running to the end.
-    pub run_ms: u64,
+    pub(crate) run_ms: u64,
     /// The job's log, its middle cut where it is long (the whole log: `--keep-logs`); of one that can't run as it is
     /// written, what is wrong with it.
-    pub log: String,
+    pub(crate) log: String,
     #[serde(skip)]
-    pub passes: bool,
+    pub(crate) passes: bool,
     #[serde(skip)]
-    pub detail: String,
+    pub(crate) detail: String,
     /// Last lines of the failing step, or what is wrong with the file.
     #[serde(skip)]
-    pub tail: Vec<String>,
+    pub(crate) tail: Vec<String>,
 }
 
 /// What the run cost, in the units that AWS and GitHub count.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Of Step Functions.
-    pub state_transitions: u64,
-    pub lambda_invocations: u64,
-    pub store_reads: u64,
-    pub store_writes: u64,
-    pub queue_messages: u64,
-    pub forge_requests: u64,
-    pub backend_requests: u64,
+    pub(crate) state_transitions: u64,
+    pub(crate) lambda_invocations: u64,
+    pub(crate) store_reads: u64,
+    pub(crate) store_writes: u64,
+    pub(crate) queue_messages: u64,
+    pub(crate) forge_requests: u64,
+    pub(crate) backend_requests: u64,
 }
 
 impl Report {
     /// Whether every check lets a merge pass.
     #[must_use]
-    pub fn passes(&self) -> bool {
+    pub(crate) fn passes(&self) -> bool {
         self.checks.iter().all(|check| check.passes)
     }
 
     /// The table for people, with what failed below it.
     #[must_use]
-    pub fn for_people(&self) -> String {
+    pub(crate) fn for_people(&self) -> String {
         let mut table = Table::new();
         table
             .load_style(presets::NOTHING)

@@ -9,16 +9,16 @@ use std::process::Command;
 
 /// A commit to run, and where `git` finds it.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// The bare repository.
-    pub git_dir: PathBuf,
-    pub sha: CommitSha,
+    pub(crate) git_dir: PathBuf,
+    pub(crate) sha: CommitSha,
     /// Its first parent, if it has one.
-    pub parent: Option<CommitSha>,
+    pub(crate) parent: Option<CommitSha>,
     /// Full ref, such as `refs/heads/main`.
-    pub git_ref: String,
+    pub(crate) git_ref: String,
     /// What the commit stands for, in words for people.
-    pub description: String,
+    pub(crate) description: String,
 }
 
 /// Name and mail of the commits we make; fixed dates make the same files the same commit.
@@ -74,7 +74,7 @@ fn git<I: AsRef<OsStr>>(dir: &Path, args: &[I], env: &[(&str, &OsStr)]) -> anyho
 ///
 /// # Errors
 /// When `path` is no directory, the reference does not exist, or git fails.
-pub fn prepare(path: &Path, reference: Option<&str>, git_dir: &Path) -> anyhow::Result<Source> {
+pub(crate) fn prepare(path: &Path, reference: Option<&str>, git_dir: &Path) -> anyhow::Result<Source> {
     if !path.is_dir() {
         bail!(
             "{} is not a directory. Name the directory of a repository.",
@@ -209,13 +209,13 @@ fn source(git_dir: &Path, sha: &str, git_ref: String, description: String) -> an
 
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TreeFile {
+pub(crate) struct TreeFile {
     /// As git writes it, such as `100644`.
-    pub mode: String,
+    pub(crate) mode: String,
     /// The blob's id.
-    pub id: String,
-    pub size_bytes: u64,
-    pub path: String,
+    pub(crate) id: String,
+    pub(crate) size_bytes: u64,
+    pub(crate) path: String,
 }
 
 impl Source {
@@ -223,7 +223,7 @@ impl Source {
     ///
     /// # Errors
     /// When there is no such commit or git fails.
-    pub fn tree(&self, sha: &CommitSha) -> anyhow::Result<Vec<TreeFile>> {
+    pub(crate) fn tree(&self, sha: &CommitSha) -> anyhow::Result<Vec<TreeFile>> {
         let list = git(&self.git_dir, &["ls-tree", "-r", "-l", "-z", sha.as_str()], &[])?;
         // MODE SP TYPE SP ID SP+ SIZE TAB PATH
         let line = |line: &str| {
@@ -245,7 +245,7 @@ impl Source {
     ///
     /// # Errors
     /// When there is no such commit or git fails.
-    pub fn commit(&self, sha: &CommitSha) -> anyhow::Result<(Vec<CommitSha>, String)> {
+    pub(crate) fn commit(&self, sha: &CommitSha) -> anyhow::Result<(Vec<CommitSha>, String)> {
         let text = git(
             &self.git_dir,
             &["log", "-1", "--format=%P%n%B", sha.as_str()],
@@ -263,7 +263,7 @@ impl Source {
     ///
     /// # Errors
     /// When there is no such blob or git fails.
-    pub fn blob(&self, id: &str) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn blob(&self, id: &str) -> anyhow::Result<Vec<u8>> {
         let output = Command::new("git")
             .current_dir(&self.git_dir)
             .args(["cat-file", "blob", id])
@@ -282,7 +282,7 @@ impl Source {
     ///
     /// # Errors
     /// When git fails.
-    pub fn files_in(&self, dir: &str) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    pub(crate) fn files_in(&self, dir: &str) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let below = |path: &str| {
             path.strip_prefix(dir)?
                 .strip_prefix('/')

@@ -65,7 +65,8 @@ impl Failure {
                 retry_after: wait,
                 message,
             },
-            Self::Unauthorized(message) => ForgeError::Forbidden(format!(
+            // A key that is being changed, or a clock that is wrong: neither is the repository's fault, and both pass.
+            Self::Unauthorized(message) => ForgeError::Transient(format!(
                 "{what}: the App's credentials are not accepted: {message}"
             )),
             Self::Refused {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// From the request to the last byte of the answer. GitHub itself gives up after 10 s.
-const TOTAL: Duration = Duration::from_secs(30);
+const TOTAL: Duration = Duration::from_secs(15);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Between two bytes.
 const READ: Duration = Duration::from_secs(20);

@@ -78,6 +78,7 @@ pub(crate) fn run(id: &str) -> Run {
             },
         )]),
         comment: None,
+        comment_claimed_until: None,
         created_at: START,
         version: 0,
     }
@@ -115,6 +116,7 @@ pub(crate) fn job(run: &Run, leg: &str) -> Job {
         check: None,
         check_uncertain: false,
         previous_check: None,
+        revived_at: None,
         task_token: None,
         version: 0,
     }
