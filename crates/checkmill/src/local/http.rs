@@ -16,7 +16,6 @@ use std::sync::Arc;
 const CALLBACK_BODY_BYTES: usize = 4 * LOG_CHUNK_BYTES;
 
 /// The routes. Webhooks are taken at each path that one of the systems before Checkmill used.
-#[must_use]
 pub(crate) fn router(system: Arc<System>) -> Router {
     Router::new()
         .route("/", post(webhook))
