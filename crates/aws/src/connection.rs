@@ -6,17 +6,21 @@
 use aws_credential_types::Credentials;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, OrchestratorError};
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::{TimeoutConfig, TimeoutConfigBuilder};
 use secrecy::{ExposeSecret, SecretString};
+use std::convert::Infallible;
 use std::time::Duration;
 
 /// To open a connection, TLS included. A small function's first handshake takes most of a second (limits reference).
 const CONNECT: Duration = Duration::from_secs(3);
 /// One try of a call whose body is small, and all its tries. GitHub hangs up on a webhook after 10 s.
-const CALL: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(8));
+pub(crate) const CALL: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(8));
 /// The same for S3, where a body is a log of up to [`checkmill_core::limits::LOG_BYTES`].
 #[cfg(feature = "s3")]
 const TRANSFER: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(45));
@@ -37,8 +41,8 @@ pub struct AwsSettings {
 /// One HTTP client, which keeps its connections, and who we are.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    settings: AwsSettings,
-    http: SharedHttpClient,
+    pub(crate) settings: AwsSettings,
+    pub(crate) http: SharedHttpClient,
 }
 
 impl Connection {
@@ -64,7 +68,7 @@ impl Connection {
         Self { settings, http }
     }
 
-    fn credentials(&self) -> Credentials {
+    pub(crate) fn credentials(&self) -> Credentials {
         let token = self
             .settings
             .session_token
@@ -80,14 +84,50 @@ impl Connection {
     }
 }
 
-fn retries() -> RetryConfig {
+impl Connection {
+    /// Opens the connection to a URL's host, TLS and all, so that the first call of a client finds it open: asks for `/`
+    /// without a signature. The answer, a refusal included, is of no interest, and the next call will tell what is wrong.
+    pub async fn open(&self, url: &str) {
+        let origin = origin(url);
+        let question = Operation::builder()
+            .service_name("host")
+            .operation_name("open")
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(self.http.clone())
+            .endpoint_url(origin)
+            .no_auth()
+            .no_retry()
+            .sleep_impl(TokioSleep::new())
+            // As the clients have them: connections are kept by these, too.
+            .timeout_config(timeouts(CALL))
+            .serializer(|()| {
+                let mut request = HttpRequest::new(SdkBody::empty());
+                request.set_uri("/")?;
+                Ok(request)
+            })
+            .deserializer(|_| Ok::<(), OrchestratorError<Infallible>>(()))
+            .build();
+        if let Err(error) = question.invoke(()).await {
+            tracing::warn!(origin, %error, "a connection could not be opened while starting");
+        }
+    }
+}
+
+/// Scheme, host and port of a URL.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?']).map_or(url.len(), |at| host + at);
+    &url[..end]
+}
+
+pub(crate) fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(TRIES)
         .with_initial_backoff(Duration::from_millis(100))
         .with_max_backoff(Duration::from_secs(1))
 }
 
-fn timeouts((one, all): (Duration, Duration)) -> TimeoutConfig {
+pub(crate) fn timeouts((one, all): (Duration, Duration)) -> TimeoutConfig {
     TimeoutConfigBuilder::new()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(one)
@@ -147,7 +187,39 @@ impl Connection {
 
     #[cfg(feature = "ssm")]
     #[must_use]
-    pub fn ssm(&self) -> aws_sdk_ssm::Client {
-        aws_sdk_ssm::Client::from_conf(config!(self, aws_sdk_ssm, CALL).build())
+    pub fn ssm(&self) -> crate::ssm::GetParameters {
+        crate::ssm::GetParameters::new(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::Scripted;
+
+    #[test]
+    fn origins() {
+        for (url, expected) in [
+            (
+                "https://sqs.eu-central-1.amazonaws.com/1/deliveries",
+                "https://sqs.eu-central-1.amazonaws.com",
+            ),
+            ("http://127.0.0.1:4566/1/q", "http://127.0.0.1:4566"),
+            ("https://host", "https://host"),
+        ] {
+            assert_eq!(origin(url), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn opening_a_connection_asks_once_and_minds_no_answer() {
+        for status in [200, 404, 503] {
+            let script = Scripted::new([(status, "anything")]);
+            script
+                .connection()
+                .open("http://emulator.invalid/1/deliveries")
+                .await;
+            assert_eq!(script.asked(), ["GET /"]);
+        }
     }
 }

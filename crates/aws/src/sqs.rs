@@ -4,7 +4,6 @@ use crate::fault::Fault;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::QueueAttributeName;
 use checkmill_phases::ports::{PlanMessage, Queue, QueueError};
 use std::fmt::Display;
 
@@ -21,18 +20,6 @@ impl SqsQueue {
         Self {
             client,
             url: url.into(),
-        }
-    }
-
-    /// Opens the connection with a question whose answer is of no interest, a refusal included.
-    pub async fn warm_up(&self) {
-        let question = self.client.get_queue_attributes().queue_url(&self.url);
-        let answer = question
-            .attribute_names(QueueAttributeName::QueueArn)
-            .send()
-            .await;
-        if let Err(error) = answer {
-            tracing::debug!(error = %Fault::of(&error), "the queue did not answer while warming up");
         }
     }
 }

@@ -31,11 +31,12 @@ async fn serve() -> Result<(), StartError> {
         app_id: deployment.settings.app_id()?.0,
         deployment,
     };
-    let (_, _, secrets) = tokio::join!(
+    let ((), queue, secrets) = tokio::join!(
         webhook.store.warm_up(),
-        webhook.queue.warm_up(),
+        webhook.deployment.warm_up_queue(),
         webhook.secrets.warm_up()
     );
+    queue?;
     secrets?;
     Ok(serve_http(|call| webhook.answer(call)).await?)
 }

@@ -5,7 +5,7 @@ use crate::clock::SystemClock;
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::tests::fixtures::{changed, event, expanded, job, legs, run};
 use checkmill_core::{CheckRunId, Millis, UnixMillis, limits};
-use checkmill_phases::ports::{Clock, Deliveries, DeliveryState, Jobs, Runs, StoreError};
+use checkmill_phases::ports::{Clock, Deliveries, DeliveryState, Inbox, Jobs, Runs, StoreError};
 use futures::future::join_all;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

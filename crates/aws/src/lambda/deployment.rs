@@ -50,12 +50,16 @@ impl Deployment {
     /// # Errors
     /// [`SettingsError`], all of them at once. `wanted` are the variables of the adapters that will be asked for.
     pub fn open(wanted: &[Variable]) -> Result<Self, SettingsError> {
-        let settings = Settings::of_process(wanted)?;
-        Ok(Self {
+        Ok(Self::new(Settings::of_process(wanted)?))
+    }
+
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
             connection: Connection::new(settings.aws.clone()),
             clock: Arc::new(SystemClock),
             settings,
-        })
+        }
     }
 
     /// Wants [`Variable::Table`].
@@ -81,6 +85,16 @@ impl Deployment {
     pub fn queue(&self) -> Result<crate::sqs::SqsQueue, SettingsError> {
         let url = self.settings.get(Variable::QueueUrl)?;
         Ok(crate::sqs::SqsQueue::new(self.connection.sqs(), url))
+    }
+
+    /// Opens the connection to the queue before it is needed. Wants [`Variable::QueueUrl`].
+    ///
+    /// # Errors
+    /// Where the variable was not wanted.
+    #[cfg(feature = "sqs")]
+    pub async fn warm_up_queue(&self) -> Result<(), SettingsError> {
+        self.connection.open(self.settings.get(Variable::QueueUrl)?).await;
+        Ok(())
     }
 
     /// Wants [`Variable::StateMachineArn`].

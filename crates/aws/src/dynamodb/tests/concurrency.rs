@@ -3,7 +3,7 @@
 use super::fixtures::{changed, event, expanded, job, legs, run};
 use super::world::World;
 use checkmill_core::CheckRunId;
-use checkmill_phases::ports::{Deliveries, DeliveryState, Jobs, Runs, StoreError};
+use checkmill_phases::ports::{Deliveries, DeliveryState, Inbox, Jobs, Runs, StoreError};
 use futures::future::join_all;
 
 const WORKERS: u64 = 24;

@@ -2,8 +2,8 @@
 
 use super::fixtures::{changed, claimed, event, expanded, handle, job, legs, run};
 use super::world::{START, World};
-use checkmill_core::{CheckRunId, Conclusion, End, Job, JobState, Millis, Reason, limits};
-use checkmill_phases::ports::{Deliveries, DeliveryState, Jobs, Runs, StoreError};
+use checkmill_core::{CheckRunId, Conclusion, End, Job, JobState, Millis, Reason, UnixMillis, limits};
+use checkmill_phases::ports::{DeliveryState, Inbox, Jobs, Runs, StoreError};
 use std::collections::BTreeMap;
 
 pub(super) async fn a_job_is_replaced_only_at_the_version_that_was_read(world: &World) {
@@ -63,6 +63,13 @@ pub(super) async fn due_jobs_come_most_overdue_first(world: &World) {
     );
     assert_eq!(world.store.due(grace + Millis(5000), 7).await.unwrap(), jobs[..7]);
     assert_eq!(world.store.due(grace + Millis(5000), 1000).await.unwrap(), jobs);
+    // As a process asks that takes over from one that died.
+    let all = world
+        .store
+        .due(UnixMillis(u64::MAX / 2), usize::MAX)
+        .await
+        .unwrap();
+    assert_eq!(all, jobs);
 }
 
 pub(super) async fn a_job_that_owes_nothing_is_not_due(world: &World) {

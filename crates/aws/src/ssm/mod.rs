@@ -1,10 +1,13 @@
 //! Secrets from SSM's Parameter Store, kept for a while.
 
+mod get_parameters;
+
+pub use get_parameters::GetParameters;
+
 use crate::fault::Fault;
-use aws_sdk_ssm::Client;
 use checkmill_core::{Millis, UnixMillis};
 use checkmill_phases::ports::{Clock, StoreError};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -69,7 +72,7 @@ impl From<ParameterError> for StoreError {
 
 /// The parameters that one function may read, read together and kept for [`KEPT`].
 pub struct Parameters {
-    client: Client,
+    get: GetParameters,
     prefix: String,
     wanted: Vec<Parameter>,
     clock: Arc<dyn Clock>,
@@ -94,9 +97,9 @@ impl Parameters {
     /// `prefix` begins with a slash and has none at its end, such as `/checkmill`. `wanted` are those that the function's
     /// role may read: one that it may not read makes the whole request fail.
     #[must_use]
-    pub fn new(client: Client, prefix: &str, wanted: &[Parameter], clock: Arc<dyn Clock>) -> Self {
+    pub fn new(get: GetParameters, prefix: &str, wanted: &[Parameter], clock: Arc<dyn Clock>) -> Self {
         Self {
-            client,
+            get,
             prefix: prefix.trim_end_matches('/').to_owned(),
             wanted: wanted.to_vec(),
             clock,
@@ -145,8 +148,7 @@ impl Parameters {
 
     async fn read(&self) -> Result<BTreeMap<Parameter, SecretString>, ParameterError> {
         let paths: Vec<String> = self.wanted.iter().map(|p| self.path(*p)).collect();
-        let request = self.client.get_parameters().with_decryption(true);
-        let answer = request.set_names(Some(paths.clone())).send().await;
+        let answer = self.get.call(paths.clone()).await;
         let answer = answer.map_err(|error| match Fault::of(&error) {
             Fault::Transient(what) => ParameterError::Transient(what),
             fault @ Fault::Refused { .. } => ParameterError::Refused {
@@ -154,15 +156,12 @@ impl Parameters {
                 fault: fault.to_string(),
             },
         })?;
-        // Those that are not there come back in a list of their own; who needs one says so.
+        // Those that are not there are left out; who needs one says so.
         let mut values = BTreeMap::new();
-        for found in answer.parameters.unwrap_or_default() {
-            let known = self
-                .wanted
-                .iter()
-                .find(|p| found.name.as_deref() == Some(&self.path(**p)));
-            if let (Some(parameter), Some(value)) = (known, found.value.filter(|v| !v.trim().is_empty())) {
-                values.insert(*parameter, value.into());
+        for found in answer {
+            let known = self.wanted.iter().find(|p| found.name == self.path(**p));
+            if let Some(parameter) = known.filter(|_| !found.value.expose_secret().trim().is_empty()) {
+                values.insert(*parameter, found.value);
             }
         }
         Ok(values)
@@ -173,7 +172,6 @@ impl Parameters {
 mod tests {
     use super::*;
     use crate::scripted::Scripted;
-    use secrecy::ExposeSecret;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[derive(Default)]
@@ -188,14 +186,9 @@ mod tests {
     fn parameters(script: &Scripted) -> (Parameters, Arc<TestClock>) {
         let clock = Arc::new(TestClock::default());
         let wanted = [Parameter::WebhookSecret, Parameter::WebhookSecretPrevious];
-        let client = script.connection().ssm();
+        let call = script.connection().ssm();
         (
-            Parameters::new(
-                client,
-                "/checkmill/",
-                &wanted,
-                Arc::clone(&clock) as Arc<dyn Clock>,
-            ),
+            Parameters::new(call, "/checkmill/", &wanted, Arc::clone(&clock) as Arc<dyn Clock>),
             clock,
         )
     }
