@@ -147,6 +147,8 @@ impl Served {
 
     /// Ends the program as a person would.
     pub(crate) async fn end(&mut self) {
+        // One that was just started again may not listen to signals yet.
+        self.ready().await;
         let id = self.child.id().expect("the program runs");
         Command::new("kill")
             .args(["-TERM", &id.to_string()])
@@ -167,7 +169,13 @@ impl Drop for Served {
             let log = self.log();
             let lines: Vec<_> = log.lines().collect();
             let last = &lines[lines.len().saturating_sub(60)..];
-            eprintln!("the program's last words:\n{}", last.join("\n"));
+            #[expect(
+                clippy::print_stderr,
+                reason = "a failing test shows what the program said last"
+            )]
+            {
+                eprintln!("the program's last words:\n{}", last.join("\n"));
+            }
         }
     }
 }
