@@ -107,7 +107,10 @@ impl Terraform {
         let output = tokio::task::spawn_blocking(move || command.output())
             .await?
             .context("terraform can't be started")?;
-        self.log(args, &output)?;
+        // The plan as JSON is half a megabyte that nobody reads.
+        if args.first() != Some(&"show") {
+            self.log(args, &output)?;
+        }
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             bail!("terraform {} failed:\n{text}", args.join(" "));

@@ -43,7 +43,8 @@ resource "aws_iam_role_policy" "this" {
         # Stream names are Lambda's to choose.
         Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
       }],
-      var.statements,
+      # An absent condition must be absent: IAM refuses null.
+      [for statement in var.statements : { for key, value in statement : key => value if value != null }],
     )
   })
 }

@@ -68,6 +68,12 @@ run "least_privilege" {
     error_message = "A role has an action with a wildcard."
   }
 
+  # With and without a key of one's own for the parameters: IAM refuses a null.
+  assert {
+    condition     = alltrue([for policy in values(output.policies) : !strcontains(policy, "null")])
+    error_message = "A policy holds a null, which IAM refuses."
+  }
+
   # Every resource is an ARN; '*' appears only where a name can't be known: in log streams, objects, executions. The one
   # exception is log delivery, whose actions take no resource.
   assert {
@@ -112,6 +118,13 @@ run "least_privilege" {
       !contains(keys(local.environment), name)
     ])
     error_message = "A secret is in the functions' environment."
+  }
+}
+
+run "policies_without_a_key" {
+  assert {
+    condition     = alltrue([for policy in values(output.policies) : !strcontains(policy, "null")])
+    error_message = "A policy holds a null, which IAM refuses."
   }
 }
 
