@@ -196,6 +196,11 @@ impl Connection {
 mod tests {
     use super::*;
     use crate::scripted::Scripted;
+    use checkmill_phases::ports::{PlanMessage, Queue};
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn origins() {
@@ -221,5 +226,65 @@ mod tests {
                 .await;
             assert_eq!(script.asked(), ["GET /"]);
         }
+    }
+
+    /// A server that answers every request alike and counts the connections that it was asked on.
+    fn counting_server() -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                count.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || answer_each(stream));
+            }
+        });
+        (url, connections)
+    }
+
+    fn answer_each(mut stream: TcpStream) {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        loop {
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                    return;
+                }
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            let body = r#"{"MessageId":"m","Parameters":[]}"#;
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+    }
+
+    /// What opening a connection early is for: every client of the same host goes on using it.
+    #[tokio::test]
+    async fn all_clients_use_the_connection_that_was_opened() {
+        let (url, connections) = counting_server();
+        let connection = Connection::new(AwsSettings {
+            region: "eu-central-1".to_owned(),
+            access_key_id: "key".to_owned(),
+            secret_access_key: "secret".into(),
+            session_token: Some("token".into()),
+            endpoint_url: Some(url.clone()),
+        });
+        connection.open(&format!("{url}/1/deliveries")).await;
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+        let queue = crate::sqs::SqsQueue::new(connection.sqs(), format!("{url}/1/deliveries"));
+        let delivery = "d-1".parse().unwrap();
+        queue.send(&PlanMessage { delivery }).await.unwrap();
+        let clock = Arc::new(crate::clock::SystemClock);
+        let wanted = [crate::ssm::Parameter::WebhookSecret];
+        let parameters = crate::ssm::Parameters::new(connection.ssm(), "/checkmill", &wanted, clock);
+        assert!(parameters.optional(wanted[0]).await.unwrap().is_none());
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
     }
 }

@@ -47,12 +47,12 @@ impl LocalQueue {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Delivers a message again, later each time; one that failed too often is left to the sweep.
-    pub(crate) fn retry(&self, mut queued: Queued) {
+    /// Delivers a message again, later each time; whether it does: one that failed too often is left to the sweep.
+    pub(crate) fn retry(&self, mut queued: Queued) -> bool {
         queued.tries += 1;
         if queued.tries >= TRIES {
             tracing::error!(delivery = %queued.message.delivery, tries = queued.tries, "a delivery is left to the sweep");
-            return;
+            return false;
         }
         let delay = Duration::from_millis(FIRST_DELAY.0 << (queued.tries - 1));
         let sender = self.sender.clone();
@@ -61,6 +61,7 @@ impl LocalQueue {
             // A closed queue means that the process is ending; the row is still there.
             let _ = sender.send(queued);
         });
+        true
     }
 }
 

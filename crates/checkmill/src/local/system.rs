@@ -275,9 +275,9 @@ impl System {
         }
     }
 
-    /// Queues a delivery again that could not be planned.
-    pub(crate) fn retry(&self, queued: Queued) {
-        self.queue.retry(queued);
+    /// Queues a delivery again that could not be planned; whether there is another try.
+    pub(crate) fn retry(&self, queued: Queued) -> bool {
+        self.queue.retry(queued)
     }
 
     /// Stops a job.

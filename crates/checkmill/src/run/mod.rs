@@ -133,11 +133,11 @@ async fn plan(system: &Arc<System>, receiver: &mut Receiver) -> anyhow::Result<P
         let queued = receiver.next().await.context("The queue was closed.")?;
         match system.plan(&queued.message.delivery).await {
             Ok(PlanOutcome::Runs(planned)) => return Ok(planned),
-
             Ok(PlanOutcome::Acted | PlanOutcome::Duplicate) => {}
             Err(error) => {
-                tracing::warn!(%error, "the event could not be planned yet");
-                system.retry(queued);
+                if !system.retry(queued) {
+                    bail!("The event can't be planned: {error}");
+                }
             }
         }
     }

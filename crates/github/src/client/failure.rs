@@ -257,7 +257,7 @@ mod tests {
         ]
         .map(|failure| failure.into_forge("check run 5").to_string());
         insta::assert_snapshot!(told.join("\n"), @"
-        GitHub refuses: check run 5: the App's credentials are not accepted: Bad credentials
+        GitHub could not be reached or failed: check run 5: the App's credentials are not accepted: Bad credentials
         GitHub refuses: check run 5: Resource not accessible by integration
         GitHub has no check run 5, or the App may not see it
         GitHub has no check run 5, or the App may not see it

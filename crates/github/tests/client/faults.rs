@@ -167,7 +167,7 @@ async fn tokens_that_are_never_accepted_end_in_an_error() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "GitHub refuses: the ref refs/heads/main of o/r: the App's credentials are not accepted: Bad credentials"
+        "GitHub could not be reached or failed: the ref refs/heads/main of o/r: the App's credentials are not accepted: Bad credentials"
     );
     assert_eq!(world.tokens_made(), 2);
     assert!(world.lines().len() <= 7, "{:?}", world.lines());
@@ -200,7 +200,7 @@ async fn a_wrong_app_key_is_told_as_such() {
         .resolve_ref(&repo(), &main_branch())
         .await
         .unwrap_err();
-    insta::assert_snapshot!(error.to_string(), @"GitHub refuses: the ref refs/heads/main of o/r: the App's credentials are not accepted: A JSON web token could not be decoded (is this the key of App 7, and is the clock right?)");
+    insta::assert_snapshot!(error.to_string(), @"GitHub could not be reached or failed: the ref refs/heads/main of o/r: the App's credentials are not accepted: A JSON web token could not be decoded (is this the key of App 7, and is the clock right?)");
     let jwt = &world.seen()[0];
     assert!(jwt.authorization().starts_with("Bearer eyJ"));
     assert!(!error.to_string().contains("eyJ"));

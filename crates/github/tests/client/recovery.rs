@@ -157,7 +157,7 @@ async fn the_wrong_key_an_installation_that_is_gone_and_one_that_is_suspended() 
     let stranger = client(&world.fake.url(), &world.clock, TEST_ONLY_OTHER_KEY_PEM);
     let error = stranger.resolve_ref(&repo, &main).await.unwrap_err();
     assert!(
-        matches!(&error, ForgeError::Forbidden(text) if text.contains("is this the key of App 1")),
+        matches!(&error, ForgeError::Transient(text) if text.contains("is this the key of App 1")),
         "{error}"
     );
 
