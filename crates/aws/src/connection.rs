@@ -261,7 +261,12 @@ mod tests {
             }
             reader.read_exact(&mut vec![0; length]).unwrap();
             let body = r#"{"MessageId":"m","Parameters":[]}"#;
-            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .unwrap();
         }
     }
 
