@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -37,8 +38,7 @@ impl Served {
         };
         let github = Arc::new(FakeGitHub::start(options).await.unwrap());
         github.add_repository(repository).unwrap();
-        // The port is free now and stays the program's over its restarts.
-        let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let address = free_address();
         let data = tempfile::tempdir().unwrap();
         let outside = tempfile::tempdir().unwrap();
         std::fs::create_dir(outside.path().join("desk")).unwrap();
@@ -178,6 +178,24 @@ impl Drop for Served {
             }
         }
     }
+}
+
+/// An address that stays the program's over its restarts: not from the range that the system gives to whoever asks for any
+/// port, or a connection of another test could have it while the program is down.
+fn free_address() -> SocketAddr {
+    const FIRST: u32 = 20_000;
+    const PORTS: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id();
+    let mut ports =
+        std::iter::repeat_with(|| first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS);
+    let is_free = |port: u32| {
+        TcpListener::bind(("127.0.0.1", u16::try_from(FIRST + port).ok()?))
+            .ok()?
+            .local_addr()
+            .ok()
+    };
+    ports.find_map(is_free).expect("the ports never end")
 }
 
 fn spawn(github: &FakeGitHub, address: SocketAddr, data: &Path, log: &Path) -> Child {
