@@ -80,6 +80,17 @@ impl Aws {
         read(response, &format!("{service} PUT {path}")).await.map(drop)
     }
 
+    pub(crate) async fn delete(&self, service: &str, path: &str) -> anyhow::Result<()> {
+        let request = self.http.delete(format!("{}{path}", self.endpoint));
+        let response = request
+            .header("Authorization", authorization(service))
+            .send()
+            .await?;
+        read(response, &format!("{service} DELETE {path}"))
+            .await
+            .map(drop)
+    }
+
     pub(crate) async fn post(&self, service: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         let request = self.http.post(format!("{}{path}", self.endpoint)).json(body);
         let response = request

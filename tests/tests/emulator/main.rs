@@ -21,6 +21,7 @@ mod roles;
 mod settings;
 mod stack;
 mod terraform;
+mod tls;
 mod wait;
 
 use report::Report;

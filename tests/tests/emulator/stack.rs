@@ -6,7 +6,8 @@ use crate::emulator::Emulator;
 use crate::plain;
 use crate::roles;
 use crate::settings::{Settings, TerraformSettings};
-use crate::terraform::Terraform;
+use crate::terraform::{Changes, Terraform};
+use crate::tls::TlsOnly;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use std::fs;
@@ -28,6 +29,8 @@ pub(crate) struct Stack {
     pub(crate) emulator: Emulator,
     /// None where the stack was built without it.
     pub(crate) terraform: Option<Terraform>,
+    /// The bucket policy that Terraform made, while it is lifted.
+    tls_only: Option<TlsOnly>,
     pub(crate) outputs: Outputs,
     /// Where the process backend keeps its attempts.
     pub(crate) process_root: PathBuf,
@@ -100,12 +103,28 @@ impl Stack {
         };
         let outputs = built.with_context(|| emulator.log_tail())?;
         roles::fill_gaps(&emulator.aws, &outputs.policies).await?;
+        let tls_only = match &terraform {
+            Some(_) => Some(TlsOnly::lift(&emulator.aws, &outputs.log_bucket).await?),
+            None => None,
+        };
         Ok(Self {
             emulator,
             terraform,
+            tls_only,
             outputs,
             process_root,
         })
+    }
+
+    /// What Terraform would change about the stack it made; none without Terraform.
+    pub(crate) async fn changes(&self) -> anyhow::Result<Option<Changes>> {
+        let (Some(terraform), Some(tls_only)) = (&self.terraform, &self.tls_only) else {
+            return Ok(None);
+        };
+        tls_only.restore(&self.emulator.aws).await?;
+        let changes = terraform.plan().await;
+        tls_only.again(&self.emulator.aws).await?;
+        changes.map(Some)
     }
 
     /// What the emulator and the functions logged last, for a failure's report.

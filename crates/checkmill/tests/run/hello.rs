@@ -1,6 +1,6 @@
 //! The example of the README.
 
-use crate::program::Project;
+use crate::program::{Project, without_times};
 use std::path::Path;
 
 #[tokio::test]
@@ -23,6 +23,16 @@ async fn the_example_runs_and_ends_with_0() {
 
     6 passed, 0 failed
     "#);
+    let readme = include_str!("../../../../README.md");
+    let shown = readme
+        .split_once("<!-- hello -->\n```\n")
+        .and_then(|(_, rest)| rest.split_once("\n```\n<!-- /hello -->"))
+        .map(|(shown, _)| without_times(shown));
+    assert_eq!(
+        shown.as_deref(),
+        Some(without_times(&ended.stdout).trim_end()),
+        "the README shows it"
+    );
     let first = ended.stderr.lines().next().unwrap_or_default();
     assert!(
         first.starts_with("Running the files of ") && first.ends_with("as a push to main."),

@@ -161,14 +161,21 @@ impl Ended {
 
     /// The exit code, and the table without its times.
     pub(crate) fn table(&self) -> String {
-        let times = regex_lite::Regex::new(r" *\d+(\.\d)? s|QUEUED +RAN").expect("the pattern is one");
-        let lines = self
-            .stdout
-            .lines()
-            .map(|line| times.replace_all(line, "").trim_end().to_owned());
-        let table = lines.collect::<Vec<_>>().join("\n");
-        format!("exit code {}\n{table}", self.code.unwrap_or(-1))
+        format!(
+            "exit code {}\n{}",
+            self.code.unwrap_or(-1),
+            without_times(&self.stdout)
+        )
     }
+}
+
+/// What the command printed, without the columns and numbers that differ from run to run.
+pub(crate) fn without_times(text: &str) -> String {
+    let times = regex_lite::Regex::new(r" *\d+(\.\d)? s|QUEUED +RAN").expect("the pattern is one");
+    let lines = text
+        .lines()
+        .map(|line| times.replace_all(line, "").trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The processes that run in this directory or name it.
