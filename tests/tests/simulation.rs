@@ -9,6 +9,7 @@
 use checkmill_core::event::{
     ButtonAction, CheckRef, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository,
 };
+use checkmill_core::limits::ATTEMPTS;
 use checkmill_core::{
     CheckRunId, DeliveryId, Event, InstallationId, JobId, Millis, Reason, RepositoryId, RunId, UnixMillis,
 };
@@ -74,6 +75,7 @@ fn push() -> Box<Event> {
         before: None,
         after: Some(SHA.parse().unwrap()),
         forced: false,
+        first: None,
         message: "Change".to_owned(),
     };
     event("push-1", EventKind::Push(push), "octocat")
@@ -316,6 +318,53 @@ fn rerunning_the_failed_jobs_runs_what_depends_on_them_again() {
         again >= 2,
         "build and report at the least are at their second attempt"
     );
+}
+
+/// A job of a millisecond, which nobody waits for.
+const BRIEF: Script = Script {
+    pending: Millis(0),
+    running: Millis(1),
+    ending: Ending::Failure,
+};
+
+#[test]
+fn a_job_that_has_had_all_its_attempts_says_so_on_its_check() {
+    let alone = "on: push\nname: CI\njobs:\n  build:\n    runs-on: linux\n    steps:\n      - run: exit 1\n";
+    let mut world = World::new(Host::Aws, false, &[(PATH, alone)], vec![BRIEF], Faults::default());
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run();
+    for attempt in 2..=ATTEMPTS {
+        let rerun = rerun_job(&format!("rerun-{attempt}"), "build");
+        world.schedule(Millis(0), Action::Deliver(rerun));
+        world.run();
+    }
+    let job = |world: &World| world.store.all_jobs().remove(0);
+    assert_eq!(job(&world).attempt.0, ATTEMPTS);
+    let before = world.forge.checks();
+
+    let texts = |world: &World| {
+        let check = world.forge.checks().remove(&job(world).check.unwrap()).unwrap();
+        let first = check.state.summary.lines().next().unwrap().to_owned();
+        (check.state.title, first)
+    };
+    for request in [rerun_job("one-too-many", "build"), rerun_failed("and-another")] {
+        let delivery = request.delivery.to_string();
+        world.schedule(Millis(0), Action::Deliver(request));
+        world.run();
+        // Also that the check still says what it concluded.
+        world.verdict().unwrap();
+        assert_eq!(job(&world).attempt.0, ATTEMPTS);
+        assert_eq!(world.forge.checks().len(), before.len());
+        let (title, first) = texts(&world);
+        assert_eq!(title, "Not run again: all 100 attempts are used up");
+        assert_eq!(
+            first,
+            format!(
+                "**octocat asked for another attempt (delivery `{delivery}`), and this job has had all 100 that it may have. \
+                 Push again to run it; an empty commit will do.** What follows is its last attempt."
+            )
+        );
+    }
 }
 
 #[test]

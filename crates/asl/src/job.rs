@@ -3,12 +3,14 @@
 use crate::{LoadError, Machine, PlaceholderError, substitute};
 use std::collections::BTreeMap;
 
-/// The definition, with its placeholders `${start}`, `${poll}` and `${results}`.
+/// The definition, with its placeholders `${partition}`, `${start}`, `${poll}` and `${results}`.
 pub const DEFINITION: &str = include_str!("../../../statemachine/job.asl.json");
 
 /// The ARNs of the three functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Functions<'a> {
+    /// The second part of every ARN there: `aws`, `aws-us-gov`, `aws-cn`.
+    pub partition: &'a str,
     pub start: &'a str,
     pub poll: &'a str,
     pub results: &'a str,
@@ -17,6 +19,7 @@ pub struct Functions<'a> {
 impl Functions<'static> {
     /// Names for one machine, where no Lambda is behind them.
     pub const LOCAL: Self = Self {
+        partition: "aws",
         start: "arn:aws:lambda:local:000000000000:function:start",
         poll: "arn:aws:lambda:local:000000000000:function:poll",
         results: "arn:aws:lambda:local:000000000000:function:results",
@@ -40,6 +43,7 @@ pub enum JobMachineError {
 /// A function's name that would break the JSON.
 pub fn definition(functions: &Functions<'_>) -> Result<String, PlaceholderError> {
     let values = [
+        ("partition", functions.partition),
         ("start", functions.start),
         ("poll", functions.poll),
         ("results", functions.results),

@@ -75,9 +75,9 @@ pub(crate) struct Task {
 pub enum Resource {
     /// A Lambda function by its ARN: the function's answer is the result.
     Lambda { arn: String },
-    /// `arn:aws:states:::lambda:invoke.waitForTaskToken`: whoever answers the token gives the result.
+    /// `arn:PARTITION:states:::lambda:invoke.waitForTaskToken`: whoever answers the token gives the result.
     LambdaToken,
-    /// `arn:aws:states:::states:startExecution`: started, not waited for.
+    /// `arn:PARTITION:states:::states:startExecution`: started, not waited for.
     StartExecution,
 }
 

@@ -4,8 +4,12 @@ use crate::fault::Fault;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
+use checkmill_core::Millis;
 use checkmill_phases::ports::{PlanMessage, Queue, QueueError};
-use std::fmt::Display;
+use checkmill_phases::{PhaseError, redelivery};
+
+/// SQS: a message can be made invisible for at most twelve hours.
+const LONGEST_WAIT: Millis = Millis::from_minutes(12 * 60);
 
 /// A standard queue: order is of no use to deliveries, and a FIFO group stands still behind one bad message.
 #[derive(Debug, Clone)]
@@ -21,6 +25,24 @@ impl SqsQueue {
             client,
             url: url.into(),
         }
+    }
+
+    /// Makes a received message visible again after `wait` rather than after the queue's own timeout. `receipt` is the handle
+    /// that this receive of it gave.
+    ///
+    /// # Errors
+    /// SQS's; the message then comes back after the queue's timeout.
+    pub async fn postpone(&self, receipt: &str, wait: Millis) -> Result<(), QueueError> {
+        let wait_secs = wait.min(LONGEST_WAIT).as_secs_ceil();
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(i32::try_from(wait_secs).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| QueueError(format!("SQS: {}", Fault::of(&error))))
     }
 }
 
@@ -45,38 +67,59 @@ impl Queue for SqsQueue {
 pub struct NamelessMessage;
 
 /// Handles each message of a batch, one after the other, and names those that failed, so that only they come again, and
-/// after the queue's limit go to the dead letters. A message that is not a [`PlanMessage`] fails like any other: it never
-/// gets better, and the dead letters are where somebody looks at it.
+/// after the queue's limit go to the dead letters. What may succeed soon comes back on the schedule of [`redelivery`]; the
+/// rest, and a message that is not a [`PlanMessage`], after the queue's own timeout: it never gets better, and the dead
+/// letters are where somebody looks at it.
 ///
 /// # Errors
 /// [`NamelessMessage`]: SQS gives every message an id, so this is an event that somebody made by hand.
-pub async fn each_message<E: Display>(
+pub async fn each_message(
     event: &SqsEvent,
-    mut handle: impl AsyncFnMut(PlanMessage) -> Result<(), E>,
+    queue: &SqsQueue,
+    mut handle: impl AsyncFnMut(PlanMessage) -> Result<(), PhaseError>,
 ) -> Result<SqsBatchResponse, NamelessMessage> {
     let mut response = SqsBatchResponse::default();
     for message in &event.records {
-        let failure = match read(message) {
+        match read(message) {
             Ok(plan) => {
                 let delivery = plan.delivery.clone();
-                handle(plan)
-                    .await
-                    .err()
-                    .map(|error| format!("delivery {delivery}: {error}"))
+                let Err(error) = handle(plan).await else { continue };
+                match redelivery::wait(&error, tries(message)) {
+                    Some(wait) => {
+                        tracing::warn!(%delivery, %error, tries = tries(message), wait_ms = wait.0, "a delivery comes again");
+                        come_back(queue, message, wait).await;
+                    }
+                    None => tracing::error!(%delivery, %error, "a delivery could not be planned"),
+                }
             }
-            Err(error) => Some(error),
-        };
-        if let Some(error) = failure {
-            tracing::error!(
-                message_id = message.message_id,
-                error,
-                "a message of the queue failed"
-            );
-            let id = message.message_id.as_ref().filter(|id| !id.is_empty());
-            response.add_failure(id.ok_or(NamelessMessage)?);
+            Err(error) => {
+                tracing::error!(
+                    message_id = message.message_id,
+                    error,
+                    "a message of the queue can't be read"
+                );
+            }
         }
+        let id = message.message_id.as_ref().filter(|id| !id.is_empty());
+        response.add_failure(id.ok_or(NamelessMessage)?);
     }
     Ok(response)
+}
+
+/// The receives of a message so far, this one included, as SQS counts them.
+fn tries(message: &SqsMessage) -> u32 {
+    let count = message.attributes.get("ApproximateReceiveCount");
+    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+async fn come_back(queue: &SqsQueue, message: &SqsMessage, wait: Millis) {
+    let Some(receipt) = &message.receipt_handle else {
+        return;
+    };
+    if let Err(error) = queue.postpone(receipt, wait).await {
+        // Not lost: it comes back with the queue's timeout.
+        tracing::warn!(message_id = message.message_id, %error, "a message could not be made visible sooner");
+    }
 }
 
 fn read(message: &SqsMessage) -> Result<PlanMessage, String> {
@@ -87,62 +130,123 @@ fn read(message: &SqsMessage) -> Result<PlanMessage, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use checkmill_github::forge::ForgeError;
+    use checkmill_phases::ports::StoreError;
 
-    fn event(records: &[(&str, &str)]) -> SqsEvent {
+    const URL: &str = "http://emulator.invalid/1/deliveries";
+
+    /// A batch of messages: id, body, receives so far.
+    fn event(records: &[(&str, &str, u32)]) -> SqsEvent {
         let records: Vec<_> = records
             .iter()
-            .map(|(id, body)| serde_json::json!({ "messageId": id, "body": body }))
+            .map(|(id, body, receives)| {
+                serde_json::json!({
+                    "messageId": id,
+                    "receiptHandle": format!("receipt of {id}"),
+                    "body": body,
+                    "attributes": { "ApproximateReceiveCount": receives.to_string() },
+                })
+            })
             .collect();
         serde_json::from_value(serde_json::json!({ "Records": records })).unwrap()
     }
 
-    async fn failures(event: &SqsEvent) -> (Vec<String>, Vec<String>) {
+    /// What each message's delivery asks for in its name.
+    fn verdict(delivery: &str) -> Result<(), PhaseError> {
+        let limited = |retry_after| ForgeError::RateLimited {
+            retry_after,
+            message: String::new(),
+        };
+        match delivery {
+            "conflict" => Err(StoreError::Conflict.into()),
+            "limited" => Err(limited(Millis::from_secs(90)).into()),
+            "refused" => Err(ForgeError::Forbidden("no".to_owned()).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The ids of the messages that failed, the deliveries that were handled, and what SQS was asked.
+    async fn handled(
+        event: &SqsEvent,
+        answers: &[(u16, &'static str)],
+    ) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let script = crate::scripted::Scripted::new(answers.iter().copied());
+        let queue = SqsQueue::new(script.connection().sqs(), URL);
         let mut seen = Vec::new();
-        let response = each_message(event, async |message: PlanMessage| {
+        let response = each_message(event, &queue, async |message: PlanMessage| {
             seen.push(message.delivery.to_string());
-            if message.delivery.as_str() == "bad" {
-                Err("no")
-            } else {
-                Ok(())
-            }
+            verdict(message.delivery.as_str())
         })
         .await
         .unwrap();
-        let failed = response
-            .batch_item_failures
-            .into_iter()
-            .map(|f| f.item_identifier)
-            .collect();
-        (failed, seen)
+        let failed = response.batch_item_failures.into_iter();
+        (failed.map(|f| f.item_identifier).collect(), seen, script.asked())
     }
 
     #[tokio::test]
     async fn only_what_failed_comes_again() {
         let event = event(&[
-            ("m-1", r#"{"delivery":"good"}"#),
-            ("m-2", r#"{"delivery":"bad"}"#),
-            ("m-3", "poison"),
-            ("m-4", r#"{"delivery":"also-good","more":1}"#),
-            ("m-5", r#"{"delivery":"late-good"}"#),
+            ("m-1", r#"{"delivery":"good"}"#, 1),
+            ("m-2", r#"{"delivery":"refused"}"#, 1),
+            ("m-3", "poison", 1),
+            ("m-4", r#"{"delivery":"also-good","more":1}"#, 1),
+            ("m-5", r#"{"delivery":"late-good"}"#, 1),
         ]);
-        let (failed, seen) = failures(&event).await;
+        let (failed, seen, asked) = handled(&event, &[]).await;
         assert_eq!(failed, ["m-2", "m-3", "m-4"]);
-        assert_eq!(seen, ["good", "bad", "late-good"]);
+        assert_eq!(seen, ["good", "refused", "late-good"]);
+        // What does not get better waits out the queue's own timeout.
+        assert_eq!(asked, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn what_may_pass_soon_is_back_soon() {
+        let event = event(&[
+            ("m-1", r#"{"delivery":"conflict"}"#, 1),
+            ("m-2", r#"{"delivery":"conflict"}"#, 4),
+            ("m-3", r#"{"delivery":"limited"}"#, 1),
+        ]);
+        let (failed, _, asked) = handled(&event, &[(200, "{}"); 3]).await;
+        assert_eq!(failed, ["m-1", "m-2", "m-3"]);
+        insta::assert_snapshot!(asked.join("\n"), @r#"
+        ChangeMessageVisibility {"QueueUrl":"http://emulator.invalid/1/deliveries","ReceiptHandle":"receipt of m-1","VisibilityTimeout":1}
+        ChangeMessageVisibility {"QueueUrl":"http://emulator.invalid/1/deliveries","ReceiptHandle":"receipt of m-2","VisibilityTimeout":8}
+        ChangeMessageVisibility {"QueueUrl":"http://emulator.invalid/1/deliveries","ReceiptHandle":"receipt of m-3","VisibilityTimeout":90}
+        "#);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_can_not_be_hurried_still_fails_alone() {
+        let gone = r#"{"__type":"com.amazonaws.sqs#MessageNotInflight","message":"it is not in flight"}"#;
+        let event = event(&[
+            ("m-1", r#"{"delivery":"conflict"}"#, 1),
+            ("m-2", r#"{"delivery":"good"}"#, 1),
+        ]);
+        let (failed, seen, _) = handled(&event, &[(400, gone)]).await;
+        assert_eq!(failed, ["m-1"]);
+        assert_eq!(seen, ["conflict", "good"]);
     }
 
     #[tokio::test]
     async fn a_batch_that_went_well_names_nothing() {
-        assert_eq!(
-            failures(&event(&[("m-1", r#"{"delivery":"good"}"#)])).await.0,
-            Vec::<String>::new()
-        );
-        assert_eq!(failures(&event(&[])).await.0, Vec::<String>::new());
+        let good = event(&[("m-1", r#"{"delivery":"good"}"#, 1)]);
+        assert_eq!(handled(&good, &[]).await.0, Vec::<String>::new());
+        assert_eq!(handled(&event(&[]), &[]).await.0, Vec::<String>::new());
     }
 
     #[tokio::test]
     async fn a_failure_without_a_name_fails_the_batch() {
-        let handled = each_message(&event(&[("", "poison")]), async |_| Ok::<(), &str>(())).await;
+        let script = crate::scripted::Scripted::new([]);
+        let queue = SqsQueue::new(script.connection().sqs(), URL);
+        let handled = each_message(&event(&[("", "poison", 1)]), &queue, async |_| Ok(())).await;
         assert_eq!(handled.unwrap_err(), NamelessMessage);
+    }
+
+    #[test]
+    fn the_queue_gives_as_many_tries_as_the_schedule_has() {
+        let module = include_str!("../../../infra/modules/checkmill/queue.tf");
+        let tries = format!("maxReceiveCount = {}\n", redelivery::TRIES);
+        assert!(module.contains(&tries), "queue.tf does not say {tries}");
     }
 
     #[tokio::test]

@@ -95,7 +95,12 @@ pub struct Push {
     pub before: Option<CommitSha>,
     /// The ref's commit now; none where the push deleted it.
     pub after: Option<CommitSha>,
+    /// Whether it left commits of the ref behind.
     pub forced: bool,
+    /// The oldest of the commits that it brought; none where it brought none, such as a branch at a commit that another one
+    /// has. GitHub docs: a push lists at most 2,048 commits; of one with more this is the oldest that is listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<CommitSha>,
     /// The head commit's message, cut to [`crate::limits::COMMIT_MESSAGE_CHARS`].
     pub message: String,
 }

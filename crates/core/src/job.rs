@@ -106,6 +106,12 @@ impl Job {
         }
     }
 
+    /// Whether its last attempt is over and it may have no other one.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        matches!(self.state, JobState::Concluded { .. }) && self.attempt >= AttemptNumber(limits::ATTEMPTS)
+    }
+
     /// The deadline of the present state, with the reason that passing it gives.
     #[must_use]
     pub fn deadline(&self) -> Option<(UnixMillis, Reason)> {

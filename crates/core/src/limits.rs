@@ -16,10 +16,20 @@ pub const RUN_JOBS: usize = 1000;
 pub const STEPS: usize = 1000;
 /// Changed files that a path filter sees. GitHub docs: the first 300.
 pub const CHANGED_FILES: usize = 300;
+/// Commits of one push whose changed files are asked for; past it no path filter holds a workflow back. GitHub docs: 1,000.
+pub const PUSHED_COMMITS: usize = 1000;
 /// `timeout-minutes` of a job when none is given. GitHub docs: 360.
 pub const RUN_TIMEOUT_DEFAULT: Millis = Millis::from_minutes(360);
 /// The longest `timeout-minutes` that is accepted: five days, as GitHub has it for self-hosted runners.
 pub const RUN_TIMEOUT_MAX: Millis = Millis::from_minutes(5 * 24 * 60);
+/// One operation on GitHub with all its requests, tries and waits. A phase that finds GitHub slow ends with an error of its own
+/// before its function's time is over (60 s of start, poll and results, 120 s of plan), which would start it over without a
+/// word. At most five in a row: results looks for the check, completes it, does both again without what GitHub refused, and
+/// comments; start looks for the check, creates it and makes the job's token. GitHub itself gives up after 10 s.
+pub const FORGE_CALL: Millis = Millis::from_secs(10);
+/// Such an operation of plan that may take many requests: the workflow files, the changed files. Plan does each of them once,
+/// and before them looks up a ref.
+pub const FORGE_PLANNING_CALL: Millis = Millis::from_secs(30);
 /// How long a job may wait for compute when the policy says nothing.
 pub const QUEUE_TIMEOUT_DEFAULT: Millis = Millis::from_minutes(60);
 /// From a phase's claim of a job until another may claim it again: longer than the longest Lambda phase (a minute).

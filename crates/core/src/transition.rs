@@ -20,7 +20,7 @@
 //! or the wish to stop came first. ³ as the next attempt; the graph releases it.
 
 use crate::conclusion::{End, Reason};
-use crate::ids::{AttemptNumber, CheckRunId};
+use crate::ids::CheckRunId;
 use crate::job::{BackendHandle, Job, JobState, Stop};
 use crate::limits;
 use crate::time::UnixMillis;
@@ -350,22 +350,20 @@ fn closed(job: &Job, check: Option<CheckRunId>) -> Outcome {
 
 fn rerun(job: &Job, now: UnixMillis) -> Outcome {
     match job.state {
-        JobState::Concluded { .. } if job.attempt < AttemptNumber(limits::ATTEMPTS) => {
-            moved(job, [], |next| {
-                next.attempt = job.attempt.next();
-                next.generation = 0;
-                next.revived_at = None;
-                next.state = JobState::Waiting;
-                next.queued_at = now;
-                next.running_at = None;
-                next.stop = None;
-                next.early_report = None;
-                next.previous_check = job.check.max(job.previous_check);
-                next.check = None;
-                next.check_uncertain = false;
-                next.task_token = None;
-            })
-        }
+        JobState::Concluded { .. } if !job.is_exhausted() => moved(job, [], |next| {
+            next.attempt = job.attempt.next();
+            next.generation = 0;
+            next.revived_at = None;
+            next.state = JobState::Waiting;
+            next.queued_at = now;
+            next.running_at = None;
+            next.stop = None;
+            next.early_report = None;
+            next.previous_check = job.check.max(job.previous_check);
+            next.check = None;
+            next.check_uncertain = false;
+            next.task_token = None;
+        }),
         _ => LATE,
     }
 }

@@ -2,13 +2,14 @@
 //! `checkmill run` put the same adapter in front of the fake GitHub of `checkmill-testkit`.
 
 use async_trait::async_trait;
-use checkmill_core::event::{ButtonAction, GitRef};
+use checkmill_core::event::{ButtonAction, EventKind, GitRef};
 use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{
     CheckRunId, CommitSha, Conclusion, ErrorName, InstallationId, JobId, Login, Millis, RepoName,
     RepositoryId, UnixMillis,
 };
 use secrecy::SecretString;
+use std::fmt;
 
 /// A repository, and the installation whose token opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,23 +104,69 @@ pub enum SourceContent {
     Binary,
 }
 
+/// What is compared with what. Source: GitHub docs, "Workflow syntax", "Git diff comparisons".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeSet {
-    /// `before` is none where the push created the ref: then the changes of the head commit count, as GitHub has it.
-    Push {
-        before: Option<CommitSha>,
+    /// A push that moved a ref on: the two commits.
+    Advanced { before: CommitSha, after: CommitSha },
+    /// A push that left commits of the ref behind: the two commits, not what they have in common.
+    Forced { before: CommitSha, after: CommitSha },
+    /// A push that made the ref: the parent of the oldest pushed commit, and the new one. Without a pushed commit (a ref at a
+    /// commit that another one has) it is as if the head had been pushed alone.
+    Created {
+        first: Option<CommitSha>,
         after: CommitSha,
     },
-    PullRequest {
-        number: u64,
-    },
+    /// The head with the merge base.
+    PullRequest { number: u64 },
+}
+
+impl ChangeSet {
+    /// The changes of an event; none for one that changes no files.
+    #[must_use]
+    pub fn of(event: &EventKind) -> Option<Self> {
+        match event {
+            EventKind::Push(push) => {
+                let after = push.after.clone()?;
+                Some(match (push.before.clone(), push.forced) {
+                    (Some(before), false) => Self::Advanced { before, after },
+                    (Some(before), true) => Self::Forced { before, after },
+                    (None, _) => Self::Created {
+                        first: push.first.clone(),
+                        after,
+                    },
+                })
+            }
+            EventKind::PullRequest(pull) => Some(Self::PullRequest { number: pull.number }),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ChangeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Advanced { before, after } | Self::Forced { before, after } => {
+                write!(f, "the changes from {} to {}", before.short(), after.short())
+            }
+            Self::Created { after, .. } => write!(f, "the changes up to {}", after.short()),
+            Self::PullRequest { number } => write!(f, "the files of the pull request {number}"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedFiles {
-    pub paths: Vec<String>,
-    /// Whether there are more than the limit.
-    pub truncated: bool,
+pub enum ChangedFiles {
+    Known {
+        paths: Vec<String>,
+        /// Whether there are, or may be, more than the limit.
+        truncated: bool,
+    },
+    /// They can't be had: no path filter may hold a workflow back.
+    Unknown {
+        /// One sentence without the full stop.
+        why: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,8 @@ use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{CheckRunId, CommitSha, Conclusion, Event, EventKind, JobId, UnixMillis};
 use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::forge::{
-    Annotation, AnnotationLevel, ChangeSet, CheckState, CheckStatus, Forge, NewCheck, RepoRef, SourceContent,
+    Annotation, AnnotationLevel, ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, NewCheck, RepoRef,
+    SourceContent,
 };
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::{Parsed, WebhookSecrets, parse};
@@ -290,7 +291,7 @@ async fn the_way_of_a_push_and_a_pull_request() {
         .await
         .unwrap();
     // A stub of emulate's: no pull request changes anything.
-    assert!(changed.paths.is_empty() && !changed.truncated);
+    assert_eq!(changed, known(&[]));
     let marker = "<!-- checkmill:run:0123456789abcdef -->";
     let write = async |known, text: &str| {
         let body = format!("{marker}\n{text}");
@@ -303,6 +304,13 @@ async fn the_way_of_a_push_and_a_pull_request() {
     let first = write(None, "one").await;
     assert_eq!(write(Some(first), "two").await, first);
     assert_eq!(write(None, "three").await, first, "found by its marker");
+}
+
+fn known(paths: &[&str]) -> ChangedFiles {
+    ChangedFiles::Known {
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        truncated: false,
+    }
 }
 
 async fn read(github: &GitHub, repo: &RepoRef, before: Option<&CommitSha>, sha: &CommitSha) {
@@ -321,18 +329,16 @@ async fn read(github: &GitHub, repo: &RepoRef, before: Option<&CommitSha>, sha: 
         files.policy.unwrap().content,
         SourceContent::Text("forks: never\n".to_owned())
     );
-    for before in [before.cloned(), None] {
-        let changed = github
-            .changed_files(
-                repo,
-                &ChangeSet::Push {
-                    before,
-                    after: sha.clone(),
-                },
-            )
-            .await
-            .unwrap();
-        assert_eq!(changed.paths, [POLICY]);
+    let after = sha.clone();
+    let advanced = before
+        .cloned()
+        .map(|before| ChangeSet::Advanced { before, after });
+    let created = ChangeSet::Created {
+        first: None,
+        after: sha.clone(),
+    };
+    for of in advanced.iter().chain([&created]) {
+        assert_eq!(github.changed_files(repo, of).await, Ok(known(&[POLICY])), "{of}");
     }
     let branch = |name: &str| GitRef::Branch(name.to_owned());
     assert_eq!(

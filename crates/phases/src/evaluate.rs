@@ -13,7 +13,7 @@ use checkmill_core::{
 use checkmill_github::forge::{SourceContent, SourceFile};
 use checkmill_workflow::job::{CheckoutSource, JobDescription};
 use checkmill_workflow::{
-    AttemptInfo, Expansion as Evaluated, JobContext, Leg, Match, NeedsJob, RunContext, Workflow,
+    AttemptInfo, Changed, Expansion as Evaluated, JobContext, Leg, Match, NeedsJob, RunContext, Workflow,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ pub(crate) enum FileMatch {
 
 /// Reads one file and decides. A broken file runs whatever its triggers may have been: nobody can know them, and silence
 /// would look like success.
-pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<&[String]>) -> FileMatch {
+pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Changed<'_>>) -> FileMatch {
     if let EventKind::WorkflowDispatch(dispatch) = &event.kind
         && !checkmill_workflow::is_dispatched(&dispatch.workflow, &file.path)
     {
@@ -263,13 +263,13 @@ pub(crate) async fn expand(
         )));
     };
     if matches!(run.hold, Some(Hold::SkipCi)) {
-        let name = format!("{} / {key}", run.workflow_name);
+        let name = checkmill_workflow::unevaluated_name(workflow, key);
         return Ok(alone(row(run, key, &held_leg(run, &name), JobState::Queued, now)));
     }
     let contexts = Contexts::gather(blobs, workflow, run, jobs, key, AttemptNumber::FIRST).await?;
     match checkmill_workflow::expand(workflow, key, &contexts.of(&run.policy)) {
         Ok(Evaluated::Legs { legs, .. }) if jobs.len() + legs.len() > RUN_JOBS => {
-            let name = format!("{} / {key}", run.workflow_name);
+            let name = checkmill_workflow::unevaluated_name(workflow, key);
             let detail = format!(
                 "The matrix of `{key}` has {} legs, with which the run has more than {RUN_JOBS} jobs.",
                 legs.len()
@@ -299,7 +299,7 @@ pub(crate) async fn expand(
             )))
         }
         Err(diagnostics) => {
-            let name = format!("{} / {key}", run.workflow_name);
+            let name = checkmill_workflow::unevaluated_name(workflow, key);
             let end = End::new(Reason::Configuration, diagnostics.summary(), now);
             let job = row(
                 run,

@@ -14,6 +14,8 @@ pub mod plan;
 pub mod poll;
 pub mod ports;
 pub mod receive;
+pub mod redelivery;
+mod report;
 pub mod rerun;
 pub mod results;
 pub mod start;

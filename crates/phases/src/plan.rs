@@ -12,7 +12,10 @@ use checkmill_core::event::{ButtonAction, EventKind};
 use checkmill_core::policy::{ForkPolicy, Policy};
 use checkmill_core::run::{Hold, Trust};
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Run, RunId};
-use checkmill_github::forge::{ChangeSet, Forge, PlanningFiles, RepoRef, SourceContent, SourceFile};
+use checkmill_github::forge::{
+    ChangeSet, ChangedFiles, Forge, PlanningFiles, RepoRef, SourceContent, SourceFile,
+};
+use checkmill_workflow::Changed;
 
 /// Where Checkmill's own workflow files are.
 pub const WORKFLOW_DIR: &str = ".checkmill/workflows";
@@ -153,9 +156,9 @@ impl Plan<'_> {
             let planned = match evaluate::plan_file(event, file, None) {
                 evaluate::FileMatch::NeedsChangedFiles => {
                     if changed.is_none() {
-                        changed = Some(self.changed_files(event, repo, sha).await?);
+                        changed = Some(self.changed_files(event, repo).await?);
                     }
-                    evaluate::plan_file(event, file, changed.as_deref())
+                    evaluate::plan_file(event, file, changed.as_ref().map(known))
                 }
                 decided => decided,
             };
@@ -194,21 +197,18 @@ impl Plan<'_> {
         Ok(runs)
     }
 
-    async fn changed_files(
-        &self,
-        event: &Event,
-        repo: &RepoRef,
-        sha: &CommitSha,
-    ) -> Result<Vec<String>, PhaseError> {
-        let of = match &event.kind {
-            EventKind::PullRequest(pr) => ChangeSet::PullRequest { number: pr.number },
-            EventKind::Push(push) => ChangeSet::Push {
-                before: push.before.clone(),
-                after: sha.clone(),
-            },
-            _ => return Ok(Vec::new()),
+    async fn changed_files(&self, event: &Event, repo: &RepoRef) -> Result<ChangedFiles, PhaseError> {
+        let Some(of) = ChangeSet::of(&event.kind) else {
+            return Ok(ChangedFiles::Known {
+                paths: Vec::new(),
+                truncated: false,
+            });
         };
-        Ok(self.forge.changed_files(repo, &of).await?.paths)
+        let changed = self.forge.changed_files(repo, &of).await?;
+        if let ChangedFiles::Unknown { why } = &changed {
+            tracing::info!(delivery = %event.delivery, why, "path filters hold no workflow back");
+        }
+        Ok(changed)
     }
 
     fn new_run(&self, event: &Event, sha: &CommitSha, policy: &Policy, planned: Planned) -> Run {
@@ -270,6 +270,17 @@ impl Plan<'_> {
             backends: self.backends,
             clock: self.clock,
         }
+    }
+}
+
+/// As the trigger's rules want it.
+fn known(changed: &ChangedFiles) -> Changed<'_> {
+    match changed {
+        ChangedFiles::Known { paths, truncated } => Changed::Files {
+            paths,
+            truncated: *truncated,
+        },
+        ChangedFiles::Unknown { .. } => Changed::Unknown,
     }
 }
 

@@ -4,6 +4,7 @@ use crate::advance::Advance;
 use crate::error::PhaseError;
 use crate::plan::may_be_approved;
 use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
+use crate::report::report;
 use crate::step::step;
 use crate::stop::Stop;
 use crate::view;
@@ -41,7 +42,7 @@ impl Rerun<'_> {
         if !self.may_act(event, "re-run").await? {
             return Ok(());
         }
-        self.again(&job).await?;
+        self.again(event, &job).await?;
         self.advance(&job.id.run()).await
     }
 
@@ -54,7 +55,7 @@ impl Rerun<'_> {
             return Ok(());
         }
         for run in self.runs.of_commit(event.repository.id, sha).await? {
-            self.rerun_where(&run, |job| {
+            self.rerun_where(event, &run, |job| {
                 job.end()
                     .is_some_and(|end| !end.reason.conclusion().passes() && !end.reason.awaits_trust())
             })
@@ -74,7 +75,7 @@ impl Rerun<'_> {
         }
         for id in self.runs.of_commit(event.repository.id, sha).await? {
             if self.record_approval(&id, event).await? {
-                self.rerun_where(&id, |job| {
+                self.rerun_where(event, &id, |job| {
                     job.end()
                         .is_some_and(|end| end.reason == Reason::ApprovalRequired)
                 })
@@ -167,7 +168,12 @@ impl Rerun<'_> {
     /// The next attempt of the run's jobs that `wanted` picks. The jobs that depend on them are evaluated anew when those
     /// have ended: their nodes are closed up, before, so that an old result can't be taken for the new one, and after, because
     /// a job of the run that ended meanwhile may have opened them again.
-    async fn rerun_where(&self, id: &RunId, wanted: impl Fn(&Job) -> bool + Send) -> Result<(), PhaseError> {
+    async fn rerun_where(
+        &self,
+        event: &Event,
+        id: &RunId,
+        wanted: impl Fn(&Job) -> bool + Send,
+    ) -> Result<(), PhaseError> {
         let Some((run, jobs)) = self.runs.load_with_jobs(id).await? else {
             return Ok(());
         };
@@ -178,7 +184,13 @@ impl Rerun<'_> {
             .collect();
         self.close_up(id, &stale).await?;
         for job in picked.into_iter().filter(|job| !stale.contains(&job.key)) {
-            self.again(job).await?;
+            self.again(event, job).await?;
+        }
+        for job in jobs
+            .iter()
+            .filter(|job| stale.contains(&job.key) && job.is_exhausted())
+        {
+            self.refuse(event, job).await?;
         }
         self.close_up(id, &stale).await?;
         self.advance(id).await
@@ -223,15 +235,38 @@ impl Rerun<'_> {
         advance.start_queued(&advanced.jobs).await
     }
 
-    async fn again(&self, job: &Job) -> Result<(), PhaseError> {
+    async fn again(&self, event: &Event, job: &Job) -> Result<(), PhaseError> {
         if matches!(job.state, JobState::Ended { .. }) {
             // Its end is being reported; the queue brings the request back.
             return Err(StoreError::Conflict.into());
         }
-        let stepped = step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Rerun).await?;
-        if !stepped.moved && matches!(job.state, JobState::Concluded { .. }) {
-            tracing::warn!(job = %job.id, attempt = %job.attempt, "a job has had all the attempts it may have");
+        if job.is_exhausted() {
+            return self.refuse(event, job).await;
         }
+        step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Rerun).await?;
         Ok(())
+    }
+
+    /// Says on a job's check that it has had all the attempts it may have; its conclusion stays.
+    async fn refuse(&self, event: &Event, job: &Job) -> Result<(), PhaseError> {
+        tracing::warn!(job = %job.id, attempt = %job.attempt, "a job has had all the attempts it may have");
+        let (Some(check), Some(end)) = (job.check, job.end()) else {
+            return Ok(());
+        };
+        let Some(run) = self.runs.load(&job.id.run()).await? else {
+            return Ok(());
+        };
+        let last = report(self.blobs, self.backends, job, &run, end).await?;
+        let told = self
+            .forge
+            .update_check(&view::repo(&run), check, &view::exhausted(last, event))
+            .await;
+        match told {
+            Err(error) if !error.error_name().is_retryable() => {
+                tracing::warn!(job = %job.id, %error, "nobody can be told that a job may not run again");
+                Ok(())
+            }
+            told => Ok(told?),
+        }
     }
 }

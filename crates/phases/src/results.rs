@@ -6,8 +6,9 @@ use crate::effects::cancel_on_backend;
 use crate::error::PhaseError;
 use crate::outcome;
 use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
+use crate::report::report;
 use crate::step::{load, step};
-use crate::{keys, log, verdict, view};
+use crate::view;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
 use checkmill_core::policy::CommentPolicy;
@@ -69,7 +70,7 @@ impl Results<'_> {
             // It did not end by itself: nothing of it may run on.
             cancel_on_backend(self.backends, &job).await?;
         }
-        let report = self.report(&job, &run, &end).await?;
+        let report = report(self.blobs, self.backends, &job, &run, &end).await?;
         let check = self.tell(&job, &run, &end, report).await?;
         let advanced = self.advance().run(&run_id).await?;
         if advanced.finished {
@@ -115,36 +116,6 @@ impl Results<'_> {
         Ok(step(self.jobs, self.clock, &job.id, job.attempt, &event)
             .await?
             .job)
-    }
-
-    async fn report(&self, job: &Job, run: &Run, end: &End) -> Result<CheckState, PhaseError> {
-        let result = match self.blobs.get(&keys::result(&job.id, job.attempt)).await? {
-            Some(bytes) => verdict::parse(job, &bytes),
-            None => None,
-        };
-        let log = log::collect(
-            self.blobs,
-            self.backends,
-            job,
-            result.as_ref().map(|r| r.log_bytes),
-        )
-        .await?;
-        let diagnostics = match (&run.hold, &end.reason) {
-            (Some(checkmill_core::run::Hold::Broken { text }), _) => Some(text.clone()),
-            (None, Reason::Configuration) => self
-                .blobs
-                .get(&keys::diagnostics(&job.id, job.attempt))
-                .await?
-                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
-            _ => None,
-        };
-        Ok(view::completed(&view::Completed {
-            job,
-            end,
-            result: result.as_ref(),
-            log: log.as_deref(),
-            diagnostics: diagnostics.as_deref().map(view::fenced_diagnostics).as_deref(),
-        }))
     }
 
     /// Completes the check. Where GitHub finds something in it invalid, the verdict counts more than what the job put beside

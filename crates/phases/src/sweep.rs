@@ -30,8 +30,8 @@ pub struct Swept {
     pub orphans_cancelled: usize,
 }
 
-/// A delivery whose message was lost after it was queued is queued again this long after its last stamp: well after SQS has
-/// made its own tries.
+/// A delivery whose message was lost after it was queued is queued again this long after its last stamp: well after the queue
+/// has made its own tries ([`crate::redelivery`]).
 const ENQUEUED_REDRIVE: Millis = Millis::from_minutes(15);
 /// A delivery that could not be planned for this long is given up: its commit's news is old, and somebody was alarmed.
 const DELIVERY_GIVE_UP: Millis = Millis::from_minutes(24 * 60);

@@ -2,7 +2,7 @@
 
 use checkmill_backends::registry::Backends;
 use checkmill_core::event::EventKind;
-use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ANNOTATIONS};
+use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ANNOTATIONS, ATTEMPTS};
 use checkmill_core::policy::ForkPolicy;
 use checkmill_core::{End, Event, Job, JobState, Millis, Reason, Run, UnixMillis};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
@@ -150,6 +150,22 @@ pub(crate) fn comment(run: &Run, jobs: &[Job]) -> String {
         sha: &run.sha,
         jobs: rows.collect(),
     })
+}
+
+/// The check of a job that was asked to run again and may not: how its last attempt ended, below why there is no other one.
+pub(crate) fn exhausted(last: CheckState, event: &Event) -> CheckState {
+    let title = format!("Not run again: all {ATTEMPTS} attempts are used up");
+    // Two requests must not read alike, or the second would change nothing on GitHub, where asking has reopened the suite.
+    let why = format!(
+        "**{} asked for another attempt (delivery `{}`), and this job has had all {ATTEMPTS} that it may have. Push again to run \
+         it; an empty commit will do.** What follows is its last attempt.",
+        event.sender, event.delivery
+    );
+    CheckState {
+        summary: format!("{why}\n\n{}", last.summary),
+        title,
+        ..last
+    }
 }
 
 /// The detail of a deadline that passed, whoever noticed it.

@@ -29,12 +29,12 @@ pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context}
 pub use describe::{AttemptInfo, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use dialect::parse;
-pub use expand::{Expansion, JobContext, Leg, expand};
+pub use expand::{Expansion, JobContext, Leg, expand, unevaluated_name};
 pub use inputs::inputs;
 pub use keys::{Key, Keys, Support};
 pub use model::Workflow;
 pub use policy::{KEYS as POLICY_KEYS, parse_policy};
-pub use trigger::{Match, is_dispatched, matches, skip_ci};
+pub use trigger::{Changed, Match, is_dispatched, matches, skip_ci};
 
 /// Every mapping with fixed keys that a workflow file can hold, with what is done about each key: `docs/workflow-syntax.md`
 /// is checked against it.

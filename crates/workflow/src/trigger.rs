@@ -6,6 +6,7 @@
 use crate::diagnostic::quoted;
 use crate::model::{Filter, PullRequestTrigger, PushTrigger, Workflow};
 use checkmill_core::event::{Event, EventKind, GitRef, PullRequest, Push, WorkflowDispatch};
+use checkmill_core::limits;
 
 /// The answer for one workflow and one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,16 +14,27 @@ pub enum Match {
     Yes,
     /// The first rule that stopped it, as one sentence without the full stop.
     No(String),
-    /// It hangs on a path filter: ask again with the changed files. Where they can't be had, GitHub runs the workflow.
+    /// It hangs on a path filter: ask again with the changed files.
     NeedsChangedFiles,
 }
 
-/// Whether the event starts the workflow. `changed` are the paths of the changed files, against the commit before the push
-/// or against the pull request's merge base; GitHub looks at the first 300.
+/// What is known of the files that an event changes, against the commit before the push or the pull request's merge base.
+#[derive(Debug, Clone, Copy)]
+pub enum Changed<'a> {
+    Files {
+        paths: &'a [String],
+        /// Whether there are more. GitHub looks at the first 300 only, and so do we.
+        truncated: bool,
+    },
+    /// They can't be had. GitHub then runs the workflow.
+    Unknown,
+}
+
+/// Whether the event starts the workflow.
 ///
 /// A push that deletes a branch or tag starts nothing. The inputs of `workflow_dispatch` are judged by [`crate::inputs()`].
 #[must_use]
-pub fn matches(workflow: &Workflow, event: &Event, changed: Option<&[String]>) -> Match {
+pub fn matches(workflow: &Workflow, event: &Event, changed: Option<Changed<'_>>) -> Match {
     let triggers = &workflow.triggers;
     match &event.kind {
         EventKind::Push(push) => match &triggers.push {
@@ -69,7 +81,7 @@ fn not_named(event: &str) -> Match {
     Match::No(format!("`on` does not name `{event}`"))
 }
 
-fn push_matches(trigger: &PushTrigger, push: &Push, changed: Option<&[String]>) -> Result<(), Stop> {
+fn push_matches(trigger: &PushTrigger, push: &Push, changed: Option<Changed<'_>>) -> Result<(), Stop> {
     let (kind, name) = match &push.git_ref {
         GitRef::Branch(name) => ("branch", name),
         GitRef::Tag(name) => ("tag", name),
@@ -106,7 +118,7 @@ fn push_matches(trigger: &PushTrigger, push: &Push, changed: Option<&[String]>) 
 fn pull_request_matches(
     trigger: &PullRequestTrigger,
     pull: &PullRequest,
-    changed: Option<&[String]>,
+    changed: Option<Changed<'_>>,
 ) -> Result<(), Stop> {
     if !trigger.types.contains(&pull.action) {
         let sentence = format!(
@@ -153,16 +165,26 @@ fn names(filter: &Filter, key: &str, kind: &str, name: &str) -> Result<(), Stop>
     }
 }
 
-fn paths(filter: Option<&Filter>, changed: Option<&[String]>) -> Result<(), Stop> {
+fn paths(filter: Option<&Filter>, changed: Option<Changed<'_>>) -> Result<(), Stop> {
     let Some(filter) = filter else { return Ok(()) };
-    let changed = changed.ok_or(Stop::NeedsChangedFiles)?;
-    let files = || changed.iter().map(String::as_str);
+    let Changed::Files { paths, truncated } = changed.ok_or(Stop::NeedsChangedFiles)? else {
+        return Ok(());
+    };
+    let rule = |sentence: &str| {
+        let looked_at = format!(
+            " (the first {} were looked at, there are more)",
+            limits::CHANGED_FILES
+        );
+        Err(Stop::Rule(format!(
+            "{sentence}{}",
+            if truncated { &looked_at } else { "" }
+        )))
+    };
+    let files = || paths.iter().map(String::as_str);
     match filter {
-        Filter::Only(patterns) if !patterns.any_match(files()) => {
-            Err(Stop::rule("no changed file matches `paths`"))
-        }
+        Filter::Only(patterns) if !patterns.any_match(files()) => rule("no changed file matches `paths`"),
         Filter::Ignore(patterns) if patterns.all_match(files()) => {
-            Err(Stop::rule("all changed files match `paths-ignore`"))
+            rule("all changed files match `paths-ignore`")
         }
         _ => Ok(()),
     }

@@ -14,11 +14,13 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), StartError> {
     let deployment = Deployment::open(&[
         Variable::Table,
+        Variable::QueueUrl,
         Variable::Bucket,
         Variable::StateMachineArn,
         Variable::AppId,
     ])?;
     let (store, blobs, engine) = (deployment.store()?, deployment.blobs()?, deployment.engine()?);
+    let queue = deployment.queue()?;
     let backends = deployment.backends();
     let ((), forge) = tokio::join!(store.warm_up(), deployment.forge());
     let forge = forge?;
@@ -33,5 +35,6 @@ async fn serve() -> Result<(), StartError> {
         clock: &*deployment.clock,
         only_job: None,
     };
-    Ok(serve_batches(async |message: PlanMessage| plan.run(&message.delivery).await.map(drop)).await?)
+    let handle = async |message: PlanMessage| plan.run(&message.delivery).await.map(drop);
+    Ok(serve_batches(&queue, handle).await?)
 }

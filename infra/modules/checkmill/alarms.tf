@@ -3,7 +3,7 @@
 locals {
   alarms = {
     dead-letters = {
-      description = "A delivery could not be planned five times. Look at it in the dead-letter queue; redrive it when the cause is gone."
+      description = "A delivery could not be planned in nine tries. Look at it in the dead-letter queue; redrive it when the cause is gone."
       namespace   = "AWS/SQS"
       metric      = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }

@@ -7,7 +7,14 @@ locals {
     read_and_write_rows = {
       Sid      = "Rows"
       Effect   = "Allow"
-      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+      Resource = [aws_dynamodb_table.state.arn]
+    }
+    # A run with all its jobs, and the runs of a commit.
+    query_rows = {
+      Sid      = "Runs"
+      Effect   = "Allow"
+      Action   = ["dynamodb:Query"]
       Resource = [aws_dynamodb_table.state.arn]
     }
     record_deliveries = {
@@ -40,11 +47,16 @@ locals {
       Action   = ["sqs:SendMessage"]
       Resource = [aws_sqs_queue.deliveries.arn]
     }
-    # What Lambda's own poller does in the function's name.
+    # What Lambda's own poller does in the function's name; and the function itself brings back sooner what failed.
     receive_messages = {
-      Sid      = "Receive"
-      Effect   = "Allow"
-      Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      Sid    = "Receive"
+      Effect = "Allow"
+      Action = [
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+      ]
       Resource = [aws_sqs_queue.deliveries.arn]
     }
     start_executions = {
@@ -72,27 +84,19 @@ locals {
       Action   = ["s3:GetObject", "s3:PutObject"]
       Resource = ["${aws_s3_bucket.logs.arn}/*"]
     }
-    # Without it S3 answers 403 instead of 404 for a key that is not there.
+    # The jobs bring their logs and results and never see one again.
+    write_blobs = {
+      Sid      = "WriteBlobs"
+      Effect   = "Allow"
+      Action   = ["s3:PutObject"]
+      Resource = ["${aws_s3_bucket.logs.arn}/*"]
+    }
+    # The pieces of a log; and without it S3 answers 403 instead of 404 for a key that is not there.
     list_blobs = {
       Sid      = "ListBlobs"
       Effect   = "Allow"
       Action   = ["s3:ListBucket"]
       Resource = [aws_s3_bucket.logs.arn]
-    }
-    read_private_key = {
-      Sid      = "PrivateKey"
-      Effect   = "Allow"
-      Action   = ["ssm:GetParameters"]
-      Resource = [local.parameter_arn["private-key"]]
-    }
-    read_webhook_secrets = {
-      Sid    = "WebhookSecrets"
-      Effect = "Allow"
-      Action = ["ssm:GetParameters"]
-      Resource = [
-        local.parameter_arn["webhook-secret"],
-        local.parameter_arn["webhook-secret-previous"],
-      ]
     }
   }
 
@@ -101,60 +105,84 @@ locals {
     name => "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${var.parameter_prefix}/${name}"
   }
 
-  rows  = [local.may.read_and_write_rows]
+  # The secret that GitHub signs with is also what the jobs' callback tokens are derived from.
+  webhook_secrets = [local.parameter_arn["webhook-secret"], local.parameter_arn["webhook-secret-previous"]]
+
+  # The secrets that each function reads.
+  parameters = {
+    webhook = local.webhook_secrets
+    plan    = [local.parameter_arn["private-key"]]
+    start   = concat([local.parameter_arn["private-key"]], local.webhook_secrets)
+    poll    = [local.parameter_arn["private-key"]]
+    results = [local.parameter_arn["private-key"]]
+    api     = local.webhook_secrets
+  }
+  read_parameters = {
+    for name, arns in local.parameters : name => {
+      Sid      = "Parameters"
+      Effect   = "Allow"
+      Action   = ["ssm:GetParameters"]
+      Resource = arns
+    }
+  }
+  # Parameters under a customer managed key: each function may use it on its own parameters only.
+  decrypt = {
+    for name, arns in local.parameters : name => var.parameter_kms_key_arn == null ? [] : [{
+      Sid      = "DecryptParameters"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = [var.parameter_kms_key_arn]
+      Condition = {
+        StringEquals = { "kms:EncryptionContext:PARAMETER_ARN" = arns }
+      }
+    }]
+  }
+
+  rows  = [local.may.read_and_write_rows, local.may.query_rows]
   blobs = [local.may.read_and_write_blobs, local.may.list_blobs]
 
-  # Parameters under a customer managed key: it may be used on these parameters only.
-  decrypt = var.parameter_kms_key_arn == null ? [] : [{
-    Sid      = "DecryptParameters"
-    Effect   = "Allow"
-    Action   = ["kms:Decrypt"]
-    Resource = [var.parameter_kms_key_arn]
-    Condition = {
-      StringEquals = { "kms:EncryptionContext:PARAMETER_ARN" = values(local.parameter_arn) }
-    }
-  }]
-
   statements = {
-    webhook = concat(local.decrypt, [
+    webhook = concat(local.decrypt["webhook"], [
+      local.read_parameters["webhook"],
       local.may.record_deliveries,
       local.may.send_messages,
-      local.may.read_webhook_secrets,
     ])
-    plan = concat(local.decrypt, local.rows, local.blobs, [
+    # It also does what people ask for on a check: wakes the execution of a job that is to be stopped.
+    plan = concat(local.decrypt["plan"], local.rows, local.blobs, [
+      local.read_parameters["plan"],
       local.may.advance_deliveries,
       local.may.receive_messages,
       local.may.start_executions,
       local.may.wake_executions,
-      local.may.read_private_key,
     ])
-    # The secret that GitHub signs with is also what the jobs' callback tokens are derived from.
-    start = concat(local.decrypt, local.rows, local.blobs, [
-      local.may.read_private_key,
-      local.may.read_webhook_secrets,
+    start = concat(local.decrypt["start"], local.rows, local.blobs, [
+      local.read_parameters["start"],
     ])
-    poll = concat(local.decrypt, local.rows, local.blobs, [
+    poll = concat(local.decrypt["poll"], local.blobs, [
+      local.read_parameters["poll"],
+      local.may.read_and_write_rows,
       local.may.wake_executions,
-      local.may.read_private_key,
     ])
-    results = concat(local.decrypt, local.rows, local.blobs, [
+    results = concat(local.decrypt["results"], local.rows, local.blobs, [
+      local.read_parameters["results"],
       local.may.start_executions,
       local.may.wake_executions,
-      local.may.read_private_key,
     ])
-    sweep = concat(local.decrypt, local.rows, local.blobs, [
+    # Neither GitHub nor blobs: what it restarts does the rest.
+    sweep = [
+      local.may.read_and_write_rows,
       local.may.advance_deliveries,
       local.may.read_many_rows,
       local.may.query_open_rows,
       local.may.send_messages,
       local.may.start_executions,
       local.may.watch_and_stop_executions,
+    ]
+    api = concat(local.decrypt["api"], [
+      local.read_parameters["api"],
+      local.may.read_and_write_rows,
+      local.may.write_blobs,
       local.may.wake_executions,
-      local.may.read_private_key,
-    ])
-    api = concat(local.decrypt, local.rows, local.blobs, [
-      local.may.wake_executions,
-      local.may.read_webhook_secrets,
     ])
   }
 }

@@ -1,7 +1,8 @@
 resource "aws_sqs_queue" "deliveries" {
   name = "${var.name}-deliveries"
 
-  # AWS asks for six times the consumer's timeout: enough for a retry of the batch before anybody else sees it.
+  # AWS asks for six times the consumer's timeout: enough for a retry of the batch before anybody else sees it. A message
+  # that failed is back sooner, see below.
   visibility_timeout_seconds = 6 * local.functions.plan.timeout
   message_retention_seconds  = 4 * 24 * 3600
   receive_wait_time_seconds  = 20
@@ -12,7 +13,12 @@ resource "aws_sqs_queue" "deliveries" {
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letters.arn
-    maxReceiveCount     = 5
+    # The plan function brings back what it could not do yet (somebody asked for a re-run while the attempt's end was still
+    # being reported) after 1, 2, 4 ... 128 seconds: `checkmill_phases::redelivery`, which says the same number. These waits
+    # sum to 255 s, and a results phase waits for claims at most 185 s, so it has ended before the last try. What comes back
+    # only with the visibility timeout, because the function died or the failure is for good, is a dead letter after
+    # 9 x 12 minutes; the sweep has queued the delivery again long before.
+    maxReceiveCount = 9
   })
 }
 

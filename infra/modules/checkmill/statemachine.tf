@@ -67,7 +67,10 @@ resource "aws_sfn_state_machine" "job" {
 
   definition = templatefile(
     coalesce(var.definition_file, "${path.module}/../../../statemachine/job.asl.json"),
-    { for phase in ["start", "poll", "results"] : phase => module.function[phase].arn },
+    merge(
+      { partition = local.partition },
+      { for phase in ["start", "poll", "results"] : phase => module.function[phase].arn },
+    ),
   )
 
   logging_configuration {

@@ -100,7 +100,7 @@ impl Forge for MemForge {
 
     async fn changed_files(&self, _repo: &RepoRef, _of: &ChangeSet) -> Result<ChangedFiles, ForgeError> {
         self.faults.call(failed, || {
-            Ok(ChangedFiles {
+            Ok(ChangedFiles::Known {
                 paths: vec!["src/lib.rs".to_owned()],
                 truncated: false,
             })

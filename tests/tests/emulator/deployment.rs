@@ -61,6 +61,12 @@ pub(crate) async fn check(settings: &Settings, report: &mut Report) {
         .await;
     all_kinds(&world, report).await;
     report
+        .check(
+            "a delivery that could not be planned is planned in seconds",
+            world.planned_again(),
+        )
+        .await;
+    report
         .check("what nobody can plan becomes a dead letter", world.poison())
         .await;
     let deploy = deploy_one(settings, &world);

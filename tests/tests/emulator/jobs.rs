@@ -7,7 +7,7 @@ use crate::stack::Stack;
 use crate::wait;
 use anyhow::{Context, bail, ensure};
 use checkmill_core::{CheckRunId, CommitSha, Conclusion, DeliveryId};
-use checkmill_testkit::{CheckRun, FakeGitHub, Outcome, Status};
+use checkmill_testkit::{CheckRun, FakeGitHub, Fault, Outcome, Route, Status};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -248,7 +248,20 @@ impl World<'_> {
             .clone())
     }
 
-    /// What nobody can plan goes to the dead-letter queue after five tries, and holds nothing else up.
+    /// A delivery that GitHub kept from being planned comes back in seconds, not after the queue's twelve minutes.
+    pub(crate) async fn planned_again(&self) -> anyhow::Result<()> {
+        // All the tries of the first request for the workflow files.
+        for _ in 0..3 {
+            self.github.fail_next(Route::GraphQl, Fault::Status(502));
+        }
+        let before = self.github.requests(Route::GraphQl);
+        self.quick_push("GitHub is away for a moment").await?;
+        let asked = self.github.requests(Route::GraphQl) - before;
+        ensure!(asked >= 4, "the workflow files were asked for {asked} times");
+        Ok(())
+    }
+
+    /// What nobody can plan goes to the dead-letter queue after nine tries, and holds nothing else up.
     pub(crate) async fn poison(&self) -> anyhow::Result<()> {
         let aws = &self.stack.emulator.aws;
         let queue = &self.stack.outputs.queue_url;

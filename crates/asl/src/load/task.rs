@@ -12,8 +12,9 @@ use crate::template::{ContextField, Template};
 use serde_json::Value;
 use std::time::Duration;
 
-const LAMBDA_TOKEN: &str = "arn:aws:states:::lambda:invoke.waitForTaskToken";
-const START_EXECUTION: &str = "arn:aws:states:::states:startExecution";
+/// Integrations, without the ARN's partition.
+const LAMBDA_TOKEN: &str = "states:::lambda:invoke.waitForTaskToken";
+const START_EXECUTION: &str = "states:::states:startExecution";
 
 pub(super) fn read(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Task, String> {
     let resource = resource(fields.required_string("Resource")?).map_err(|why| format!("Resource: {why}"))?;
@@ -44,28 +45,33 @@ pub(super) fn read(fields: &mut Fields<'_>, names: &Names<'_>) -> Result<Task, S
 }
 
 fn resource(text: &str) -> Result<Resource, String> {
-    match text {
-        LAMBDA_TOKEN => return Ok(Resource::LambdaToken),
-        START_EXECUTION => return Ok(Resource::StartExecution),
-        _ if text.contains("${") => {
-            return Err(format!("{text:?} still has a placeholder: fill it in first"));
-        }
-        _ => {}
+    if text.contains("${") {
+        return Err(format!("{text:?} still has a placeholder: fill it in first"));
     }
     // arn:partition:lambda:region:account:function:name, perhaps with :version or :alias
     let parts: Vec<&str> = text.split(':').collect();
-    let is_function = matches!(parts.len(), 7 | 8)
-        && parts[0] == "arn"
-        && parts[1].starts_with("aws")
+    let is_arn = parts[0] == "arn" && parts.get(1).is_some_and(|partition| is_partition(partition));
+    match text.splitn(3, ':').nth(2) {
+        Some(LAMBDA_TOKEN) if is_arn => return Ok(Resource::LambdaToken),
+        Some(START_EXECUTION) if is_arn => return Ok(Resource::StartExecution),
+        _ => {}
+    }
+    let is_function = is_arn
+        && matches!(parts.len(), 7 | 8)
         && (parts[2], parts[5]) == ("lambda", "function")
         && parts[6..].iter().all(|part| !part.is_empty());
     if is_function {
         Ok(Resource::Lambda { arn: text.to_owned() })
     } else {
         Err(format!(
-            "{text:?} is not supported, only a Lambda function's ARN, {LAMBDA_TOKEN} and {START_EXECUTION}"
+            "{text:?} is not supported, only a Lambda function's ARN, arn:aws:{LAMBDA_TOKEN} and arn:aws:{START_EXECUTION}"
         ))
     }
+}
+
+/// `aws`, or one of AWS's others, such as `aws-cn` and `aws-us-gov`.
+fn is_partition(text: &str) -> bool {
+    text == "aws" || text.strip_prefix("aws-").is_some_and(|rest| !rest.is_empty())
 }
 
 fn entries<T>(

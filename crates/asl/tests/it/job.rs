@@ -395,13 +395,13 @@ fn a_week_ends_it() {
 
 #[test]
 fn the_file_suits_terraforms_templatefile_too() {
-    for name in ["start", "poll", "results"] {
+    for name in ["partition", "start", "poll", "results"] {
         assert!(DEFINITION.contains(&format!("${{{name}}}")));
     }
     assert_eq!(
         DEFINITION.matches("${").count(),
-        4,
-        "Poll's function stands twice"
+        6,
+        "Poll's function and the partition stand twice"
     );
     assert!(
         !DEFINITION.contains("%{") && !DEFINITION.contains("$${"),

@@ -1,6 +1,7 @@
 //! What is refused, and with which words.
 
 use checkmill_asl::Machine;
+use checkmill_asl::job::{Functions, machine};
 use serde_json::{Value, json};
 
 /// A machine whose state "A" has these fields beside a valid Task's.
@@ -131,6 +132,25 @@ fn choices() {
     state "A": Choices[0]: Next: there is no state "Z"; did you mean "A"?
     state "A": Choices[0]: Next is missing
     "#);
+}
+
+/// AWS's other partitions have the same integrations under other ARNs.
+#[test]
+fn partitions() {
+    let resource = |partition: &str| format!("arn:{partition}:states:::lambda:invoke.waitForTaskToken");
+    for partition in ["aws", "aws-cn", "aws-us-gov"] {
+        let definition = token(json!({ "Resource": resource(partition) }));
+        assert!(Machine::parse(&definition.to_string()).is_ok(), "{partition}");
+        let functions = Functions {
+            partition,
+            ..Functions::LOCAL
+        };
+        assert!(machine(&functions).is_ok(), "{partition}");
+    }
+    for wrong in ["", "aws-", "awsx", "azure"] {
+        let refused = refusal(&token(json!({ "Resource": resource(wrong) })).to_string());
+        assert!(refused.contains("is not supported"), "{refused}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A function that a queue calls with batches.
 
 use super::Failure;
-use crate::sqs::{NamelessMessage, each_message};
+use crate::sqs::{NamelessMessage, SqsQueue, each_message};
 use aws_lambda_events::event::sqs::SqsEvent;
 use checkmill_core::ErrorName;
 use checkmill_phases::PhaseError;
@@ -17,16 +17,20 @@ impl From<NamelessMessage> for Failure {
     }
 }
 
-/// Handles batches one after the other, until Lambda ends the process. Messages that fail come again; the others don't.
+/// Handles batches one after the other, until Lambda ends the process. Messages that fail come again to the `queue` that they
+/// are from; the others don't.
 ///
 /// # Errors
 /// The Runtime API can't be spoken to.
 pub async fn serve_batches(
+    queue: &SqsQueue,
     handler: impl AsyncFn(PlanMessage) -> Result<(), PhaseError>,
 ) -> Result<(), Error> {
     let handler = &handler;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        each_message(&event.payload, handler).await.map_err(Failure::from)
+        each_message(&event.payload, queue, handler)
+            .await
+            .map_err(Failure::from)
     }))
     .await
 }

@@ -45,3 +45,37 @@ pub async fn run<E: Display>(function: impl Future<Output = Result<(), E>>) -> E
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use checkmill_core::Millis;
+    use checkmill_core::limits::{FORGE_CALL, FORGE_PLANNING_CALL};
+
+    /// The longest that each phase may be with GitHub, against its function's time: a slow GitHub ends the phase first, and a
+    /// few seconds are left for the rest.
+    #[test]
+    fn a_function_outlasts_what_its_phase_asks_of_github() {
+        let module = include_str!("../../../../infra/modules/checkmill/functions.tf");
+        let timeout = |name: &str| {
+            let line = module.lines().map(str::trim).find(|line| {
+                line.strip_prefix(name)
+                    .is_some_and(|rest| rest.trim_start().starts_with("= { timeout"))
+            });
+            let seconds = line.and_then(|line| line.split("timeout = ").nth(1)?.split(',').next());
+            Millis::from_secs(seconds.unwrap().parse().unwrap())
+        };
+        let (call, planning) = (FORGE_CALL.0, FORGE_PLANNING_CALL.0);
+        for (name, github) in [
+            // Look for the check, create it, make the job's token.
+            ("start", 3 * call),
+            // Mark the check as in progress.
+            ("poll", call),
+            // Look for the check and complete it, both again without what GitHub refused, comment.
+            ("results", 5 * call),
+            // Look up the ref, read the files, read the changes.
+            ("plan", call + 2 * planning),
+        ] {
+            assert!(github + 10_000 <= timeout(name).0, "{name}");
+        }
+    }
+}

@@ -1,17 +1,13 @@
 //! The queue in this process. It needs no durability of its own: a delivery is queued again from its row.
 
 use async_trait::async_trait;
-use checkmill_core::Millis;
+use checkmill_phases::PhaseError;
 use checkmill_phases::ports::{PlanMessage, Queue, QueueError};
+use checkmill_phases::redelivery;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// As with SQS's redrive policy of the Terraform module: so many tries, then the sweep's turn.
-const TRIES: u32 = 5;
-/// Before the second try; doubled before each one after it.
-const FIRST_DELAY: Millis = Millis(500);
 
 #[derive(Debug, Clone)]
 pub(crate) struct LocalQueue {
@@ -47,14 +43,16 @@ impl LocalQueue {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Delivers a message again, later each time; whether it does: one that failed too often is left to the sweep.
-    pub(crate) fn retry(&self, mut queued: Queued) -> bool {
+    /// Delivers a message again that failed so, on the schedule of SQS; whether it does: one that failed too often, or for
+    /// good, is left to the sweep.
+    pub(crate) fn retry(&self, mut queued: Queued, error: &PhaseError) -> bool {
         queued.tries += 1;
-        if queued.tries >= TRIES {
+        let wait = redelivery::wait(error, queued.tries).filter(|_| queued.tries < redelivery::TRIES);
+        let Some(wait) = wait else {
             tracing::error!(delivery = %queued.message.delivery, tries = queued.tries, "a delivery is left to the sweep");
             return false;
-        }
-        let delay = Duration::from_millis(FIRST_DELAY.0 << (queued.tries - 1));
+        };
+        let delay = Duration::from_millis(wait.0);
         let sender = self.sender.clone();
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;

@@ -132,7 +132,7 @@ impl System {
             tokio::spawn(async move {
                 if let Err(error) = system.plan(&queued.message.delivery).await {
                     tracing::warn!(delivery = %queued.message.delivery, %error, "a delivery could not be planned");
-                    system.queue.retry(queued);
+                    system.queue.retry(queued, &error);
                 }
                 drop(place);
             });
@@ -276,8 +276,8 @@ impl System {
     }
 
     /// Queues a delivery again that could not be planned; whether there is another try.
-    pub(crate) fn retry(&self, queued: Queued) -> bool {
-        self.queue.retry(queued)
+    pub(crate) fn retry(&self, queued: Queued, error: &PhaseError) -> bool {
+        self.queue.retry(queued, error)
     }
 
     /// Stops a job.

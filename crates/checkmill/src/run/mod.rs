@@ -135,7 +135,7 @@ async fn plan(system: &Arc<System>, receiver: &mut Receiver) -> anyhow::Result<P
             Ok(PlanOutcome::Runs(planned)) => return Ok(planned),
             Ok(PlanOutcome::Acted | PlanOutcome::Duplicate) => {}
             Err(error) => {
-                if !system.retry(queued) {
+                if !system.retry(queued, &error) {
                     bail!("The event can't be planned: {error}");
                 }
             }

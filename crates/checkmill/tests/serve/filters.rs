@@ -3,7 +3,7 @@
 use crate::conversation::{CI, REPO};
 use crate::page::page;
 use crate::served::Served;
-use checkmill_testkit::{NewCommit, NewPullRequest, NewRepository};
+use checkmill_testkit::{NewCommit, NewPullRequest, NewRepository, Onto};
 
 #[tokio::test]
 async fn a_commit_that_asks_for_no_ci_gets_skipped_checks() {
@@ -17,6 +17,7 @@ jobs:
     steps:
       - run: echo ran > {desk}/ran
   test:
+    name: Unit tests
     needs: build
     runs-on: linux
     strategy:
@@ -29,8 +30,8 @@ jobs:
         .push(NewCommit::new("Reword the README [skip ci]").write(CI, served.workflow(text)))
         .await;
     insta::assert_snapshot!(served.checks(2).await, @"
+        CI / Unit tests: skipped
         CI / build: skipped
-        CI / test: skipped
         ");
     insta::assert_snapshot!(page(&served.completed("CI / build").await), @"
     CI / build: skipped
@@ -94,6 +95,67 @@ jobs:
     push
     pull_request
     ");
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn path_filters_see_what_a_forced_push_took_away_and_all_of_a_new_branch() {
+    let served = Served::start(NewRepository::new(REPO)).await;
+    let text = "
+name: CI
+on:
+  push:
+    paths: ['src/**']
+jobs:
+  test:
+    runs-on: linux
+    steps:
+      - run: echo \"$GITHUB_REF_NAME\" >> {desk}/ran
+";
+    let start = served.push_workflow(text).await;
+    served.push(NewCommit::new("Code").write("src/a.rs", "a")).await;
+    insta::assert_snapshot!(served.checks(1).await, @"CI / test: success");
+    // Back to before the code: the new commit has none, and yet it changes.
+    let docs = vec![NewCommit::new("Docs").write("README.md", "x")];
+    served
+        .on_github(|github| github.push_commits(REPO, "main", Onto::Commit(start.clone()), docs))
+        .await;
+    served.checks(2).await;
+    // The first of three commits has the code.
+    let commits = ["src/b.rs", "b.md", "c.md"].map(|path| NewCommit::new(path).write(path, path));
+    served
+        .on_github(|github| github.push_commits(REPO, "topic", Onto::Head, commits.to_vec()))
+        .await;
+    served.checks(3).await;
+    insta::assert_snapshot!(served.mark("ran").await, @"
+    main
+    main
+    topic
+    ");
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn a_path_filter_that_saw_only_some_of_the_files_says_so() {
+    let served = Served::start(NewRepository::new(REPO)).await;
+    let text = "
+name: CI
+on:
+  push:
+    paths: ['src/**']
+jobs:
+  test:
+    runs-on: linux
+    steps:
+      - run: echo ran
+";
+    let many = (0..301).fold(served.first_commit(text), |commit, n| {
+        commit.write(&format!("docs/{n:03}.md"), "x")
+    });
+    served.push(many).await;
+    served
+        .logged("no changed file matches `paths` (the first 300 were looked at, there are more)")
+        .await;
     served.finish().await;
 }
 

@@ -3,7 +3,7 @@
 use crate::conversation::REPO;
 use crate::page::page;
 use crate::served::Served;
-use checkmill_testkit::{NewRepository, Role};
+use checkmill_testkit::{Fault, NewRepository, Role, Route, SyncPoint};
 
 const WORKFLOW: &str = r#"
 name: CI
@@ -126,5 +126,36 @@ async fn a_check_that_passed_can_be_run_again() {
     let ran = served.mark("ran").await;
     assert_eq!(ran.lines().filter(|line| *line == "sure").count(), 2);
     assert_eq!(ran.lines().filter(|line| *line == "of-sure").count(), 1);
+    served.finish().await;
+}
+
+/// GitHub shows the end, and with it "Re-run", before everything that follows from it is done.
+#[tokio::test]
+async fn a_rerun_that_is_asked_for_while_the_end_is_being_reported_comes_soon() {
+    let served = Served::start(repository()).await;
+    let text = "
+name: CI
+on: push
+jobs:
+  slow:
+    runs-on: linux
+    steps:
+      - run: until test -e {desk}/go; do sleep 0.05; done
+";
+    served.push_workflow(text).await;
+    served.running("CI / slow").await;
+    let reporting = SyncPoint::new();
+    served
+        .github
+        .fail_next(Route::UpdateCheckRun, Fault::HoldAfter(reporting.clone()));
+    served.allow("go");
+    reporting.reached().await;
+    let first = served.completed("CI / slow").await;
+    served
+        .on_github(|github| github.rerequest_check(first.id, "ann"))
+        .await;
+    served.logged("the row was changed by somebody else").await;
+    reporting.release();
+    assert_eq!(served.after(&first).await.line(), "CI / slow: success");
     served.finish().await;
 }

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// A renamed repository redirects once; more than a few is a loop.
@@ -22,7 +23,8 @@ const YOUNG_WAIT: Millis = Millis::from_secs(1);
 /// Such tries.
 const YOUNG_TRIES: u32 = 5;
 
-pub(super) struct Api {
+/// What lives as long as the process.
+pub(super) struct Client {
     pub(super) http: Http,
     pub(super) url: ApiUrl,
     pub(super) app: AppId,
@@ -31,6 +33,20 @@ pub(super) struct Api {
     pub(super) clock: Clock,
     pub(super) sleep: Sleep,
     pub(super) jitter: Jitter,
+}
+
+/// The client for one operation of the port, which has so much time for all its requests, tries and waits together.
+pub(super) struct Api<'c> {
+    client: &'c Client,
+    budget: Millis,
+    until: UnixMillis,
+}
+
+impl Deref for Api<'_> {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        self.client
+    }
 }
 
 /// GitHub's answer to "Create an installation access token".
@@ -47,14 +63,38 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
     String::deserialize(deserializer).map(SecretString::from)
 }
 
-impl Api {
+impl Client {
     pub(super) fn now(&self) -> UnixMillis {
         (self.clock)()
+    }
+
+    /// Begins an operation.
+    pub(super) fn within(&self, budget: Millis) -> Api<'_> {
+        let until = self.now() + budget;
+        Api {
+            client: self,
+            budget,
+            until,
+        }
     }
 
     /// The address of a path of the REST API, which begins with a slash.
     pub(super) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+}
+
+impl Api<'_> {
+    /// What is left of the operation's time. Without any the phase ends now, with an error of its own that says what may be
+    /// tried again, rather than later with its function.
+    fn left(&self) -> Result<Millis, Failure> {
+        match self.until.since(self.now()) {
+            Millis(0) => Err(Failure::Lost(format!(
+                "GitHub is slow: all {} s for this are used up",
+                self.budget.as_secs_ceil()
+            ))),
+            left => Ok(left),
+        }
     }
 
     /// Asks as an installation.
@@ -71,7 +111,7 @@ impl Api {
                 Err(Failure::Unauthorized(message)) => message,
                 outcome => return outcome,
             };
-            if token.is_young(self.now()) && young_tries < YOUNG_TRIES {
+            if token.is_young(self.now()) && young_tries < YOUNG_TRIES && self.left()? > YOUNG_WAIT {
                 young_tries += 1;
                 tracing::debug!(%installation, "GitHub does not know a new token yet");
                 (self.sleep)(YOUNG_WAIT).await;
@@ -150,7 +190,7 @@ impl Api {
         }
     }
 
-    /// Sends until there is a verdict: an answer of 2xx, or a failure that is not worth another try.
+    /// Sends until there is a verdict: an answer of 2xx, or a failure that is not worth another try or has no time for one.
     async fn exchange(&self, authorization: &HeaderValue, request: &Request) -> Result<Response, Failure> {
         let mut tries = 0;
         loop {
@@ -163,6 +203,9 @@ impl Api {
             let Some(wait) = retry::wait(&failure, request.repeat, tries, |span| (self.jitter)(span)) else {
                 return Err(failure);
             };
+            if wait >= self.left().unwrap_or(Millis(0)) {
+                return Err(failure);
+            }
             tracing::debug!(method = %request.method, url = %request.url, ?failure, wait_ms = wait.0, "asking GitHub again");
             (self.sleep)(wait).await;
         }
@@ -173,7 +216,7 @@ impl Api {
     async fn follow(&self, authorization: &HeaderValue, request: &Request) -> Result<Response, Failure> {
         let mut request = request.clone();
         for _ in 0..=REDIRECTS {
-            let response = self.http.send(&request, authorization).await?;
+            let response = self.http.send(&request, authorization, self.left()?).await?;
             let status = response.status.as_u16();
             match status {
                 200..=299 => return Ok(response),

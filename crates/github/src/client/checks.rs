@@ -85,7 +85,7 @@ struct CountedOutput {
 }
 
 pub(super) async fn create(
-    api: &Api,
+    api: &Api<'_>,
     sent: &SentStates,
     repo: &RepoRef,
     check: &NewCheck,
@@ -114,7 +114,7 @@ pub(super) async fn create(
 }
 
 pub(super) async fn update(
-    api: &Api,
+    api: &Api<'_>,
     sent: &SentStates,
     repo: &RepoRef,
     id: CheckRunId,
@@ -142,7 +142,7 @@ pub(super) async fn update(
 
 /// Sends the state with these annotations, page by page.
 async fn patch_pages(
-    api: &Api,
+    api: &Api<'_>,
     repo: &RepoRef,
     id: CheckRunId,
     state: &CheckState,
@@ -155,7 +155,7 @@ async fn patch_pages(
 }
 
 async fn patch(
-    api: &Api,
+    api: &Api<'_>,
     repo: &RepoRef,
     id: CheckRunId,
     state: &CheckState,
@@ -182,7 +182,7 @@ async fn patch(
 }
 
 /// How many annotations the check has: those that an earlier try of the same update brought there.
-async fn count(api: &Api, repo: &RepoRef, id: CheckRunId) -> Result<usize, ForgeError> {
+async fn count(api: &Api<'_>, repo: &RepoRef, id: CheckRunId) -> Result<usize, ForgeError> {
     let path = format!("/repos/{}/check-runs/{id}", repo.name);
     let counted: Counted = api
         .get(repo.installation, &path)
@@ -192,7 +192,7 @@ async fn count(api: &Api, repo: &RepoRef, id: CheckRunId) -> Result<usize, Forge
 }
 
 pub(super) async fn find(
-    api: &Api,
+    api: &Api<'_>,
     repo: &RepoRef,
     sha: &CommitSha,
     name: &str,
@@ -230,7 +230,7 @@ pub(super) async fn find(
     Ok(newest)
 }
 
-async fn find_page(api: &Api, repo: &RepoRef, path: &str) -> Result<(Vec<Found>, bool), Failure> {
+async fn find_page(api: &Api<'_>, repo: &RepoRef, path: &str) -> Result<(Vec<Found>, bool), Failure> {
     let response = api.call(repo.installation, &Request::get(api.at(path))).await?;
     let page: FoundPage = json(&response.body)?;
     let more = has_next_page(&response.headers).unwrap_or(page.check_runs.len() == PER_PAGE);

@@ -62,7 +62,7 @@ impl Found {
 }
 
 /// Updates the known comment, else the one found by the marker, else writes a new one.
-pub(super) async fn write(api: &Api, repo: &RepoRef, comment: &Comment<'_>) -> Result<u64, ForgeError> {
+pub(super) async fn write(api: &Api<'_>, repo: &RepoRef, comment: &Comment<'_>) -> Result<u64, ForgeError> {
     let outcome = try_write(api, repo, comment).await;
     outcome.map_err(|failure| {
         failure.into_forge(&format!(
@@ -72,7 +72,7 @@ pub(super) async fn write(api: &Api, repo: &RepoRef, comment: &Comment<'_>) -> R
     })
 }
 
-async fn try_write(api: &Api, repo: &RepoRef, comment: &Comment<'_>) -> Result<u64, Failure> {
+async fn try_write(api: &Api<'_>, repo: &RepoRef, comment: &Comment<'_>) -> Result<u64, Failure> {
     let body = serde_json::json!({ "body": cut(comment.body, COMMENT_BYTES) });
     let update = async |id: u64| {
         let path = format!("/repos/{}/issues/comments/{id}", repo.name);
@@ -97,7 +97,7 @@ async fn try_write(api: &Api, repo: &RepoRef, comment: &Comment<'_>) -> Result<u
     Ok(written.id)
 }
 
-async fn find(api: &Api, repo: &RepoRef, comment: &Comment<'_>) -> Result<Option<u64>, Failure> {
+async fn find(api: &Api<'_>, repo: &RepoRef, comment: &Comment<'_>) -> Result<Option<u64>, Failure> {
     for page in 1..=PAGES {
         let path = format!(
             "/repos/{}/issues/{}/comments?per_page={PER_PAGE}&page={page}",

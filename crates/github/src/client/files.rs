@@ -47,7 +47,7 @@ fn too_large(bytes: u64) -> bool {
 
 /// Reads what is unread, and puts everything together within the limits.
 async fn complete(
-    api: &Api,
+    api: &Api<'_>,
     wanted: &Wanted<'_>,
     policy: Option<Listed>,
     mut listed: Vec<Listed>,
@@ -94,7 +94,7 @@ async fn complete(
 
 /// One file's content by REST: at a commit, or at the default branch's head. None where there is no such file.
 async fn read(
-    api: &Api,
+    api: &Api<'_>,
     repo: &RepoRef,
     path: &str,
     sha: Option<&CommitSha>,

@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::retry::Repeat;
 use crate::settings::{ApiUrl, SettingsError};
 use bytes::Bytes;
+use checkmill_core::Millis;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use octocrab::{OctoBody, Octocrab};
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// From the request to the last byte of the answer. GitHub itself gives up after 10 s.
-const TOTAL: Duration = Duration::from_secs(15);
+/// From the request to the last byte of the answer, at most. GitHub itself gives up after 10 s.
+const TOTAL: Millis = Millis::from_secs(15);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Between two bytes.
 const READ: Duration = Duration::from_secs(20);
@@ -106,11 +107,12 @@ impl Http {
         Ok(Self { client, sent })
     }
 
-    /// Sends it once. Any status is an answer.
+    /// Sends it once and waits for the answer at most as long as `left`. Any status is an answer.
     pub(super) async fn send(
         &self,
         request: &Request,
         authorization: &HeaderValue,
+        left: Millis,
     ) -> Result<Response, Failure> {
         let built = http::Request::builder()
             .method(request.method.clone())
@@ -125,9 +127,14 @@ impl Http {
                 message: format!("no such address: {error}"),
             })?;
         self.sent.fetch_add(1, Ordering::Relaxed);
-        match tokio::time::timeout(TOTAL, self.exchange(built, request.longest)).await {
+        let span = left.min(TOTAL);
+        let exchange = self.exchange(built, request.longest);
+        match tokio::time::timeout(Duration::from_millis(span.0), exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure::Lost(format!("no answer within {} s", TOTAL.as_secs()))),
+            Err(_) => Err(Failure::Lost(format!(
+                "no answer within {} s",
+                span.as_secs_ceil()
+            ))),
         }
     }
 

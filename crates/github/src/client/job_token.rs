@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// A token for one repository with what was asked for and the installation grants. GitHub refuses the whole request (422) when
 /// one permission is more than the installation has, so those are taken out before, with a word in the log.
 pub(super) async fn mint(
-    api: &Api,
+    api: &Api<'_>,
     repo: &RepoRef,
     wanted: &TokenPermissions,
 ) -> Result<JobToken, ForgeError> {

@@ -17,14 +17,16 @@ mod refs;
 mod retry;
 mod timestamp;
 mod tokens;
+mod trees;
 
 use crate::forge::{
     ChangeSet, ChangedFiles, CheckState, Forge, ForgeError, JobToken, NewCheck, PlanningFiles, RepoRef,
 };
 use crate::settings::{ApiUrl, AppId, SettingsError};
-use api::Api;
+use api::Client;
 use async_trait::async_trait;
 use checkmill_core::event::GitRef;
+use checkmill_core::limits::{FORGE_CALL, FORGE_PLANNING_CALL};
 use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{CheckRunId, CommitSha, JobId, Login, Millis, UnixMillis};
 use checks::SentStates;
@@ -91,7 +93,7 @@ fn random_below(span: Millis) -> Millis {
 
 /// GitHub, as one App sees it.
 pub struct GitHub {
-    api: Api,
+    client: Client,
     /// The server answers no GraphQL: an emulator.
     no_graphql: AtomicBool,
     sent_states: SentStates,
@@ -101,8 +103,8 @@ pub struct GitHub {
 impl fmt::Debug for GitHub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GitHub")
-            .field("api_url", &self.api.url)
-            .field("app", &self.api.app)
+            .field("api_url", &self.client.url)
+            .field("app", &self.client.app)
             .finish_non_exhaustive()
     }
 }
@@ -118,7 +120,7 @@ impl GitHub {
         }
         let requests = Arc::new(AtomicU64::new(0));
         Ok(Self {
-            api: Api {
+            client: Client {
                 http: http::Http::new(&settings.api_url, Arc::clone(&requests))?,
                 url: settings.api_url,
                 app: settings.app_id,
@@ -156,33 +158,34 @@ impl Forge for GitHub {
             dirs,
             policy,
         };
+        let api = self.client.within(FORGE_PLANNING_CALL);
         if !self.no_graphql.load(Ordering::Relaxed) {
-            match files::by_graphql(&self.api, &wanted).await? {
+            match files::by_graphql(&api, &wanted).await? {
                 files::ByGraphql::Files(files) => return Ok(files),
                 files::ByGraphql::TooMuch => {}
                 files::ByGraphql::NoGraphql => {
-                    tracing::warn!(api_url = %self.api.url, "GitHub answers no GraphQL; reading files one by one");
+                    tracing::warn!(api_url = %self.client.url, "GitHub answers no GraphQL; reading files one by one");
                     self.no_graphql.store(true, Ordering::Relaxed);
                 }
             }
         }
-        files::by_rest(&self.api, &wanted).await
+        files::by_rest(&api, &wanted).await
     }
 
     async fn changed_files(&self, repo: &RepoRef, of: &ChangeSet) -> Result<ChangedFiles, ForgeError> {
-        changes::changed_files(&self.api, repo, of).await
+        changes::changed_files(&self.client.within(FORGE_PLANNING_CALL), repo, of).await
     }
 
     async fn resolve_ref(&self, repo: &RepoRef, git_ref: &GitRef) -> Result<Option<CommitSha>, ForgeError> {
-        refs::resolve(&self.api, repo, git_ref).await
+        refs::resolve(&self.client.within(FORGE_CALL), repo, git_ref).await
     }
 
     async fn may_write(&self, repo: &RepoRef, login: &Login) -> Result<bool, ForgeError> {
-        refs::may_write(&self.api, repo, login).await
+        refs::may_write(&self.client.within(FORGE_CALL), repo, login).await
     }
 
     async fn create_check(&self, repo: &RepoRef, check: &NewCheck) -> Result<CheckRunId, ForgeError> {
-        checks::create(&self.api, &self.sent_states, repo, check).await
+        checks::create(&self.client.within(FORGE_CALL), &self.sent_states, repo, check).await
     }
 
     async fn find_check(
@@ -193,7 +196,7 @@ impl Forge for GitHub {
         job: &JobId,
         after: Option<CheckRunId>,
     ) -> Result<Option<CheckRunId>, ForgeError> {
-        checks::find(&self.api, repo, sha, name, job, after).await
+        checks::find(&self.client.within(FORGE_CALL), repo, sha, name, job, after).await
     }
 
     async fn update_check(
@@ -202,7 +205,14 @@ impl Forge for GitHub {
         id: CheckRunId,
         state: &CheckState,
     ) -> Result<(), ForgeError> {
-        checks::update(&self.api, &self.sent_states, repo, id, state).await
+        checks::update(
+            &self.client.within(FORGE_CALL),
+            &self.sent_states,
+            repo,
+            id,
+            state,
+        )
+        .await
     }
 
     async fn write_comment(
@@ -219,7 +229,7 @@ impl Forge for GitHub {
             marker,
             body,
         };
-        comments::write(&self.api, repo, &comment).await
+        comments::write(&self.client.within(FORGE_CALL), repo, &comment).await
     }
 
     async fn job_token(
@@ -227,6 +237,6 @@ impl Forge for GitHub {
         repo: &RepoRef,
         permissions: &TokenPermissions,
     ) -> Result<JobToken, ForgeError> {
-        job_token::mint(&self.api, repo, permissions).await
+        job_token::mint(&self.client.within(FORGE_CALL), repo, permissions).await
     }
 }

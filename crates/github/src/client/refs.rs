@@ -25,7 +25,7 @@ struct Object {
 
 /// GitHub docs: "Get a reference", and "Get a tag" for annotated ones.
 pub(super) async fn resolve(
-    api: &Api,
+    api: &Api<'_>,
     repo: &RepoRef,
     git_ref: &GitRef,
 ) -> Result<Option<CommitSha>, ForgeError> {
@@ -70,7 +70,7 @@ struct Permission {
 }
 
 /// GitHub docs, "Get repository permissions for a user": `permission` gives `write` for the role `maintain`.
-pub(super) async fn may_write(api: &Api, repo: &RepoRef, login: &Login) -> Result<bool, ForgeError> {
+pub(super) async fn may_write(api: &Api<'_>, repo: &RepoRef, login: &Login) -> Result<bool, ForgeError> {
     let path = format!(
         "/repos/{}/collaborators/{}/permission",
         repo.name,

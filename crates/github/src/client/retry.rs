@@ -3,7 +3,8 @@
 use super::failure::Failure;
 use checkmill_core::Millis;
 
-/// Tries of one request, the first included. The state machine and the queue retry above this, over minutes.
+/// Tries of one request, the first included, as far as its operation's time goes
+/// ([`checkmill_core::limits::FORGE_CALL`]). The state machine and the queue retry above this, over minutes.
 pub(super) const TRIES: u32 = 3;
 /// Before the second try; doubled for each further one.
 const BACKOFF: Millis = Millis(250);

@@ -181,6 +181,9 @@ impl Reader<'_> {
             before: commit(need.id(push.before, "before")?),
             after,
             forced: push.forced,
+            first: push
+                .commits
+                .and_then(|commits| commits.into_iter().next()?.id.parse().ok()),
             message: cut(head.message, limits::COMMIT_MESSAGE_CHARS),
         })))
     }

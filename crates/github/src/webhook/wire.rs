@@ -46,6 +46,14 @@ pub(super) struct Push {
     pub(super) after: Option<String>,
     pub(super) forced: bool,
     pub(super) head_commit: Option<Commit>,
+    /// Oldest first.
+    pub(super) commits: Option<Vec<PushedCommit>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PushedCommit {
+    pub(super) id: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -31,14 +31,7 @@ async fn a_push_from_webhook_to_finished_check() {
     assert_eq!(paths, [".checkmill/workflows/ci.yml"]);
     assert_eq!(world.fake.requests(Route::GraphQl), 1);
 
-    let of = ChangeSet::Push {
-        before: push.before.clone(),
-        after: sha.clone(),
-    };
-    assert_eq!(
-        world.github.changed_files(&repo, &of).await.unwrap().paths,
-        ["a.txt"]
-    );
+    assert_eq!(world.changed_by(&event).await, ["a.txt"]);
     let main = GitRef::Branch("main".to_owned());
     assert_eq!(
         world.github.resolve_ref(&repo, &main).await,
@@ -157,12 +150,11 @@ async fn a_forks_pull_request_and_the_approval_button() {
         .await
         .unwrap();
     assert_eq!(files.message, "Try");
-    let changed = world
-        .github
-        .changed_files(&repo, &ChangeSet::PullRequest { number })
-        .await
-        .unwrap();
-    assert_eq!(changed.paths, ["b.txt"]);
+    assert_eq!(
+        ChangeSet::of(&event.kind),
+        Some(ChangeSet::PullRequest { number })
+    );
+    assert_eq!(world.changed_by(&event).await, ["b.txt"]);
 
     let state = ended(Reason::ApprovalRequired, world.clock.now(), 0);
     let id = world
@@ -273,14 +265,9 @@ async fn pushes_of_every_kind_and_a_dispatch() {
         (push.git_ref.clone(), push.before.clone()),
         (GitRef::Tag("v1".to_owned()), None)
     );
-    let of = ChangeSet::Push {
-        before: None,
-        after: first.clone(),
-    };
-    assert_eq!(
-        world.github.changed_files(&repo, &of).await.unwrap().paths,
-        ["a.txt"]
-    );
+    // No commit is new: the head's own changes.
+    assert_eq!(push.first, None);
+    assert_eq!(world.changed_by(&event).await, ["a.txt"]);
 
     let forced = world.fake.push_commits(
         REPO,
@@ -388,5 +375,39 @@ async fn both_ways_to_read_files_agree() {
     .checkmill/workflows/medium.yml: 614400 bytes
     .checkmill/workflows/zz.yaml: 6 bytes
     ");
+    world.finish(&[]);
+}
+
+/// GitHub docs, "Git diff comparisons".
+#[tokio::test]
+async fn what_a_push_changes() {
+    let world = world().await;
+    let write = |path: &str| NewCommit::new(path).write(path, path);
+    let commits = |branch: &str, onto: Onto, paths: &[&str]| {
+        let commits = paths.iter().map(|path| write(path)).collect();
+        world.fake.push_commits(REPO, branch, onto, commits).unwrap();
+        world.event()
+    };
+    let base = commits("main", Onto::Head, &["base"]).sha().unwrap().clone();
+    let both = commits("main", Onto::Head, &["one", "two"]);
+    assert_eq!(world.changed_by(&both).await, ["one", "two"]);
+
+    // A comparison would say "other" only: what went with the old commits would be nowhere.
+    let forced = commits("main", Onto::Commit(base.clone()), &["other"]);
+    assert_eq!(world.changed_by(&forced).await, ["one", "other", "two"]);
+
+    let topic = commits("topic", Onto::Head, &["a", "b", "c"]);
+    assert_eq!(world.changed_by(&topic).await, ["a", "b", "c"]);
+    let alone = commits("alone", Onto::Head, &["d"]);
+    assert_eq!(world.changed_by(&alone).await, ["d"]);
+    let orphan = commits("orphan", Onto::Nothing, &["e", "f"]);
+    assert_eq!(world.changed_by(&orphan).await, ["e", "f"]);
+    // A branch where another one is.
+    world
+        .fake
+        .update_ref(REPO, "refs/heads/same", topic.sha().cloned(), "maintainer")
+        .unwrap();
+    assert_eq!(world.changed_by(&world.event()).await, ["c"]);
+    assert_eq!(world.fake.requests(Route::GetTree), 3);
     world.finish(&[]);
 }

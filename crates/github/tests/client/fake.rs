@@ -2,7 +2,9 @@
 
 use checkmill_core::{AttemptNumber, CommitSha, End, Event, JobId, Millis, Reason, UnixMillis};
 use checkmill_github::client::{GitHub, GitHubSettings};
-use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, NewCheck, RepoRef};
+use checkmill_github::forge::{
+    Annotation, AnnotationLevel, ChangeSet, ChangedFiles, CheckState, Forge, NewCheck, RepoRef,
+};
 use checkmill_github::render::{self, Attempt, Ended, completed};
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::{Parsed, WebhookSecrets, parse_for_app};
@@ -89,6 +91,18 @@ impl World {
             "{requests:?}"
         );
         self.fake.finish();
+    }
+
+    /// The paths that an event changes, as the adapter finds them out.
+    pub(crate) async fn changed_by(&self, event: &Event) -> Vec<String> {
+        let of = ChangeSet::of(&event.kind).unwrap();
+        match self.github.changed_files(&repo(event), &of).await.unwrap() {
+            ChangedFiles::Known { paths, truncated } => {
+                assert!(!truncated, "{paths:?}");
+                paths
+            }
+            ChangedFiles::Unknown { why } => panic!("not known: {why}"),
+        }
     }
 
     pub(crate) fn push(&self, message: &str) -> Event {

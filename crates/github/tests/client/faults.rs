@@ -4,7 +4,7 @@ use crate::support::{Reply, SHA, Seen, TOKENS, ok, raw_world, repo, status, toke
 use checkmill_core::event::GitRef;
 use checkmill_core::{Login, Millis};
 use checkmill_github::client::{GitHub, GitHubSettings};
-use checkmill_github::forge::{CheckState, CheckStatus, Forge, ForgeError, NewCheck};
+use checkmill_github::forge::{ChangeSet, CheckState, CheckStatus, Forge, ForgeError, NewCheck};
 use checkmill_github::settings::{ApiUrl, AppId, SettingsError};
 use serde_json::json;
 use std::sync::Arc;
@@ -68,6 +68,71 @@ async fn and_no_more_often() {
         "GitHub could not be reached or failed: the ref refs/heads/main of o/r: status 503: Unicorn!"
     );
     assert_eq!(world.lines().len(), 3);
+}
+
+/// A function of 60 s makes several calls; each ends in time for its phase to say that it may be tried again.
+#[tokio::test]
+async fn a_slow_github_is_not_asked_for_longer_than_an_operation_may_take() {
+    let world = world(|_: &Seen| Reply::After(Millis::from_secs(7), Box::new(status(503, "Unicorn!")))).await;
+    let error = world
+        .github
+        .resolve_ref(&repo(), &main_branch())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ForgeError::Transient(_)), "{error}");
+    // The third try would begin after the 10 s.
+    assert_eq!((world.lines().len(), world.slept()), (2, vec![250]));
+    // The next operation has its own time.
+    world
+        .github
+        .resolve_ref(&repo(), &main_branch())
+        .await
+        .unwrap_err();
+    assert_eq!(world.lines().len(), 4);
+}
+
+#[tokio::test]
+async fn the_time_is_that_of_all_pages_together() {
+    let page = |n: usize| {
+        let files: Vec<_> = (0..100)
+            .map(|file| json!({ "filename": format!("{n}/{file}") }))
+            .collect();
+        let next = ("link", "<http://x/>; rel=\"next\"".to_owned());
+        Reply::Json(200, vec![next], json!(files))
+    };
+    let world = world(move |seen: &Seen| {
+        if seen.target.ends_with("&page=1") {
+            // Leaves a twentieth of a second of the 30 s.
+            Reply::After(Millis(29_950), Box::new(page(1)))
+        } else {
+            Reply::Silence
+        }
+    })
+    .await;
+    let error = world
+        .github
+        .changed_files(&repo(), &ChangeSet::PullRequest { number: 3 })
+        .await
+        .unwrap_err();
+    insta::assert_snapshot!(error, @"GitHub could not be reached or failed: the files of the pull request 3 of o/r: no answer within 1 s");
+    // The second page was asked for once: no other try has time.
+    assert_eq!(world.lines().len(), 2, "{:?}", world.lines());
+}
+
+#[tokio::test]
+async fn no_rate_limit_is_waited_for_past_the_end() {
+    let world = world(|_: &Seen| {
+        let reply = limited(429, vec![("retry-after", "5".to_owned())], "slow down");
+        Reply::After(Millis::from_secs(8), Box::new(reply))
+    })
+    .await;
+    let error = world
+        .github
+        .resolve_ref(&repo(), &main_branch())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ForgeError::RateLimited { .. }), "{error}");
+    assert_eq!((world.lines().len(), world.slept()), (1, vec![]));
 }
 
 /// The answer may have been lost after the check was made: the caller looks for it before it creates another.

@@ -16,10 +16,42 @@ fn files(range: std::ops::Range<usize>) -> Value {
         .collect()
 }
 
-fn push(before: Option<&str>) -> ChangeSet {
-    ChangeSet::Push {
-        before: before.map(|sha| sha.parse().unwrap()),
+fn before() -> CommitSha {
+    BEFORE.parse().unwrap()
+}
+
+fn advanced() -> ChangeSet {
+    ChangeSet::Advanced {
+        before: before(),
         after: sha(),
+    }
+}
+
+fn forced() -> ChangeSet {
+    ChangeSet::Forced {
+        before: before(),
+        after: sha(),
+    }
+}
+
+fn created(first: Option<&str>) -> ChangeSet {
+    ChangeSet::Created {
+        first: first.map(|sha| sha.parse().unwrap()),
+        after: sha(),
+    }
+}
+
+fn known(changed: ChangedFiles) -> (Vec<String>, bool) {
+    match changed {
+        ChangedFiles::Known { paths, truncated } => (paths, truncated),
+        ChangedFiles::Unknown { why } => panic!("not known: {why}"),
+    }
+}
+
+fn unknown(changed: ChangedFiles) -> String {
+    match changed {
+        ChangedFiles::Unknown { why } => why,
+        known => panic!("{known:?}"),
     }
 }
 
@@ -53,14 +85,10 @@ async fn a_push_is_compared() {
         ]}))
     })
     .await;
-    let changed = world
-        .github
-        .changed_files(&repo(), &push(Some(BEFORE)))
-        .await
-        .unwrap();
+    let changed = world.github.changed_files(&repo(), &advanced()).await.unwrap();
     assert_eq!(
         changed,
-        ChangedFiles {
+        ChangedFiles::Known {
             paths: ["a.rs", "new.rs", "old.rs"].map(str::to_owned).to_vec(),
             truncated: false
         }
@@ -77,31 +105,116 @@ async fn a_push_is_compared() {
 async fn three_hundred_compared_files_may_be_more() {
     for (count, truncated) in [(299, false), (300, true)] {
         let world = world(move |_: &Seen| ok(json!({"files": files(0..count)}))).await;
-        let changed = world
-            .github
-            .changed_files(&repo(), &push(Some(BEFORE)))
-            .await
-            .unwrap();
-        assert_eq!((changed.paths.len(), changed.truncated), (count, truncated));
+        let changed = world.github.changed_files(&repo(), &advanced()).await.unwrap();
+        let (paths, more) = known(changed);
+        assert_eq!((paths.len(), more), (count, truncated));
     }
 }
 
+/// GitHub docs: a push of more than 1,000 commits runs the workflow whatever it changes.
 #[tokio::test]
-async fn a_forced_push_whose_old_commit_is_gone() {
-    let world = world(|seen: &Seen| {
-        if seen.target.contains("/compare/") {
-            status(404, "Not Found")
+async fn the_changes_of_a_thousand_commits_are_not_looked_at() {
+    for (commits, is_known) in [(1000, true), (1001, false)] {
+        let world = world(move |_: &Seen| ok(json!({"total_commits": commits, "files": files(0..2)}))).await;
+        let changed = world.github.changed_files(&repo(), &advanced()).await.unwrap();
+        assert_eq!(
+            matches!(changed, ChangedFiles::Known { .. }),
+            is_known,
+            "{commits}"
+        );
+    }
+}
+
+/// A comparison would be with the merge base, which is neither of the two.
+#[tokio::test]
+async fn a_forced_push_compares_the_two_trees() {
+    let blob = |path: &str, sha: &str| json!({"path": path, "mode": "100644", "type": "blob", "sha": sha});
+    let world = world(move |seen: &Seen| {
+        let own = if seen.target.contains(BEFORE) {
+            blob("mine", "1")
         } else {
-            ok(json!({"files": files(0..2)}))
+            blob("theirs", "2")
+        };
+        ok(json!({"sha": "x", "tree": [blob("same", "0"), own], "truncated": false}))
+    })
+    .await;
+    let changed = world.github.changed_files(&repo(), &forced()).await.unwrap();
+    assert_eq!(known(changed).0, ["mine", "theirs"]);
+    assert_eq!(
+        world.lines(),
+        [BEFORE, SHA].map(|sha| format!("GET /repos/o/r/git/trees/{sha}?recursive=1"))
+    );
+}
+
+#[tokio::test]
+async fn what_github_can_not_compare_is_not_known() {
+    for (of, code) in [(advanced(), 404), (forced(), 404), (created(None), 422)] {
+        let world = world(move |_: &Seen| status(code, "Not Found")).await;
+        let changed = world.github.changed_files(&repo(), &of).await.unwrap();
+        assert_eq!(
+            unknown(changed),
+            "GitHub does not have the commits that the push lies between"
+        );
+    }
+    let cut = world(|_: &Seen| ok(json!({"sha": "x", "tree": [], "truncated": true}))).await;
+    let changed = cut.github.changed_files(&repo(), &forced()).await.unwrap();
+    assert_eq!(
+        unknown(changed),
+        "the repository has more files than GitHub lists at once"
+    );
+    // A pull request that is gone is no such thing.
+    let gone = world(|_: &Seen| status(404, "Not Found")).await;
+    let files = gone
+        .github
+        .changed_files(&repo(), &ChangeSet::PullRequest { number: 4 })
+        .await;
+    assert!(matches!(files, Err(ForgeError::NotFound(_))), "{files:?}");
+}
+
+#[tokio::test]
+async fn a_new_branch_is_compared_with_the_parent_of_its_first_commit() {
+    let first = "cccc728f27ae82c7b1a177c8d03f9e96e0adf246";
+    let world = world(move |seen: &Seen| {
+        if seen.target.contains("/commits/") {
+            ok(json!({"sha": first, "parents": [{"sha": BEFORE}, {"sha": SHA}], "files": files(0..1)}))
+        } else {
+            ok(json!({"total_commits": 2, "files": files(3..5)}))
         }
     })
     .await;
     let changed = world
         .github
-        .changed_files(&repo(), &push(Some(BEFORE)))
+        .changed_files(&repo(), &created(Some(first)))
         .await
         .unwrap();
-    assert_eq!(changed.paths, ["f0", "f1"]);
+    assert_eq!(known(changed).0, ["f3", "f4"]);
+    assert_eq!(
+        world.lines(),
+        [
+            format!("GET /repos/o/r/commits/{first}?per_page=1&page=1"),
+            format!("GET /repos/o/r/compare/{BEFORE}...{SHA}?per_page=1&page=1"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn in_a_new_history_every_file_is_new() {
+    let first = "cccc728f27ae82c7b1a177c8d03f9e96e0adf246";
+    let world = world(move |seen: &Seen| {
+        if seen.target.contains("/commits/") {
+            ok(json!({"sha": first, "parents": [], "files": files(0..1)}))
+        } else {
+            let blob = json!({"path": "a", "mode": "100644", "type": "blob", "sha": "1"});
+            ok(json!({"sha": "x", "tree": [blob], "truncated": false}))
+        }
+    })
+    .await;
+    let changed = world
+        .github
+        .changed_files(&repo(), &created(Some(first)))
+        .await
+        .unwrap();
+    assert_eq!(known(changed).0, ["a"]);
 }
 
 #[tokio::test]
@@ -118,13 +231,12 @@ async fn the_files_of_a_commit_come_in_pages() {
             Reply::Json(200, headers, json!({"sha": SHA, "files": files}))
         })
         .await;
-        let changed = world.github.changed_files(&repo(), &push(None)).await.unwrap();
-        assert_eq!(
-            (changed.paths.len(), changed.truncated),
-            (total.min(300), truncated),
-            "{total}"
-        );
-        assert_eq!(world.lines().len(), pages, "{total}");
+        // One commit, or none that is new: the head's own changes.
+        for (n, of) in [created(Some(SHA)), created(None)].iter().enumerate() {
+            let (paths, more) = known(world.github.changed_files(&repo(), of).await.unwrap());
+            assert_eq!((paths.len(), more), (total.min(300), truncated), "{total}");
+            assert_eq!(world.lines().len(), (n + 1) * pages, "{total}");
+        }
     }
 }
 
@@ -141,7 +253,7 @@ async fn the_files_of_a_pull_request_come_in_pages() {
             .changed_files(&repo(), &ChangeSet::PullRequest { number: 4 })
             .await
             .unwrap();
-        assert_eq!(changed.paths.len(), total);
+        assert_eq!(known(changed).0.len(), total);
         assert_eq!(
             world.lines()[0],
             "GET /repos/o/r/pulls/4/files?per_page=100&page=1"
@@ -159,7 +271,8 @@ async fn pages_without_links() {
         .changed_files(&repo(), &ChangeSet::PullRequest { number: 4 })
         .await
         .unwrap();
-    assert_eq!((changed.paths.len(), changed.truncated), (150, false));
+    let (paths, truncated) = known(changed);
+    assert_eq!((paths.len(), truncated), (150, false));
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use crate::fake::*;
 use checkmill_core::event::{ButtonAction, GitRef};
 use checkmill_core::policy::{Access, TokenPermissions};
 use checkmill_core::{CheckRunId, CommitSha, Millis, Reason};
-use checkmill_github::forge::{ChangeSet, CheckState, CheckStatus, Forge, ForgeError, NewCheck};
+use checkmill_github::forge::{
+    ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, ForgeError, NewCheck,
+};
 use checkmill_testkit::key::TEST_ONLY_OTHER_KEY_PEM;
 use checkmill_testkit::{Fault, Route, SyncPoint};
 
@@ -194,16 +196,22 @@ async fn what_is_not_there() {
     assert!(matches!(update, Err(ForgeError::NotFound(_))), "{update:?}");
     let create = world.github.create_check(&repo, &queued(&nowhere)).await;
     assert!(matches!(create, Err(ForgeError::Invalid(_))), "{create:?}");
-    // A comparison with a commit that is gone falls back to the head's own changes.
-    let of = ChangeSet::Push {
-        before: Some(nowhere),
-        after: event.sha().unwrap().clone(),
-    };
-    assert_eq!(
-        world.github.changed_files(&repo, &of).await.unwrap().paths,
-        ["a.txt"]
-    );
-    world.finish(&[404, 422]);
+    // What lies between a commit that is gone and another is not known.
+    let after = event.sha().unwrap().clone();
+    for of in [
+        ChangeSet::Forced {
+            before: nowhere.clone(),
+            after: after.clone(),
+        },
+        ChangeSet::Created {
+            first: Some(nowhere),
+            after,
+        },
+    ] {
+        let changed = world.github.changed_files(&repo, &of).await;
+        assert!(matches!(changed, Ok(ChangedFiles::Unknown { .. })), "{changed:?}");
+    }
+    world.finish(&[404, 422, 422]);
 }
 
 /// The state of a check as GitHub would show it, at its longest.

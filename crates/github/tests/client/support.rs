@@ -48,6 +48,8 @@ pub(crate) enum Reply {
     BreakOff,
     /// No answer at all.
     Silence,
+    /// The answer after so long, by the client's clock.
+    After(Millis, Box<Self>),
 }
 
 pub(crate) fn ok(body: Value) -> Reply {
@@ -63,6 +65,7 @@ type Answer = Arc<dyn Fn(&Seen) -> Reply + Send + Sync>;
 #[derive(Clone)]
 struct Shared {
     answer: Answer,
+    now: Arc<AtomicU64>,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
@@ -105,7 +108,9 @@ pub(crate) async fn world(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'stati
 /// `answer` is asked for everything; the API is at `base` of the server.
 pub(crate) async fn raw_world(base: &str, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> World {
     let seen = Arc::new(Mutex::new(Vec::new()));
+    let now = Arc::new(AtomicU64::new(START));
     let shared = Shared {
+        now: Arc::clone(&now),
         answer: Arc::new(answer),
         seen: Arc::clone(&seen),
     };
@@ -114,7 +119,6 @@ pub(crate) async fn raw_world(base: &str, answer: impl Fn(&Seen) -> Reply + Send
     let router = Router::new().fallback(handle).with_state(shared);
     tokio::spawn(async move { axum::serve(listener, router).await });
 
-    let now = Arc::new(AtomicU64::new(START));
     let slept = Arc::new(Mutex::new(Vec::new()));
     let settings = settings(&format!("{url}{base}"), &now, &slept);
     let github = GitHub::new(settings).unwrap();
@@ -162,7 +166,12 @@ async fn handle(State(shared): State<Shared>, request: Request<Body>) -> Respons
         });
         all.last().unwrap().clone()
     };
-    match (shared.answer)(&seen) {
+    let mut reply = (shared.answer)(&seen);
+    while let Reply::After(span, then) = reply {
+        shared.now.fetch_add(span.0, Ordering::SeqCst);
+        reply = *then;
+    }
+    match reply {
         Reply::Json(status, headers, body) => {
             let mut response = Response::builder()
                 .status(status)
@@ -177,7 +186,7 @@ async fn handle(State(shared): State<Shared>, request: Request<Body>) -> Respons
             let broken = futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });
             Response::new(Body::from_stream(broken))
         }
-        Reply::Silence => std::future::pending().await,
+        Reply::Silence | Reply::After(..) => std::future::pending().await,
     }
 }
 

@@ -66,9 +66,12 @@ pub(crate) const fn need(route: Route) -> Need {
         Route::GetRepository | Route::CollaboratorPermission => {
             Need::Repository(Read, &[Permission::Metadata])
         }
-        Route::GetContents | Route::GetRef | Route::GetTag | Route::GetCommit | Route::Compare => {
-            Need::Repository(Read, &[Permission::Contents])
-        }
+        Route::GetContents
+        | Route::GetRef
+        | Route::GetTag
+        | Route::GetTree
+        | Route::GetCommit
+        | Route::Compare => Need::Repository(Read, &[Permission::Contents]),
         Route::GetPull | Route::ListPullFiles => Need::Repository(Read, &[Permission::PullRequests]),
         Route::CreateCheckRun | Route::UpdateCheckRun => Need::Repository(Write, &[Permission::Checks]),
         Route::GetCheckRun

@@ -317,3 +317,55 @@ async fn a_comparison_lists_at_most_300_files_on_its_first_page() {
         None
     );
 }
+
+#[tokio::test]
+async fn trees() {
+    let bench = Bench::new().await;
+    let commit = NewCommit::new("More")
+        .clear()
+        .write("dir/sub/a.txt", "hello\n")
+        .write_mode("run", "hello\n", FileMode::Executable);
+    let sha = bench.fake.push(REPO, "main", commit).unwrap();
+    let token = bench.token(json!({"permissions": {"contents": "read"}})).await;
+    let tree = async |arg: &str| bench.get(&token, &format!("/repos/{REPO}/git/trees/{arg}")).await;
+    let listed = |answer: &Value| -> Vec<String> {
+        let entries = answer["tree"].as_array().unwrap().iter();
+        let text = |entry: &Value, name: &str| entry[name].as_str().unwrap().to_owned();
+        entries
+            .map(|entry| {
+                format!(
+                    "{} {} {} {}",
+                    text(entry, "mode"),
+                    text(entry, "type"),
+                    text(entry, "path"),
+                    &text(entry, "sha")[..7]
+                )
+            })
+            .collect()
+    };
+    let root = tree(sha.as_str()).await.json();
+    assert_eq!(
+        listed(&root),
+        ["040000 tree dir 0093dd4", "100755 blob run ce01362"]
+    );
+    assert_eq!(root["truncated"], false);
+    // GitHub docs: any value means all levels.
+    for arg in ["main?recursive=1", "heads/main?recursive=false"] {
+        let all = tree(arg).await.json();
+        assert_eq!(
+            listed(&all),
+            [
+                "040000 tree dir 0093dd4",
+                "040000 tree dir/sub 2e81171",
+                "100644 blob dir/sub/a.txt ce01362",
+                "100755 blob run ce01362"
+            ]
+        );
+        assert_eq!(all["sha"], root["sha"]);
+        assert_eq!(all["tree"][2]["size"], 6);
+    }
+    assert_eq!(tree("0123456789abcdef0123456789abcdef01234567").await.status, 404);
+    let blind = bench.token(json!({"permissions": {"checks": "write"}})).await;
+    let refused = bench.get(&blind, &format!("/repos/{REPO}/git/trees/main")).await;
+    assert_eq!(refused.status, 403);
+}

@@ -7,6 +7,7 @@ mod plan;
 
 pub(crate) use leg::timeout;
 pub(crate) use name::leg_name;
+pub use name::unevaluated_name;
 pub(crate) use plan::{Plan, PlannedLeg, legs};
 
 use crate::contexts::{NeedsJob, needs_context, vars_context};

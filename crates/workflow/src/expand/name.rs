@@ -4,11 +4,23 @@ use super::PlannedLeg;
 use crate::diagnostic::Diagnostics;
 use crate::model::{Job, Workflow};
 use crate::resolve::Resolver;
+use checkmill_core::JobKey;
 
 /// Characters of a job's name with its matrix values. GitHub's runner: `JobNameBuilder` cuts there.
 const JOB_NAME_CHARS: usize = 100;
 /// Characters of a check's name. The workflow's name has no limit of its own.
 const CHECK_NAME_CHARS: usize = 255;
+
+/// The name of a job's check where nothing of it can be or was evaluated: its `name` where that holds no expression, else
+/// its key. `key` need not be one of the workflow's.
+#[must_use]
+pub fn unevaluated_name(workflow: &Workflow, key: &JobKey) -> String {
+    let name = workflow.job(key).and_then(|job| job.name.as_ref());
+    match name.filter(|name| !name.has_expression() && !name.value.trim().is_empty()) {
+        Some(name) => check_name(workflow, &cut(&name.value, JOB_NAME_CHARS)),
+        None => check_name(workflow, key.as_str()),
+    }
+}
 
 /// A job that is skipped has no leg whose values its name could show.
 pub(super) fn skipped_name(

@@ -1,10 +1,10 @@
 //! Conditions of jobs, and what is evaluated for each leg.
 
-use crate::support::{World, job, pull_request};
+use crate::support::{World, job, key, pull_request};
 use checkmill_core::conclusion::NeedsResult::{Cancelled, Failure, Skipped, Success};
 use checkmill_core::policy::{Access, TokenPermissions};
 use checkmill_core::{Millis, limits};
-use checkmill_workflow::{Expansion, expand};
+use checkmill_workflow::{Expansion, expand, unevaluated_name};
 
 /// `a`, then `b` which needs it, then `c` which needs `b`; `condition` is the `if` of `c`.
 fn chain(condition: &str) -> String {
@@ -115,6 +115,19 @@ fn names_of_skipped_jobs() {
         "CI / build"
     );
     assert_eq!(name("name: Build ${{ github.ref_name }}"), "CI / Build main");
+}
+
+/// Where nothing is evaluated (`[skip ci]`, mistakes in expressions), a name that needs no evaluation stands.
+#[test]
+fn names_of_jobs_that_are_not_evaluated() {
+    let name = |lines: &str| unevaluated_name(&World::new(&job(lines)).workflow, &key("build"));
+    assert_eq!(name("name: Build it"), "CI / Build it");
+    assert_eq!(name("name: Build ${{ github.ref_name }}"), "CI / build");
+    assert_eq!(name(""), "CI / build");
+    assert_eq!(
+        unevaluated_name(&World::new(&job("name: x")).workflow, &key("other")),
+        "CI / other"
+    );
 }
 
 #[test]

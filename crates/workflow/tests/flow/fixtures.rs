@@ -3,7 +3,7 @@
 use crate::support::{World, dispatch, event, key, pull_request, push};
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::EventKind;
-use checkmill_workflow::{Expansion, Match, matches, parse};
+use checkmill_workflow::{Changed, Expansion, Match, matches, parse};
 
 const RUST: &str = include_str!("../fixtures/rust.yml");
 const MONOREPO: &str = include_str!("../fixtures/monorepo.yml");
@@ -14,7 +14,14 @@ fn a_rust_project() {
     let world = World::new(RUST);
     let started = |git_ref: &str, files: &[&str]| {
         let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
-        matches(&world.workflow, &push(git_ref), Some(&files))
+        matches(
+            &world.workflow,
+            &push(git_ref),
+            Some(Changed::Files {
+                paths: &files,
+                truncated: false,
+            }),
+        )
     };
     assert_eq!(started("refs/heads/main", &["src/a.rs"]), Match::Yes);
     assert_eq!(

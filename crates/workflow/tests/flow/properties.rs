@@ -2,7 +2,7 @@
 
 use crate::support::{PATH, World, job, key, push};
 use checkmill_core::conclusion::NeedsResult;
-use checkmill_workflow::{Expansion, inputs, matches, parse, parse_policy};
+use checkmill_workflow::{Changed, Expansion, inputs, matches, parse, parse_policy};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -29,7 +29,14 @@ fn exercise(text: &str) {
         Ok(workflow) => workflow,
         Err(wrong) => return inside(&wrong),
     };
-    let _ = matches(&workflow, &push("refs/heads/main"), Some(&["src/a".to_owned()]));
+    let _ = matches(
+        &workflow,
+        &push("refs/heads/main"),
+        Some(Changed::Files {
+            paths: &["src/a".to_owned()],
+            truncated: false,
+        }),
+    );
     let _ = inputs(&workflow, &push("refs/heads/main")).map_err(|wrong| inside(&wrong));
     let mut world = World::new(text);
     for key in workflow.keys() {

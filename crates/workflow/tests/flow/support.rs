@@ -43,6 +43,7 @@ pub(crate) fn push(git_ref: &str) -> Event {
         before: Some(sha('1')),
         after: Some(sha('2')),
         forced: false,
+        first: None,
         message: "Say hello".to_owned(),
     }))
 }

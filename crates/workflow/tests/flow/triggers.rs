@@ -4,7 +4,7 @@
 use crate::support::{PATH, dispatch, event, pull_request, push, sha, workflow};
 use checkmill_core::CheckRunId;
 use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, Push};
-use checkmill_workflow::{Match, matches, parse, skip_ci};
+use checkmill_workflow::{Changed, Match, matches, parse, skip_ci};
 
 const JOBS: &str = "jobs: {a: {runs-on: x, steps: [run: y]}}\n";
 
@@ -12,7 +12,11 @@ fn ask(on: &str, event: &Event, changed: Option<&[&str]>) -> Match {
     let workflow = workflow(&format!("on:{on}\n{JOBS}"));
     let changed: Option<Vec<String>> =
         changed.map(|files| files.iter().map(|file| (*file).to_owned()).collect());
-    matches(&workflow, event, changed.as_deref())
+    let changed = changed.as_deref().map(|paths| Changed::Files {
+        paths,
+        truncated: false,
+    });
+    matches(&workflow, event, changed)
 }
 
 fn no(reason: &str) -> Match {
@@ -107,6 +111,32 @@ fn branches_and_tags() {
             expected,
             "{filters} {git_ref}"
         );
+    }
+}
+
+/// A filter that saw only a part of the files says so; without any it holds nothing back.
+#[test]
+fn paths_of_which_not_all_are_known() {
+    let ask = |filter: &str, changed| {
+        let workflow = parse(PATH, &format!("on: {{push: {{{filter}}}}}\n{JOBS}")).unwrap();
+        matches(&workflow, &push("refs/heads/main"), Some(changed))
+    };
+    let paths = &["docs/a.md".to_owned()];
+    let some = Changed::Files {
+        paths,
+        truncated: true,
+    };
+    assert_eq!(
+        ask("paths: ['src/**']", some),
+        no("no changed file matches `paths` (the first 300 were looked at, there are more)")
+    );
+    assert_eq!(
+        ask("paths-ignore: ['docs/**']", some),
+        no("all changed files match `paths-ignore` (the first 300 were looked at, there are more)")
+    );
+    assert_eq!(ask("paths: ['docs/**']", some), Match::Yes);
+    for filter in ["paths: ['src/**']", "paths-ignore: ['**']"] {
+        assert_eq!(ask(filter, Changed::Unknown), Match::Yes, "{filter}");
     }
 }
 
@@ -238,6 +268,7 @@ fn a_deleted_ref_starts_nothing() {
             before: Some(sha('1')),
             after: None,
             forced: false,
+            first: None,
             message: String::new(),
         }))
     };

@@ -55,7 +55,7 @@ fn definitions(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The definition as Terraform renders it: `${start}` and its like are functions' ARNs.
+/// The definition as Terraform renders it: `${partition}` is a part of ARNs, `${start}` and its like are functions' ARNs.
 fn with_arns(text: &str) -> String {
     let mut rendered = String::with_capacity(text.len());
     let mut rest = text;
@@ -64,8 +64,12 @@ fn with_arns(text: &str) -> String {
             break;
         };
         rendered.push_str(before);
-        rendered.push_str("arn:aws:lambda:us-east-1:123456789012:function:checkmill-");
-        rendered.push_str(name);
+        if name == "partition" {
+            rendered.push_str("aws");
+        } else {
+            rendered.push_str("arn:aws:lambda:us-east-1:123456789012:function:checkmill-");
+            rendered.push_str(name);
+        }
         rest = after;
     }
     rendered + rest
@@ -77,10 +81,10 @@ mod tests {
 
     #[test]
     fn placeholders_become_arns() {
-        let text = r#"{"Resource": "${start}", "token.$": "$$.Task.Token", "f": "${poll}"}"#;
+        let text = r#"{"Resource": "${start}", "token.$": "$$.Task.Token", "f": "${poll}", "g": "arn:${partition}:states"}"#;
         assert_eq!(
             with_arns(text),
-            r#"{"Resource": "arn:aws:lambda:us-east-1:123456789012:function:checkmill-start", "token.$": "$$.Task.Token", "f": "arn:aws:lambda:us-east-1:123456789012:function:checkmill-poll"}"#
+            r#"{"Resource": "arn:aws:lambda:us-east-1:123456789012:function:checkmill-start", "token.$": "$$.Task.Token", "f": "arn:aws:lambda:us-east-1:123456789012:function:checkmill-poll", "g": "arn:aws:states"}"#
         );
     }
 }

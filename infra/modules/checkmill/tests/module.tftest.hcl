@@ -92,23 +92,105 @@ run "least_privilege" {
     error_message = "A role has a wider resource than its service needs."
   }
 
-  # What each function may touch at all, so that a new permission is a decision and not an accident.
+  # Exactly what each function may do, so that a new permission is a decision and not an accident.
   assert {
     condition = jsonencode({
-      for name, policy in output.policies :
-      name => sort([for statement in jsondecode(policy).Statement : statement.Sid])
+      for name, policy in output.policies : name => {
+        for statement in jsondecode(policy).Statement : statement.Sid => sort(statement.Action)
+      }
       }) == jsonencode({
-      webhook       = ["DecryptParameters", "Deliveries", "Enqueue", "OwnLog", "WebhookSecrets"]
-      plan          = ["AdvanceDeliveries", "Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Receive", "Rows", "StartExecutions", "WakeExecutions"]
-      start         = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Rows", "WebhookSecrets"]
-      poll          = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Rows", "WakeExecutions"]
-      results       = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "PrivateKey", "Rows", "StartExecutions", "WakeExecutions"]
-      sweep         = ["AdvanceDeliveries", "Blobs", "DecryptParameters", "Enqueue", "ListBlobs", "OpenRows", "OwnLog", "PrivateKey", "ReadManyRows", "Rows", "StartExecutions", "WakeExecutions", "WatchAndStopExecutions"]
-      api           = ["Blobs", "DecryptParameters", "ListBlobs", "OwnLog", "Rows", "WakeExecutions", "WebhookSecrets"]
-      schedule      = ["Sweep"]
-      state_machine = ["ContinueAsNew", "LogOfFailures", "Phases"]
+      webhook = {
+        DecryptParameters = ["kms:Decrypt"]
+        Deliveries        = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        Enqueue           = ["sqs:SendMessage"]
+        OwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Parameters        = ["ssm:GetParameters"]
+      }
+      plan = {
+        AdvanceDeliveries = ["dynamodb:UpdateItem"]
+        Blobs             = ["s3:GetObject", "s3:PutObject"]
+        DecryptParameters = ["kms:Decrypt"]
+        ListBlobs         = ["s3:ListBucket"]
+        OwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Parameters        = ["ssm:GetParameters"]
+        Receive           = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        Rows              = ["dynamodb:GetItem", "dynamodb:PutItem"]
+        Runs              = ["dynamodb:Query"]
+        StartExecutions   = ["states:StartExecution"]
+        WakeExecutions    = ["states:SendTaskSuccess"]
+      }
+      start = {
+        Blobs             = ["s3:GetObject", "s3:PutObject"]
+        DecryptParameters = ["kms:Decrypt"]
+        ListBlobs         = ["s3:ListBucket"]
+        OwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Parameters        = ["ssm:GetParameters"]
+        Rows              = ["dynamodb:GetItem", "dynamodb:PutItem"]
+        Runs              = ["dynamodb:Query"]
+      }
+      poll = {
+        Blobs             = ["s3:GetObject", "s3:PutObject"]
+        DecryptParameters = ["kms:Decrypt"]
+        ListBlobs         = ["s3:ListBucket"]
+        OwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Parameters        = ["ssm:GetParameters"]
+        Rows              = ["dynamodb:GetItem", "dynamodb:PutItem"]
+        WakeExecutions    = ["states:SendTaskSuccess"]
+      }
+      results = {
+        Blobs             = ["s3:GetObject", "s3:PutObject"]
+        DecryptParameters = ["kms:Decrypt"]
+        ListBlobs         = ["s3:ListBucket"]
+        OwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Parameters        = ["ssm:GetParameters"]
+        Rows              = ["dynamodb:GetItem", "dynamodb:PutItem"]
+        Runs              = ["dynamodb:Query"]
+        StartExecutions   = ["states:StartExecution"]
+        WakeExecutions    = ["states:SendTaskSuccess"]
+      }
+      sweep = {
+        AdvanceDeliveries      = ["dynamodb:UpdateItem"]
+        Enqueue                = ["sqs:SendMessage"]
+        OpenRows               = ["dynamodb:Query"]
+        OwnLog                 = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        ReadManyRows           = ["dynamodb:BatchGetItem"]
+        Rows                   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+        StartExecutions        = ["states:StartExecution"]
+        WatchAndStopExecutions = ["states:DescribeExecution", "states:StopExecution"]
+      }
+      api = {
+        DecryptParameters = ["kms:Decrypt"]
+        OwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Parameters        = ["ssm:GetParameters"]
+        Rows              = ["dynamodb:GetItem", "dynamodb:PutItem"]
+        WakeExecutions    = ["states:SendTaskSuccess"]
+        WriteBlobs        = ["s3:PutObject"]
+      }
+      schedule = {
+        Sweep = ["lambda:InvokeFunction"]
+      }
+      state_machine = {
+        ContinueAsNew = ["states:StartExecution"]
+        LogOfFailures = ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"]
+        Phases        = ["lambda:InvokeFunction"]
+      }
     })
     error_message = "A role's permissions are not the ones that are written down here."
+  }
+
+  # A statement's name stands for its queue, bucket or parameters: the secrets are read by those alone who need them.
+  assert {
+    condition = jsonencode({
+      for name, arns in local.parameters : name => [for arn in arns : element(split("/", arn), length(split("/", arn)) - 1)]
+      }) == jsonencode({
+      webhook = ["webhook-secret", "webhook-secret-previous"]
+      plan    = ["private-key"]
+      start   = ["private-key", "webhook-secret", "webhook-secret-previous"]
+      poll    = ["private-key"]
+      results = ["private-key"]
+      api     = ["webhook-secret", "webhook-secret-previous"]
+    })
+    error_message = "A function reads another's secrets."
   }
 
   # No secret by any road but Parameter Store: what is in the environment is in the state.
@@ -145,8 +227,8 @@ run "durability" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.deliveries.redrive_policy).maxReceiveCount == 5
-    error_message = "A poison message must reach the dead-letter queue after five tries."
+    condition     = jsondecode(aws_sqs_queue.deliveries.redrive_policy).maxReceiveCount == 9
+    error_message = "A poison message must reach the dead-letter queue after nine tries, which outlast a results phase."
   }
 
   assert {
@@ -216,6 +298,25 @@ run "function_url" {
   assert {
     condition     = strcontains(output.next_steps, "--invoked-via-function-url")
     error_message = "The permission that older providers can't give is not among the next steps."
+  }
+}
+
+# GovCloud and China: no ARN may name the partition of the others.
+run "other_partition" {
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-us-gov" }
+  }
+
+  assert {
+    condition     = strcontains(aws_sfn_state_machine.job.definition, "arn:aws-us-gov:states:::states:startExecution")
+    error_message = "The state machine calls its integrations in another partition."
+  }
+
+  # The other ARNs are the mocked resources' own.
+  assert {
+    condition     = alltrue([for arn in concat([local.state_machine_arn], values(local.parameter_arn)) : startswith(arn, "arn:aws-us-gov:")])
+    error_message = "An ARN that the module puts together is of another partition."
   }
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn event(id: &str) -> Event {
             before: None,
             after: Some(sha()),
             forced: false,
+            first: None,
             message: String::new(),
         }),
     )

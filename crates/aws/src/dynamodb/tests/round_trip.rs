@@ -35,6 +35,7 @@ fn events_of_every_kind() {
             before: Some(sha()),
             after: None,
             forced: true,
+            first: Some(sha()),
             message: "déjà vu\n\0".to_owned(),
         }),
         EventKind::PullRequest(PullRequest {

@@ -89,7 +89,10 @@ enum Read {
     NoGraphql,
 }
 
-pub(in crate::client) async fn by_graphql(api: &Api, wanted: &Wanted<'_>) -> Result<ByGraphql, ForgeError> {
+pub(in crate::client) async fn by_graphql(
+    api: &Api<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<ByGraphql, ForgeError> {
     let what = || format!("the workflow files of {}", wanted.repo.name);
     let mut read = ask(api, wanted)
         .await
@@ -121,7 +124,7 @@ pub(in crate::client) async fn by_graphql(api: &Api, wanted: &Wanted<'_>) -> Res
     }
 }
 
-async fn ask(api: &Api, wanted: &Wanted<'_>) -> Result<Read, Failure> {
+async fn ask(api: &Api<'_>, wanted: &Wanted<'_>) -> Result<Read, Failure> {
     let body = json!({ "query": query(wanted.dirs.len()), "variables": variables(wanted) });
     // A query changes nothing.
     let request = Request::send(Method::POST, api.url.graphql(), &body, Repeat::Safe);

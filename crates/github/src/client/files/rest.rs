@@ -28,7 +28,10 @@ struct Entry {
     size: u64,
 }
 
-pub(in crate::client) async fn by_rest(api: &Api, wanted: &Wanted<'_>) -> Result<PlanningFiles, ForgeError> {
+pub(in crate::client) async fn by_rest(
+    api: &Api<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<PlanningFiles, ForgeError> {
     let commit_path = format!("/repos/{}/commits/{}", wanted.repo.name, wanted.sha);
     let commit: CommitPage = match api.get(wanted.repo.installation, &commit_path).await {
         Ok(commit) => commit,
@@ -64,7 +67,7 @@ pub(in crate::client) async fn by_rest(api: &Api, wanted: &Wanted<'_>) -> Result
         .map_err(|failure| failure.into_forge(&format!("the workflow files of {}", wanted.repo.name)))
 }
 
-async fn directory(api: &Api, wanted: &Wanted<'_>, dir: &str) -> Result<Vec<Listed>, Failure> {
+async fn directory(api: &Api<'_>, wanted: &Wanted<'_>, dir: &str) -> Result<Vec<Listed>, Failure> {
     let path = format!(
         "/repos/{}/contents/{}?ref={}",
         wanted.repo.name,

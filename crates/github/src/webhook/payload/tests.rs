@@ -97,6 +97,31 @@ fn the_common_part() {
     assert!(!event.repository.private);
 }
 
+/// Of all the commits that a push brings, only the oldest one's id is kept.
+#[test]
+fn the_oldest_pushed_commit() {
+    let first = |commits: serde_json::Value| {
+        let mut payload = push("refs/heads/x", ZERO, SHA);
+        payload["commits"] = commits;
+        match kind("push", payload) {
+            EventKind::Push(push) => push.first.map(|sha| sha.to_string()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        first(json!([{ "id": BASE, "message": "x" }, { "id": SHA }])),
+        Some(BASE.to_owned())
+    );
+    for none in [
+        json!([]),
+        json!(null),
+        json!([{ "message": "x" }]),
+        json!([{ "id": "?" }]),
+    ] {
+        assert_eq!(first(none), None);
+    }
+}
+
 #[test]
 fn pushes() {
     let expected = |git_ref, before: Option<&str>, after: Option<&str>| {
@@ -105,6 +130,7 @@ fn pushes() {
             before: before.map(|sha| sha.parse().unwrap()),
             after: after.map(|sha| sha.parse().unwrap()),
             forced: false,
+            first: None,
             message: "Fix it".to_owned(),
         })
     };

@@ -8,6 +8,7 @@ mod comments;
 mod compare;
 mod contents;
 mod tokens;
+mod trees;
 
 use super::call::Call;
 use super::reply::{Refusal, Reply};
@@ -33,6 +34,7 @@ pub(crate) fn answer(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
         Route::GetContents => contents::get(state, call),
         Route::GetRef => code::git_ref(state, call),
         Route::GetTag => code::tag(state, call),
+        Route::GetTree => trees::get(state, call),
         Route::GetCommit => code::commit(state, call),
         Route::Compare => compare::compare(state, call),
         Route::GetPull => compare::pull(state, call),

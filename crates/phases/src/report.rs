@@ -1,0 +1,42 @@
+//! How the check of an ended attempt reads: the verdict with what the job left behind.
+
+use crate::error::PhaseError;
+use crate::ports::Blobs;
+use crate::{keys, log, verdict, view};
+use checkmill_backends::registry::Backends;
+use checkmill_core::run::Hold;
+use checkmill_core::{End, Job, Reason, Run};
+use checkmill_github::forge::CheckState;
+
+/// Gathers the result and the log, which is kept from now on, and puts the check together.
+///
+/// # Errors
+/// The store's, and the backend's where the log is not kept yet.
+pub(crate) async fn report(
+    blobs: &dyn Blobs,
+    backends: &Backends,
+    job: &Job,
+    run: &Run,
+    end: &End,
+) -> Result<CheckState, PhaseError> {
+    let result = match blobs.get(&keys::result(&job.id, job.attempt)).await? {
+        Some(bytes) => verdict::parse(job, &bytes),
+        None => None,
+    };
+    let log = log::collect(blobs, backends, job, result.as_ref().map(|r| r.log_bytes)).await?;
+    let diagnostics = match (&run.hold, &end.reason) {
+        (Some(Hold::Broken { text }), _) => Some(text.clone()),
+        (None, Reason::Configuration) => blobs
+            .get(&keys::diagnostics(&job.id, job.attempt))
+            .await?
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        _ => None,
+    };
+    Ok(view::completed(&view::Completed {
+        job,
+        end,
+        result: result.as_ref(),
+        log: log.as_deref(),
+        diagnostics: diagnostics.as_deref().map(view::fenced_diagnostics).as_deref(),
+    }))
+}
