@@ -1,10 +1,10 @@
 //! GitHub in memory, at the Forge port: remembers every check run and what became of it, and refuses what GitHub refuses.
 
-use super::faults::Faults;
+use super::faults::{Faults, Peer, Trouble};
 use async_trait::async_trait;
 use checkmill_core::event::GitRef;
 use checkmill_core::policy::TokenPermissions;
-use checkmill_core::{CheckRunId, CommitSha, Conclusion, JobId, Login, UnixMillis};
+use checkmill_core::{CheckRunId, CommitSha, Conclusion, JobId, Login, Millis, UnixMillis};
 use checkmill_github::forge::{
     ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, ForgeError, JobToken, NewCheck, PlanningFiles,
     RepoRef, SourceContent, SourceFile,
@@ -34,8 +34,20 @@ pub struct MemForge {
     faults: Arc<Faults>,
 }
 
-fn failed(text: &str) -> ForgeError {
-    ForgeError::Transient(text.to_owned())
+fn failed(trouble: Trouble) -> ForgeError {
+    let text = "injected".to_owned();
+    match trouble {
+        Trouble::Away | Trouble::Conflict => ForgeError::Transient(text),
+        Trouble::Refused(how) => match how % 4 {
+            0 => ForgeError::Forbidden(text),
+            1 => ForgeError::Invalid(text),
+            2 => ForgeError::NotFound(text),
+            _ => ForgeError::RateLimited {
+                retry_after: Millis::from_secs(60),
+                message: text,
+            },
+        },
+    }
 }
 
 impl MemForge {
@@ -83,7 +95,7 @@ impl Forge for MemForge {
         _dirs: &[&str],
         _policy: &str,
     ) -> Result<PlanningFiles, ForgeError> {
-        self.faults.call(failed, || {
+        self.faults.call(Peer::Forge, failed, || {
             let file = |(path, text): &(String, String)| SourceFile {
                 path: path.clone(),
                 content: SourceContent::Text(text.clone()),
@@ -95,28 +107,28 @@ impl Forge for MemForge {
                 left_out: 0,
                 message: "Change".to_owned(),
             })
-        })
+        }).await
     }
 
     async fn changed_files(&self, _repo: &RepoRef, _of: &ChangeSet) -> Result<ChangedFiles, ForgeError> {
-        self.faults.call(failed, || {
+        self.faults.call(Peer::Forge, failed, || {
             Ok(ChangedFiles {
                 paths: vec!["src/lib.rs".to_owned()],
                 truncated: false,
             })
-        })
+        }).await
     }
 
     async fn resolve_ref(&self, _repo: &RepoRef, _git_ref: &GitRef) -> Result<Option<CommitSha>, ForgeError> {
-        self.faults.call(failed, || Ok(None))
+        self.faults.call(Peer::Forge, failed, || Ok(None)).await
     }
 
     async fn may_write(&self, _repo: &RepoRef, login: &Login) -> Result<bool, ForgeError> {
-        self.faults.call(failed, || Ok(login.as_str() != "stranger"))
+        self.faults.call(Peer::Forge, failed, || Ok(login.as_str() != "stranger")).await
     }
 
     async fn create_check(&self, _repo: &RepoRef, check: &NewCheck) -> Result<CheckRunId, ForgeError> {
-        self.faults.call(failed, || {
+        self.faults.call(Peer::Forge, failed, || {
             let mut inner = self.inner();
             inner.next += 1;
             let id = CheckRunId(inner.next);
@@ -128,7 +140,7 @@ impl Forge for MemForge {
             };
             inner.checks.insert(id, sim);
             Ok(id)
-        })
+        }).await
     }
 
     async fn find_check(
@@ -139,13 +151,13 @@ impl Forge for MemForge {
         job: &JobId,
         after: Option<CheckRunId>,
     ) -> Result<Option<CheckRunId>, ForgeError> {
-        self.faults.call(failed, || {
+        self.faults.call(Peer::Forge, failed, || {
             let inner = self.inner();
             let found = inner.checks.iter().rev().find(|(id, check)| {
                 check.name == name && check.job == *job && after.is_none_or(|after| **id > after)
             });
             Ok(found.map(|(id, _)| *id))
-        })
+        }).await
     }
 
     async fn update_check(
@@ -154,7 +166,7 @@ impl Forge for MemForge {
         id: CheckRunId,
         state: &CheckState,
     ) -> Result<(), ForgeError> {
-        self.faults.call(failed, || {
+        self.faults.call(Peer::Forge, failed, || {
             let mut inner = self.inner();
             let check = inner
                 .checks
@@ -163,7 +175,7 @@ impl Forge for MemForge {
             check.conclusions.extend(conclusion(state));
             check.state = state.clone();
             Ok(())
-        })
+        }).await
     }
 
     async fn write_comment(
@@ -174,7 +186,7 @@ impl Forge for MemForge {
         marker: &str,
         body: &str,
     ) -> Result<u64, ForgeError> {
-        self.faults.call(failed, || {
+        self.faults.call(Peer::Forge, failed, || {
             let mut inner = self.inner();
             let found = inner
                 .comments
@@ -187,7 +199,7 @@ impl Forge for MemForge {
             });
             inner.comments.insert(id, body.to_owned());
             Ok(id)
-        })
+        }).await
     }
 
     async fn job_token(
@@ -195,11 +207,11 @@ impl Forge for MemForge {
         _repo: &RepoRef,
         _permissions: &TokenPermissions,
     ) -> Result<JobToken, ForgeError> {
-        self.faults.call(failed, || {
+        self.faults.call(Peer::Forge, failed, || {
             Ok(JobToken {
                 token: "ghs_simulated".into(),
                 expires_at: UnixMillis(u64::MAX),
             })
-        })
+        }).await
     }
 }
