@@ -350,6 +350,28 @@ fn a_job_obeys_only_its_own_repository() {
     assert!(world.store().all_jobs().iter().all(|job| job.attempt.0 == 1));
 }
 
+#[test]
+fn an_app_that_is_uninstalled_leaves_nothing_behind() {
+    let uninstalled = Outage {
+        peer: Peer::Forge,
+        from: START + Millis::from_minutes(6),
+        lasts: Millis(u64::MAX / 4),
+        trouble: Wrong::Refused(3),
+    };
+    let trouble = Trouble {
+        outages: vec![uninstalled],
+        ..Trouble::default()
+    };
+    for callback in [false, true] {
+        let scripts = vec![script(Ending::Hangs)];
+        let mut world = World::new(Host::Aws, callback, &[(PATH, WORKFLOW)], scripts, trouble.clone());
+        world.schedule(Millis(0), Action::Deliver(push()));
+        // At rest: every job is concluded, and nothing runs on.
+        world.run().unwrap();
+        assert_eq!(world.forge().checks().len(), 1, "nobody could be told of the others");
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Case {
     callback: bool,
@@ -365,7 +387,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => Just(Fault::After),
         1 => Just(Fault::CrashBefore),
         1 => Just(Fault::CrashAfter),
-        2 => (0..4u8).prop_map(Fault::Refused),
+        2 => prop_oneof![0..3u8, Just(4)].prop_map(Fault::Refused),
         1 => (1..40u8).prop_map(Fault::Storm),
     ]
 }
@@ -382,9 +404,9 @@ fn outage() -> impl Strategy<Value = Outage> {
         peer,
         from: START + Millis(from),
         // GitHub that knows nothing of us for longer means that we are no longer wanted there.
-        lasts: Millis(if (peer, how) == (Peer::Forge, 2) { lasts / 60 } else { lasts }),
+        lasts: Millis(if (peer, how) == (Peer::Forge, 2) { lasts % 15_000 } else { lasts }),
         trouble: match (peer, how) {
-            (Peer::Forge, 0..=3) | (Peer::Backend, 0) => Wrong::Refused(how),
+            (Peer::Forge, 0..=2 | 4) | (Peer::Backend, 0) => Wrong::Refused(how),
             _ => Wrong::Away,
         },
     })
@@ -487,7 +509,7 @@ fn holds(host: Host, case: &Case) -> Result<(), TestCaseError> {
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 1500, max_shrink_iters: 3000, max_shrink_time: 20_000, ..ProptestConfig::default() }
+    ProptestConfig { cases: option_env!("SIM_CASES").and_then(|n| n.parse().ok()).unwrap_or(1500), max_shrink_iters: 3000, max_shrink_time: 20_000, ..ProptestConfig::default() }
 }
 
 proptest! {

@@ -198,6 +198,9 @@ pub enum ForgeError {
     /// No such thing, or the installation can't see it.
     #[error("GitHub has no {0}, or the App may not see it")]
     NotFound(String),
+    /// The App is not installed there (any more): not what was asked for is missing, but all of it.
+    #[error("GitHub has no {0}, or the App may not see it")]
+    NotInstalled(String),
     /// The App lacks a permission, or is suspended.
     #[error("GitHub refuses: {0}")]
     Forbidden(String),
@@ -212,7 +215,7 @@ impl ForgeError {
         match self {
             Self::Transient(_) => ErrorName::Transient,
             Self::RateLimited { .. } => ErrorName::RateLimited,
-            Self::NotFound(_) | Self::Forbidden(_) | Self::Invalid(_) => ErrorName::Permanent,
+            Self::NotFound(_) | Self::NotInstalled(_) | Self::Forbidden(_) | Self::Invalid(_) => ErrorName::Permanent,
         }
     }
 }

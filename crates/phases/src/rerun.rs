@@ -172,6 +172,10 @@ impl Rerun<'_> {
             return Ok(());
         };
         let picked: Vec<&Job> = jobs.iter().filter(|job| wanted(job)).collect();
+        if picked.iter().any(|job| matches!(job.state, JobState::Ended { .. })) {
+            // Before anything is closed up: what is being reported opens it again, with the old results.
+            return Err(StoreError::Conflict.into());
+        }
         let stale: BTreeSet<JobKey> = picked
             .iter()
             .flat_map(|job| dependents(&run.nodes, &job.key))

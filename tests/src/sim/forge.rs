@@ -38,10 +38,11 @@ fn failed(trouble: Trouble) -> ForgeError {
     let text = "injected".to_owned();
     match trouble {
         Trouble::Away | Trouble::Conflict => ForgeError::Transient(text),
-        Trouble::Refused(how) => match how % 4 {
+        Trouble::Refused(how) => match how % 5 {
             0 => ForgeError::Forbidden(text),
             1 => ForgeError::Invalid(text),
             2 => ForgeError::NotFound(text),
+            3 => ForgeError::NotInstalled(text),
             _ => ForgeError::RateLimited {
                 retry_after: Millis::from_secs(60),
                 message: text,

@@ -78,14 +78,14 @@ enum Kind {
     Invoke(Invocation),
     Plan(DeliveryId),
     Deliver(Box<Event>),
-    Agent(String),
+    Agent { _attempt: String },
     Sweep,
 }
 
 #[derive(Debug, Clone)]
 struct Invocation {
     execution: String,
-    function: String,
+    _function: String,
     ticket: Ticket,
     /// When the state machine is told that it failed, whatever becomes of it.
     deserted_at: Option<UnixMillis>,
@@ -289,7 +289,7 @@ impl World {
                 let kind = Kind::Invoke(Invocation {
                     execution,
                     ticket,
-                    function: function.rsplit(':').next().unwrap_or_default().to_owned(),
+                    _function: function.rsplit(':').next().unwrap_or_default().to_owned(),
                     deserted_at: deserted.map(|after| self.clock.now() + after),
                 });
                 let ports = self.ports.clone();
@@ -392,7 +392,7 @@ impl World {
             }
             Kind::Plan(delivery) => self.return_message(delivery),
             Kind::Deliver(event) => self.deliver_again(event),
-            Kind::Agent(_) | Kind::Sweep => {}
+            Kind::Agent { .. } | Kind::Sweep => {}
         }
     }
 
@@ -549,7 +549,7 @@ impl World {
 
     fn agent_calls(&mut self, id: String) {
         let ports = self.ports.clone();
-        self.launch(Kind::Agent(id.clone()), async move {
+        self.launch(Kind::Agent { _attempt: id.clone() }, async move {
             let answer = ports.agent(&id).await;
             Answer::Text(answer.map(|answer| format!("{} {}", answer.status, answer.message)))
         });
