@@ -89,6 +89,12 @@ impl Advance<'_> {
             for step in &moves {
                 self.apply(&jobs, step).await?;
             }
+            for job in &jobs {
+                if job.state == JobState::Waiting && is_left_out(&run, job) {
+                    let detail = "The run no longer has this job: its matrix or condition came out otherwise.";
+                    self.stop().run(&job.id, job.attempt, Reason::Skipped, detail).await?;
+                }
+            }
             if blocked.iter().any(|key| run.nodes.get(*key).is_some_and(&concerns)) {
                 return Err(StoreError::Conflict.into());
             }
@@ -185,17 +191,30 @@ impl Advance<'_> {
                 };
                 let by = CancelledBy::FailFast;
                 let detail = format!("Cancelled by {by}.");
-                let stop = Stop {
-                    jobs: self.jobs,
-                    engine: self.engine,
-                    backends: self.backends,
-                    clock: self.clock,
-                };
-                stop.run(id, attempt, Reason::Cancelled { by }, &detail).await?;
+                self.stop()
+                    .run(id, attempt, Reason::Cancelled { by }, &detail)
+                    .await?;
             }
         }
         Ok(())
     }
+
+    fn stop(&self) -> Stop<'_> {
+        Stop {
+            jobs: self.jobs,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        }
+    }
+}
+
+/// Whether the job is a leg of an earlier expansion of its node, which the present one has not: a re-run of what it needs
+/// gave another matrix, or none. A node that is closed up may have it again.
+#[must_use]
+pub(crate) fn is_left_out(run: &Run, job: &Job) -> bool {
+    let expansion = run.nodes.get(&job.key).and_then(|node| node.expansion.as_ref());
+    expansion.is_some_and(|expansion| !expansion.legs.contains(&job.id))
 }
 
 /// What the graph needs to know of the jobs.
