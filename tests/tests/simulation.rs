@@ -368,7 +368,11 @@ fn an_app_that_is_uninstalled_leaves_nothing_behind() {
         world.schedule(Millis(0), Action::Deliver(push()));
         // At rest: every job is concluded, and nothing runs on.
         world.run().unwrap();
-        assert_eq!(world.forge().checks().len(), 1, "nobody could be told of the others");
+        assert_eq!(
+            world.forge().checks().len(),
+            1,
+            "nobody could be told of the others"
+        );
     }
 }
 
@@ -404,7 +408,11 @@ fn outage() -> impl Strategy<Value = Outage> {
         peer,
         from: START + Millis(from),
         // GitHub that knows nothing of us for longer means that we are no longer wanted there.
-        lasts: Millis(if (peer, how) == (Peer::Forge, 2) { lasts % 15_000 } else { lasts }),
+        lasts: Millis(if (peer, how) == (Peer::Forge, 2) {
+            lasts % 15_000
+        } else {
+            lasts
+        }),
         trouble: match (peer, how) {
             (Peer::Forge, 0..=2 | 4) | (Peer::Backend, 0) => Wrong::Refused(how),
             _ => Wrong::Away,
@@ -484,11 +492,21 @@ fn play(host: Host, case: &Case, history: bool) -> (World, Result<(), String>) {
         // Its state machine calls the phases in its own process: no answer is lost on the way.
         trouble.deserted.clear();
     }
-    let mut world = World::new(host, case.callback, &[(PATH, WORKFLOW)], case.scripts.clone(), trouble);
+    let mut world = World::new(
+        host,
+        case.callback,
+        &[(PATH, WORKFLOW)],
+        case.scripts.clone(),
+        trouble,
+    );
     if history {
         world = world.with_history();
     }
-    let first = if case.fork { pull_request_from_a_fork() } else { push() };
+    let first = if case.fork {
+        pull_request_from_a_fork()
+    } else {
+        push()
+    };
     world.schedule(Millis(0), Action::Deliver(first));
     for (index, (after, kind)) in case.actions.iter().enumerate() {
         world.schedule(Millis(*after), action(index, *kind, case.fork));
@@ -504,12 +522,21 @@ fn holds(host: Host, case: &Case) -> Result<(), TestCaseError> {
     }
     // The same again, for its history: a case is nothing but its values.
     let (world, result) = play(host, case, true);
-    let fault = result.err().unwrap_or_else(|| "the case does not repeat".to_owned());
+    let fault = result
+        .err()
+        .unwrap_or_else(|| "the case does not repeat".to_owned());
     Err(TestCaseError::fail(format!("{fault}\n{}", world.history())))
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: option_env!("SIM_CASES").and_then(|n| n.parse().ok()).unwrap_or(1500), max_shrink_iters: 3000, max_shrink_time: 20_000, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: option_env!("SIM_CASES")
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(1200),
+        max_shrink_iters: 3000,
+        max_shrink_time: 20_000,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {

@@ -271,7 +271,11 @@ fn a_check_that_is_being_marked_is_completed_afterwards() {
         check: Some(CheckRunId(7)),
         ..job()
     };
-    let Outcome::Moved { job: running, effects } = apply(&submitted, &JobEvent::SeenRunning, NOW) else {
+    let Outcome::Moved {
+        job: running,
+        effects,
+    } = apply(&submitted, &JobEvent::SeenRunning, NOW)
+    else {
         panic!()
     };
     assert_eq!(effects, [Effect::MarkInProgress]);
@@ -291,7 +295,11 @@ fn a_check_that_is_being_marked_is_completed_afterwards() {
     };
     assert_eq!(report(&marked, NOW), [Effect::Report]);
     let dead = NOW + checkmill_core::limits::CLAIM;
-    assert_eq!(report(&over, dead), [Effect::Report], "whoever was to mark it is dead");
+    assert_eq!(
+        report(&over, dead),
+        [Effect::Report],
+        "whoever was to mark it is dead"
+    );
 }
 
 #[test]
@@ -304,11 +312,18 @@ fn one_phase_at_a_time_creates_the_check_of_an_end() {
         ..job()
     };
     let claim = JobEvent::ReportClaim;
-    let Outcome::Moved { job: claimed, effects } = apply(&over, &claim, NOW) else {
+    let Outcome::Moved {
+        job: claimed,
+        effects,
+    } = apply(&over, &claim, NOW)
+    else {
         panic!()
     };
     assert_eq!(effects, [Effect::Report]);
-    assert_eq!(apply(&claimed, &claim, NOW), Outcome::Unchanged { effects: vec![] });
+    assert_eq!(
+        apply(&claimed, &claim, NOW),
+        Outcome::Unchanged { effects: vec![] }
+    );
     let Outcome::Moved { effects, .. } = apply(&claimed, &claim, NOW + checkmill_core::limits::CLAIM) else {
         panic!("the claim has run out")
     };

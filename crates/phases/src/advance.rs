@@ -91,11 +91,17 @@ impl Advance<'_> {
             }
             for job in &jobs {
                 if job.state == JobState::Waiting && is_left_out(&run, job) {
-                    let detail = "The run no longer has this job: its matrix or condition came out otherwise.";
-                    self.stop().run(&job.id, job.attempt, Reason::Skipped, detail).await?;
+                    let detail =
+                        "The run no longer has this job: its matrix or condition came out otherwise.";
+                    self.stop()
+                        .run(&job.id, job.attempt, Reason::Skipped, detail)
+                        .await?;
                 }
             }
-            if blocked.iter().any(|key| run.nodes.get(*key).is_some_and(&concerns)) {
+            if blocked
+                .iter()
+                .any(|key| run.nodes.get(*key).is_some_and(&concerns))
+            {
                 return Err(StoreError::Conflict.into());
             }
             let finished = graph::is_finished(&run.nodes, &statuses);

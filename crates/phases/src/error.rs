@@ -45,7 +45,10 @@ impl PhaseError {
     /// GitHub knows neither the repository nor the check any more, or the App is not installed there: nobody can be told.
     #[must_use]
     pub const fn is_out_of_reach(&self) -> bool {
-        matches!(self, Self::Forge(ForgeError::NotFound(_) | ForgeError::NotInstalled(_)))
+        matches!(
+            self,
+            Self::Forge(ForgeError::NotFound(_) | ForgeError::NotInstalled(_))
+        )
     }
 
     /// What GitHub does not know now it may know soon: one of its servers may be behind. That the App is not installed is

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod poll;
 pub mod ports;
 pub mod receive;
+pub mod redeliver;
 pub mod rerun;
 pub mod results;
 pub mod start;

@@ -163,7 +163,14 @@ impl Poll<'_> {
                 tracing::warn!(job = %stepped.job.id, %error, "could not mark a check as in progress");
             }
             let released = JobEvent::CheckReleased;
-            step(self.jobs, self.clock, &stepped.job.id, stepped.job.attempt, &released).await?;
+            step(
+                self.jobs,
+                self.clock,
+                &stepped.job.id,
+                stepped.job.attempt,
+                &released,
+            )
+            .await?;
         }
         Ok(())
     }

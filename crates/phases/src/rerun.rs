@@ -176,7 +176,10 @@ impl Rerun<'_> {
             .iter()
             .filter(|job| !is_left_out(&run, job) && wanted(job))
             .collect();
-        if picked.iter().any(|job| matches!(job.state, JobState::Ended { .. })) {
+        if picked
+            .iter()
+            .any(|job| matches!(job.state, JobState::Ended { .. }))
+        {
             // Before anything is closed up: what is being reported opens it again, with the old results.
             return Err(StoreError::Conflict.into());
         }

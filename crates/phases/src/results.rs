@@ -110,11 +110,9 @@ impl Results<'_> {
         cancel_on_backend(self.backends, job).await?;
         let end = End::new(Reason::Infrastructure, detail, self.clock.now());
         let abandoned = JobEvent::Abandoned { end };
-        Ok(
-            step(self.jobs, self.clock, &job.id, job.attempt, &abandoned)
-                .await?
-                .job,
-        )
+        Ok(step(self.jobs, self.clock, &job.id, job.attempt, &abandoned)
+            .await?
+            .job)
     }
 
     async fn report(&self, job: &Job, run: &Run, end: &End) -> Result<CheckState, PhaseError> {
@@ -159,13 +157,27 @@ impl Results<'_> {
         if job.check.is_some() && job.check_busy_until.is_none() {
             return self.tell(job, run, end, report).await;
         }
-        let claim = step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::ReportClaim).await?;
+        let claim = step(
+            self.jobs,
+            self.clock,
+            &job.id,
+            job.attempt,
+            &JobEvent::ReportClaim,
+        )
+        .await?;
         if !claim.owes(Effect::Report) {
             return Err(PhaseError::Claimed);
         }
         let told = self.tell(&claim.job, run, end, report).await;
         if told.is_err() && claim.moved {
-            step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::CheckReleased).await?;
+            step(
+                self.jobs,
+                self.clock,
+                &job.id,
+                job.attempt,
+                &JobEvent::CheckReleased,
+            )
+            .await?;
         }
         told
     }

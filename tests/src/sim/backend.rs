@@ -107,7 +107,12 @@ impl SimBackend {
     pub fn live(&self) -> Vec<SubmitKey> {
         let now = self.clock.now();
         let live = |c: &&Compute| !matches!(c.state(now), BackendState::Ended(_));
-        self.inner().jobs.values().filter(live).map(|c| c.key.clone()).collect()
+        self.inner()
+            .jobs
+            .values()
+            .filter(live)
+            .map(|c| c.key.clone())
+            .collect()
     }
 
     /// Keys that were started more than once.
@@ -167,78 +172,94 @@ impl Backend for SimBackend {
     }
 
     async fn submit(&self, submission: &Submission) -> Result<String, BackendError> {
-        self.faults.call(Peer::Backend, Self::failed, || {
-            let id = submission.key.to_string();
-            let now = self.clock.now();
-            let mut inner = self.inner();
-            if inner.jobs.contains_key(&id) {
-                return Ok(id);
-            }
-            let script = self.scripts[inner.starts.len() % self.scripts.len()];
-            let key = submission.key.clone();
-            *inner.starts.entry(key.clone()).or_default() += 1;
-            let compute = Compute {
-                key,
-                script,
-                submitted: now,
-                cancelled: None,
-            };
-            inner.jobs.insert(id.clone(), compute);
-            Ok(id)
-        }).await
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let id = submission.key.to_string();
+                let now = self.clock.now();
+                let mut inner = self.inner();
+                if inner.jobs.contains_key(&id) {
+                    return Ok(id);
+                }
+                let script = self.scripts[inner.starts.len() % self.scripts.len()];
+                let key = submission.key.clone();
+                *inner.starts.entry(key.clone()).or_default() += 1;
+                let compute = Compute {
+                    key,
+                    script,
+                    submitted: now,
+                    cancelled: None,
+                };
+                inner.jobs.insert(id.clone(), compute);
+                Ok(id)
+            })
+            .await
     }
 
     async fn poll(&self, ids: &[String]) -> Result<Vec<BackendState>, BackendError> {
-        self.faults.call(Peer::Backend, Self::failed, || {
-            let now = self.clock.now();
-            let inner = self.inner();
-            Ok(ids
-                .iter()
-                .map(|id| inner.jobs.get(id).map_or(BackendState::Unknown, |c| c.state(now)))
-                .collect())
-        }).await
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let now = self.clock.now();
+                let inner = self.inner();
+                Ok(ids
+                    .iter()
+                    .map(|id| inner.jobs.get(id).map_or(BackendState::Unknown, |c| c.state(now)))
+                    .collect())
+            })
+            .await
     }
 
     async fn cancel(&self, id: &str) -> Result<(), BackendError> {
-        self.faults.call(Peer::Backend, Self::failed, || {
-            let now = self.clock.now();
-            if let Some(compute) = self.inner().jobs.get_mut(id) {
-                compute.cancelled.get_or_insert(now);
-            }
-            Ok(())
-        }).await
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let now = self.clock.now();
+                if let Some(compute) = self.inner().jobs.get_mut(id) {
+                    compute.cancelled.get_or_insert(now);
+                }
+                Ok(())
+            })
+            .await
     }
 
     async fn log(&self, id: &str, offset: u64) -> Result<LogChunk, BackendError> {
-        self.faults.call(Peer::Backend, Self::failed, || {
-            let log: &[u8] = if self.inner().jobs.contains_key(id) { LOG } else { b"" };
-            let bytes = log[(offset as usize).min(log.len())..].to_vec();
-            Ok(LogChunk {
-                bytes,
-                next_offset: log.len() as u64,
-                complete: true,
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let log: &[u8] = if self.inner().jobs.contains_key(id) {
+                    LOG
+                } else {
+                    b""
+                };
+                let bytes = log[(offset as usize).min(log.len())..].to_vec();
+                Ok(LogChunk {
+                    bytes,
+                    next_offset: log.len() as u64,
+                    complete: true,
+                })
             })
-        }).await
+            .await
     }
 
     async fn result(&self, id: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        self.faults.call(Peer::Backend, Self::failed, || {
-            let result = self.result_of(id);
-            Ok(result.map(|result| serde_json::to_vec(&result).expect("a result is JSON")))
-        }).await
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let result = self.result_of(id);
+                Ok(result.map(|result| serde_json::to_vec(&result).expect("a result is JSON")))
+            })
+            .await
     }
 
     async fn list(&self) -> Result<Vec<Owned>, BackendError> {
-        self.faults.call(Peer::Backend, Self::failed, || {
-            let now = self.clock.now();
-            let inner = self.inner();
-            let owned = inner.jobs.iter().map(|(id, c)| Owned {
-                key: c.key.clone(),
-                id: id.clone(),
-                live: !matches!(c.state(now), BackendState::Ended(_)),
-            });
-            Ok(owned.collect())
-        }).await
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let now = self.clock.now();
+                let inner = self.inner();
+                let owned = inner.jobs.iter().map(|(id, c)| Owned {
+                    key: c.key.clone(),
+                    id: id.clone(),
+                    live: !matches!(c.state(now), BackendState::Ended(_)),
+                });
+                Ok(owned.collect())
+            })
+            .await
     }
 
     async fn discard(&self, id: &str) -> Result<(), BackendError> {
@@ -246,7 +267,10 @@ impl Backend for SimBackend {
             .call(Peer::Backend, Self::failed, || {
                 let now = self.clock.now();
                 let mut inner = self.inner();
-                let over = inner.jobs.get(id).is_some_and(|c| matches!(c.state(now), BackendState::Ended(_)));
+                let over = inner
+                    .jobs
+                    .get(id)
+                    .is_some_and(|c| matches!(c.state(now), BackendState::Ended(_)));
                 if over {
                     inner.jobs.remove(id);
                 }

@@ -3,12 +3,12 @@
 use super::faults::{Faults, Peer, Trouble};
 use super::world::SimClock;
 use async_trait::async_trait;
-use checkmill_asl::{Command, Event as AslEvent, Execution, Moment, SplitMix64, Step, job};
+use checkmill_asl::{Command, Event as AslEvent, Execution, Machine, Moment, SplitMix64, Step, job};
 use checkmill_core::execution::{ExecutionInput, ExecutionName};
 use checkmill_phases::ports::{Clock as _, Engine, EngineError};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 struct Running {
     execution: Execution,
@@ -27,18 +27,21 @@ struct Executions {
 pub struct SimEngine {
     inner: Mutex<Executions>,
     random: Mutex<SplitMix64>,
-    machine: Arc<checkmill_asl::Machine>,
+    machine: Arc<Machine>,
     faults: Arc<Faults>,
     clock: Arc<SimClock>,
 }
 
 impl SimEngine {
     pub(super) fn new(faults: Arc<Faults>, clock: Arc<SimClock>) -> Self {
-        let machine = job::machine(&job::Functions::LOCAL).expect("the definition is valid");
+        // Read once: a case has no other definition than the others.
+        static MACHINE: LazyLock<Arc<Machine>> = LazyLock::new(|| {
+            Arc::new(job::machine(&job::Functions::LOCAL).expect("the definition is valid"))
+        });
         Self {
             inner: Mutex::default(),
             random: Mutex::new(SplitMix64(1)),
-            machine: Arc::new(machine),
+            machine: MACHINE.clone(),
             faults,
             clock,
         }
@@ -147,52 +150,61 @@ fn failed(trouble: Trouble) -> EngineError {
 #[async_trait]
 impl Engine for SimEngine {
     async fn start(&self, input: &ExecutionInput) -> Result<(), EngineError> {
-        self.faults.call(Peer::Engine, failed, || {
-            self.launch(
-                &input.name().0,
-                serde_json::to_value(input).expect("ids are JSON"),
-            );
-            Ok(())
-        }).await
+        self.faults
+            .call(Peer::Engine, failed, || {
+                self.launch(
+                    &input.name().0,
+                    serde_json::to_value(input).expect("ids are JSON"),
+                );
+                Ok(())
+            })
+            .await
     }
 
     async fn is_running(&self, name: &ExecutionName) -> Result<bool, EngineError> {
         self.faults
-            .call(Peer::Engine, failed, || Ok(self.inner().running.contains_key(&name.0)))
+            .call(Peer::Engine, failed, || {
+                Ok(self.inner().running.contains_key(&name.0))
+            })
             .await
     }
 
     async fn stop(&self, name: &ExecutionName, cause: &str) -> Result<(), EngineError> {
-        self.faults.call(Peer::Engine, failed, || {
-            self.feed(
-                &name.0,
-                AslEvent::Stop {
-                    cause: cause.to_owned(),
-                },
-            );
-            Ok(())
-        }).await
+        self.faults
+            .call(Peer::Engine, failed, || {
+                self.feed(
+                    &name.0,
+                    AslEvent::Stop {
+                        cause: cause.to_owned(),
+                    },
+                );
+                Ok(())
+            })
+            .await
     }
 
     async fn wake(&self, task_token: &str) -> Result<(), EngineError> {
-        self.faults.call(Peer::Engine, failed, || {
-            let waiting = |(_, running): &(&String, &Running)| running.execution.token() == Some(task_token);
-            let name = self
-                .inner()
-                .running
-                .iter()
-                .find(waiting)
-                .map(|(name, _)| name.clone());
-            if let Some(name) = name {
-                self.feed(
-                    &name,
-                    AslEvent::TokenSucceeded {
-                        token: task_token.to_owned(),
-                        output: json!({}),
-                    },
-                );
-            }
-            Ok(())
-        }).await
+        self.faults
+            .call(Peer::Engine, failed, || {
+                let waiting =
+                    |(_, running): &(&String, &Running)| running.execution.token() == Some(task_token);
+                let name = self
+                    .inner()
+                    .running
+                    .iter()
+                    .find(waiting)
+                    .map(|(name, _)| name.clone());
+                if let Some(name) = name {
+                    self.feed(
+                        &name,
+                        AslEvent::TokenSucceeded {
+                            token: task_token.to_owned(),
+                            output: json!({}),
+                        },
+                    );
+                }
+                Ok(())
+            })
+            .await
     }
 }

@@ -165,9 +165,8 @@ impl Faults {
     /// What keeps this call from having its effect.
     fn trouble(&self, peer: Peer, conditional: bool, fault: Option<Fault>) -> Option<Trouble> {
         let now = self.clock.now();
-        let away = |outage: &&Outage| {
-            outage.peer == peer && outage.from <= now && now < outage.from + outage.lasts
-        };
+        let away =
+            |outage: &&Outage| outage.peer == peer && outage.from <= now && now < outage.from + outage.lasts;
         if let Some(outage) = self.outages.iter().find(away) {
             return Some(outage.trouble);
         }

@@ -15,6 +15,7 @@ use checkmill_phases::plan::{Plan, PlanOutcome};
 use checkmill_phases::poll::{AwaitCallback, Poll};
 use checkmill_phases::ports::Clock as _;
 use checkmill_phases::receive::Receive;
+use checkmill_phases::redeliver::Looks;
 use checkmill_phases::results::{CaughtError, Results};
 use checkmill_phases::start::{Start, StartSettings};
 use checkmill_phases::sweep::{Sweep, Swept};
@@ -32,6 +33,7 @@ pub(super) struct Ports {
     pub(super) backends: Backends,
     pub(super) settings: StartSettings,
     pub(super) secrets: WebhookSecrets,
+    pub(super) looks: Looks,
 }
 
 impl Ports {
@@ -66,9 +68,11 @@ impl Ports {
             deliveries: &*self.store,
             jobs: &*self.store,
             queue: &*self.store,
+            forge: &*self.forge,
             engine: &*self.engine,
             backends: &self.backends,
             clock: &*self.clock,
+            looks: &self.looks,
         }
     }
 

@@ -80,7 +80,10 @@ fn told_once(job: &Job, checks: &[&SimCheck]) -> Result<(), String> {
     }
     let last = checks.last().and_then(|check| check.conclusions.last());
     if last != Some(&end.reason.conclusion()) {
-        return Err(format!("{} ended {:?}, its check says {last:?}", job.id, end.reason));
+        return Err(format!(
+            "{} ended {:?}, its check says {last:?}",
+            job.id, end.reason
+        ));
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use checkmill_github::webhook::WebhookSecrets;
 use checkmill_phases::PhaseError;
 use checkmill_phases::outcome::WaitSettings;
 use checkmill_phases::ports::{Clock, DeliveryState, PlanMessage};
+use checkmill_phases::redeliver::Looks;
 use checkmill_phases::start::StartSettings;
 use checkmill_phases::token::CallbackKeys;
 use serde_json::{Value, json};
@@ -111,6 +112,8 @@ pub struct World {
     tries: BTreeMap<DeliveryId, u32>,
     /// What agents have said by themselves.
     said: BTreeSet<(String, bool)>,
+    /// What was ever delivered, to be delivered again.
+    events: BTreeMap<DeliveryId, Box<Event>>,
     next_sweep: UnixMillis,
     history: Option<Vec<String>>,
 }
@@ -160,6 +163,7 @@ impl World {
             clock: clock.clone(),
             settings,
             secrets: secrets(),
+            looks: Looks::default(),
         };
         Self {
             ports: Arc::new(ports),
@@ -169,6 +173,7 @@ impl World {
             invocations: 0,
             tries: BTreeMap::new(),
             said: BTreeSet::new(),
+            events: BTreeMap::new(),
             next_sweep: clock.now() + SWEEP_EVERY,
             history: None,
             clock,
@@ -252,6 +257,7 @@ impl World {
         self.schedule.is_empty()
             && self.actions.is_empty()
             && self.ports.engine.is_idle()
+            && self.store().has_deliveries(&self.forge().undelivered())
             && self.store().delivery_states().iter().all(planned)
             && self.store().all_jobs().iter().all(concluded)
             && self.backend().live().is_empty()
@@ -259,6 +265,11 @@ impl World {
 
     /// Launches what the engine and the queue have for us.
     fn take_up(&mut self) {
+        for delivery in self.forge().take_asked() {
+            if let Some(event) = self.events.get(&delivery) {
+                self.schedule(Millis(0), Action::Deliver(event.clone()));
+            }
+        }
         while let Some((name, command)) = self.ports.engine.next_command() {
             self.obey(name, command);
         }
@@ -335,13 +346,14 @@ impl World {
         });
         match (kind, answer) {
             (Kind::Invoke(invocation), Answer::Output(result)) => {
-                let error = |error: PhaseError| {
-                    TaskError::new(error.error_name().to_string(), error.to_string())
-                };
+                let error =
+                    |error: PhaseError| TaskError::new(error.error_name().to_string(), error.to_string());
                 self.answer(&invocation, result.map_err(error));
             }
             (Kind::Plan(delivery), Answer::Text(Err(_))) => self.return_message(delivery),
-            (Kind::Deliver(event), Answer::Text(Err(_))) => self.deliver_again(event),
+            (Kind::Deliver(event), Answer::Text(result)) => {
+                self.forge().delivered(&event, self.clock.now(), result.is_ok());
+            }
             _ => {}
         }
     }
@@ -366,11 +378,6 @@ impl World {
         }
     }
 
-    /// GitHub's list of failed deliveries, and the sweep that redelivers from it.
-    fn deliver_again(&mut self, event: Box<Event>) {
-        self.schedule(Millis::from_minutes(3), Action::Deliver(event));
-    }
-
     /// A phase died at a call. On one machine everything in memory is gone then.
     fn died(&mut self, kind: Kind) {
         self.note(|| format!("dies:   {kind:?}"));
@@ -391,7 +398,7 @@ impl World {
                 self.answer(&invocation, Err(error));
             }
             Kind::Plan(delivery) => self.return_message(delivery),
-            Kind::Deliver(event) => self.deliver_again(event),
+            Kind::Deliver(event) => self.forge().delivered(&event, self.clock.now(), false),
             Kind::Agent { .. } | Kind::Sweep => {}
         }
     }
@@ -404,9 +411,9 @@ impl World {
         self.actions
             .retain(|(_, action)| !matches!(action, Action::RepeatMessage(_)));
         for kind in gone {
-            // Whoever called us from outside sees the connection break.
+            // GitHub sees the connection break.
             if let Kind::Deliver(event) = kind {
-                self.deliver_again(event);
+                self.forge().delivered(&event, self.clock.now(), false);
             }
         }
     }
@@ -446,22 +453,36 @@ impl World {
     fn next_moment(&self) -> UnixMillis {
         let timer = self.ports.engine.next_timer().map(|(at, _)| UnixMillis(at.0));
         let action = self.actions.iter().map(|(at, _)| *at).min();
-        let flights = self.schedule.flights().iter().flat_map(|flight| match &flight.kind {
-            Kind::Invoke(invocation) => [Some(flight.born + FUNCTION_TIMEOUT), invocation.deserted_at],
-            _ => [None, None],
-        });
+        let flights = self
+            .schedule
+            .flights()
+            .iter()
+            .flat_map(|flight| match &flight.kind {
+                Kind::Invoke(invocation) => [Some(flight.born + FUNCTION_TIMEOUT), invocation.deserted_at],
+                _ => [None, None],
+            });
         let agent = self.silent_agents().map(|(_, at, _)| at).min();
-        [timer, action, self.schedule.next_wake(), agent, Some(self.next_sweep)]
-            .into_iter()
-            .chain(flights)
-            .flatten()
-            .min()
-            .unwrap_or(self.next_sweep)
+        [
+            timer,
+            action,
+            self.schedule.next_wake(),
+            agent,
+            Some(self.next_sweep),
+        ]
+        .into_iter()
+        .chain(flights)
+        .flatten()
+        .min()
+        .unwrap_or(self.next_sweep)
     }
 
     /// What agents are still going to say, with when.
     fn silent_agents(&self) -> impl Iterator<Item = (String, UnixMillis, bool)> {
-        let spans = if self.callback { self.backend().spans() } else { Vec::new() };
+        let spans = if self.callback {
+            self.backend().spans()
+        } else {
+            Vec::new()
+        };
         let words = spans.into_iter().flat_map(|(id, began, ended)| {
             let end = ended.map(|ended| (id.clone(), ended, true));
             [Some((id, began, false)), end]
@@ -499,13 +520,16 @@ impl World {
 
     /// Functions that take too long are ended; a state machine whose call was cut off hears of a failure.
     fn time_out(&mut self, now: UnixMillis) {
-        let overdue = self.schedule.kill(|flight| {
-            matches!(flight.kind, Kind::Invoke(_)) && flight.born + FUNCTION_TIMEOUT <= now
-        });
+        let overdue = self
+            .schedule
+            .kill(|flight| matches!(flight.kind, Kind::Invoke(_)) && flight.born + FUNCTION_TIMEOUT <= now);
         for kind in overdue {
             self.note(|| format!("takes too long: {kind:?}"));
             if let Kind::Invoke(invocation) = kind {
-                self.answer(&invocation, Err(TaskError::new("Sandbox.Timedout", "it took too long")));
+                self.answer(
+                    &invocation,
+                    Err(TaskError::new("Sandbox.Timedout", "it took too long")),
+                );
             }
         }
         let mut deserted = Vec::new();
@@ -528,6 +552,7 @@ impl World {
         let ports = self.ports.clone();
         match action {
             Action::Deliver(event) => {
+                self.events.insert(event.delivery.clone(), event.clone());
                 let kind = Kind::Deliver(event.clone());
                 self.launch(kind, async move {
                     Answer::Text(ports.receive(&event).await.map(str::to_owned))

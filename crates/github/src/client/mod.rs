@@ -7,6 +7,7 @@ mod api;
 mod changes;
 mod checks;
 mod comments;
+mod deliveries;
 mod failure;
 mod files;
 mod http;
@@ -19,7 +20,8 @@ mod timestamp;
 mod tokens;
 
 use crate::forge::{
-    ChangeSet, ChangedFiles, CheckState, Forge, ForgeError, JobToken, NewCheck, PlanningFiles, RepoRef,
+    AttemptId, ChangeSet, ChangedFiles, CheckState, DeliveryLog, Forge, ForgeError, JobToken, NewCheck,
+    PlanningFiles, RepoRef,
 };
 use crate::settings::{ApiUrl, AppId, SettingsError};
 use api::Api;
@@ -228,5 +230,13 @@ impl Forge for GitHub {
         permissions: &TokenPermissions,
     ) -> Result<JobToken, ForgeError> {
         job_token::mint(&self.api, repo, permissions).await
+    }
+
+    async fn deliveries(&self, since: UnixMillis, limit: usize) -> Result<DeliveryLog, ForgeError> {
+        deliveries::list(&self.api, since, limit).await
+    }
+
+    async fn redeliver(&self, attempt: AttemptId) -> Result<(), ForgeError> {
+        deliveries::redeliver(&self.api, attempt).await
     }
 }
