@@ -4,6 +4,7 @@
 pub mod backend;
 pub mod engine;
 pub mod faults;
+mod flight;
 pub mod forge;
 mod ports;
 pub mod schedule;

@@ -3,11 +3,12 @@
 use super::backend::{Script, SimBackend};
 use super::engine::SimEngine;
 use super::faults::{Fault, Faults, Outage};
+use super::flight::{Answer, Invocation, Kind};
 use super::forge::MemForge;
 use super::ports::Ports;
 use super::schedule::{Moved, Schedule};
 use super::store::MemStore;
-use checkmill_asl::{Command, Event as AslEvent, TaskError, Ticket};
+use checkmill_asl::{Command, Event as AslEvent, TaskError};
 use checkmill_backends::registry::Backends;
 use checkmill_core::{DeliveryId, Event, JobState, Millis, UnixMillis};
 use checkmill_github::webhook::WebhookSecrets;
@@ -71,31 +72,6 @@ pub enum Action {
     /// The agents of all attempts call back (again).
     AgentsCall,
     Sweep,
-}
-
-/// Who waits for the answer of a phase.
-#[derive(Debug, Clone)]
-enum Kind {
-    Invoke(Invocation),
-    Plan(DeliveryId),
-    Deliver(Box<Event>),
-    Agent { _attempt: String },
-    Sweep,
-}
-
-#[derive(Debug, Clone)]
-struct Invocation {
-    execution: String,
-    _function: String,
-    ticket: Ticket,
-    /// When the state machine is told that it failed, whatever becomes of it.
-    deserted_at: Option<UnixMillis>,
-}
-
-/// What a phase answers; texts are for the history.
-enum Answer {
-    Output(Result<Value, PhaseError>),
-    Text(Result<String, PhaseError>),
 }
 
 pub struct World {
@@ -283,7 +259,7 @@ impl World {
     }
 
     fn launch(&mut self, kind: Kind, future: impl Future<Output = Answer> + Send + 'static) {
-        self.note(|| format!("begins: {kind:?}"));
+        self.note(|| format!("begins: {kind}"));
         self.schedule.launch(kind, self.clock.now(), Box::pin(future));
     }
 
@@ -300,7 +276,7 @@ impl World {
                 let kind = Kind::Invoke(Invocation {
                     execution,
                     ticket,
-                    _function: function.rsplit(':').next().unwrap_or_default().to_owned(),
+                    function: function.rsplit(':').next().unwrap_or_default().to_owned(),
                     deserted_at: deserted.map(|after| self.clock.now() + after),
                 });
                 let ports = self.ports.clone();
@@ -340,10 +316,7 @@ impl World {
     }
 
     fn over(&mut self, kind: Kind, answer: Answer) {
-        self.note(|| match &answer {
-            Answer::Output(result) => format!("ends:   {kind:?} -> {result:?}"),
-            Answer::Text(result) => format!("ends:   {kind:?} -> {result:?}"),
-        });
+        self.note(|| format!("ends:   {kind} -> {answer}"));
         match (kind, answer) {
             (Kind::Invoke(invocation), Answer::Output(result)) => {
                 let error =
@@ -380,7 +353,7 @@ impl World {
 
     /// A phase died at a call. On one machine everything in memory is gone then.
     fn died(&mut self, kind: Kind) {
-        self.note(|| format!("dies:   {kind:?}"));
+        self.note(|| format!("dies:   {kind}"));
         match self.host {
             Host::Aws => self.mourn(kind),
             Host::OneMachine => {
@@ -399,7 +372,7 @@ impl World {
             }
             Kind::Plan(delivery) => self.return_message(delivery),
             Kind::Deliver(event) => self.forge().delivered(&event, self.clock.now(), false),
-            Kind::Agent { .. } | Kind::Sweep => {}
+            Kind::Agent(_) | Kind::Sweep => {}
         }
     }
 
@@ -524,7 +497,7 @@ impl World {
             .schedule
             .kill(|flight| matches!(flight.kind, Kind::Invoke(_)) && flight.born + FUNCTION_TIMEOUT <= now);
         for kind in overdue {
-            self.note(|| format!("takes too long: {kind:?}"));
+            self.note(|| format!("takes too long: {kind}"));
             if let Kind::Invoke(invocation) = kind {
                 self.answer(
                     &invocation,
@@ -542,7 +515,7 @@ impl World {
             }
         }
         for invocation in deserted {
-            self.note(|| format!("answer lost, it goes on: {invocation:?}"));
+            self.note(|| format!("answer lost, it goes on: {} {}", invocation.execution, invocation.function));
             let error = TaskError::new("Lambda.SdkClientException", "the connection broke");
             self.answer(&invocation, Err(error));
         }
@@ -574,7 +547,7 @@ impl World {
 
     fn agent_calls(&mut self, id: String) {
         let ports = self.ports.clone();
-        self.launch(Kind::Agent { _attempt: id.clone() }, async move {
+        self.launch(Kind::Agent(id.clone()), async move {
             let answer = ports.agent(&id).await;
             Answer::Text(answer.map(|answer| format!("{} {}", answer.status, answer.message)))
         });
