@@ -92,6 +92,7 @@ async fn what_is_refused_is_not_asked_for_again_and_again() {
         .wait_for("the delivery to be made again", asked)
         .await;
     refuse(&served);
+    served.swept(2).await;
     for looks in 3..6 {
         served.kill_and_restart().await;
         let looked = |state: &checkmill_testkit::State| {
