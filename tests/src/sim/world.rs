@@ -515,7 +515,12 @@ impl World {
             }
         }
         for invocation in deserted {
-            self.note(|| format!("answer lost, it goes on: {} {}", invocation.execution, invocation.function));
+            self.note(|| {
+                format!(
+                    "answer lost, it goes on: {} {}",
+                    invocation.execution, invocation.function
+                )
+            });
             let error = TaskError::new("Lambda.SdkClientException", "the connection broke");
             self.answer(&invocation, Err(error));
         }
