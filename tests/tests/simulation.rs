@@ -1,8 +1,10 @@
-//! Any sequence of events with duplicates, drops, reorders and crashes between any two effects ends each job in exactly one
-//! terminal state, with exactly one final conclusion on exactly one check for each attempt, and nothing left running.
+//! Any sequence of events with duplicates, drops, reorders and crashes between any two effects, in any interleaving of phases,
+//! ends each job in exactly one terminal state, with exactly one final conclusion on exactly one check for each attempt, and
+//! nothing left running.
 //!
 //! The phases, the transition table, the graph and the state machine are the real ones; the ports are in memory, and time is
-//! virtual: thousands of cases with hours of waiting take seconds.
+//! virtual: thousands of cases with hours of waiting take seconds. A case that fails is printed whole, with what happened in it,
+//! and is kept in `simulation.proptest-regressions`, from where every later run tries it first.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,8 +16,8 @@ use checkmill_core::{
     CheckRunId, DeliveryId, Event, InstallationId, JobId, Millis, Reason, RepositoryId, RunId, UnixMillis,
 };
 use checkmill_tests::sim::backend::{Ending, Script};
-use checkmill_tests::sim::faults::{Fault, Faults};
-use checkmill_tests::sim::world::{Action, Host, World};
+use checkmill_tests::sim::faults::{Fault, Outage, Peer, Trouble as Wrong};
+use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
 use proptest::prelude::*;
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -162,13 +164,14 @@ fn script(ending: Ending) -> Script {
     }
 }
 
-fn world(host: Host, callback: bool, scripts: &[Script], faults: Faults) -> World {
-    World::new(host, callback, &[(PATH, WORKFLOW)], scripts.to_vec(), faults)
+fn world(host: Host, callback: bool, scripts: &[Script]) -> World {
+    let trouble = Trouble::default();
+    World::new(host, callback, &[(PATH, WORKFLOW)], scripts.to_vec(), trouble)
 }
 
 fn reasons(world: &World) -> Vec<(String, Reason)> {
     let mut reasons: Vec<_> = world
-        .store
+        .store()
         .all_jobs()
         .iter()
         .map(|job| (job.name.clone(), job.end().unwrap().reason.clone()))
@@ -180,9 +183,9 @@ fn reasons(world: &World) -> Vec<(String, Reason)> {
 #[test]
 fn a_push_ends_in_five_checks() {
     for callback in [false, true] {
-        let mut world = world(Host::Aws, callback, &[script(Ending::Success)], Faults::default());
+        let mut world = world(Host::Aws, callback, &[script(Ending::Success)]);
         world.schedule(Millis(0), Action::Deliver(push()));
-        world.run();
+        world.run().unwrap();
         world.verdict().unwrap();
         let names: Vec<_> = reasons(&world).into_iter().map(|(name, _)| name).collect();
         assert_eq!(
@@ -207,9 +210,9 @@ fn a_push_ends_in_five_checks() {
 
 #[test]
 fn a_failed_need_skips_what_needs_it_but_not_what_runs_always() {
-    let mut world = world(Host::Aws, false, &[script(Ending::Failure)], Faults::default());
+    let mut world = world(Host::Aws, false, &[script(Ending::Failure)]);
     world.schedule(Millis(0), Action::Deliver(push()));
-    world.run();
+    world.run().unwrap();
     world.verdict().unwrap();
     let short: Vec<_> = reasons(&world)
         .iter()
@@ -224,12 +227,12 @@ fn a_failed_need_skips_what_needs_it_but_not_what_runs_always() {
 #[test]
 fn a_hanging_job_is_stopped_at_its_time_limit() {
     for callback in [false, true] {
-        let mut world = world(Host::Aws, callback, &[script(Ending::Hangs)], Faults::default());
+        let mut world = world(Host::Aws, callback, &[script(Ending::Hangs)]);
         world.schedule(Millis(0), Action::Deliver(push()));
-        world.run();
+        world.run().unwrap();
         world.verdict().unwrap();
         let job = world
-            .store
+            .store()
             .all_jobs()
             .into_iter()
             .find(|job| job.name == "CI / build")
@@ -250,9 +253,9 @@ fn a_job_that_gets_no_compute_is_told_so() {
         pending: Millis::from_minutes(1_000_000),
         ..script(Ending::Success)
     };
-    let mut world = world(Host::Aws, false, &[never], Faults::default());
+    let mut world = world(Host::Aws, false, &[never]);
     world.schedule(Millis(0), Action::Deliver(push()));
-    world.run();
+    world.run().unwrap();
     world.verdict().unwrap();
     assert_eq!(
         reasons(&world)[0],
@@ -262,9 +265,9 @@ fn a_job_that_gets_no_compute_is_told_so() {
 
 #[test]
 fn a_forks_commit_runs_after_an_approval_by_somebody_who_may() {
-    let mut world = world(Host::Aws, false, &[script(Ending::Success)], Faults::default());
+    let mut world = world(Host::Aws, false, &[script(Ending::Success)]);
     world.schedule(Millis(0), Action::Deliver(pull_request_from_a_fork()));
-    world.run();
+    world.run().unwrap();
     world.verdict().unwrap();
     assert_eq!(
         reasons(&world)[0],
@@ -272,7 +275,7 @@ fn a_forks_commit_runs_after_an_approval_by_somebody_who_may() {
     );
     let submitted = |world: &World| {
         world
-            .store
+            .store()
             .all_jobs()
             .iter()
             .filter(|job| job.handle().is_some())
@@ -281,12 +284,12 @@ fn a_forks_commit_runs_after_an_approval_by_somebody_who_may() {
     assert_eq!(submitted(&world), 0, "nothing of the fork may have run");
 
     world.schedule(Millis(0), Action::Deliver(approve("approve-1", "stranger")));
-    world.run();
+    world.run().unwrap();
     world.verdict().unwrap();
     assert_eq!(submitted(&world), 0, "a stranger's approval counts for nothing");
 
     world.schedule(Millis(0), Action::Deliver(approve("approve-2", "octocat")));
-    world.run();
+    world.run().unwrap();
     world.verdict().unwrap();
     assert_eq!(submitted(&world), 5);
     assert!(
@@ -301,15 +304,15 @@ fn a_forks_commit_runs_after_an_approval_by_somebody_who_may() {
 #[test]
 fn rerunning_the_failed_jobs_runs_what_depends_on_them_again() {
     let scripts = [script(Ending::Failure), script(Ending::Success)];
-    let mut world = world(Host::Aws, false, &scripts, Faults::default());
+    let mut world = world(Host::Aws, false, &scripts);
     world.schedule(Millis(0), Action::Deliver(push()));
-    world.run();
+    world.run().unwrap();
     // Build failed, the tests were skipped, the report ran. The next submits succeed in turn.
     world.schedule(Millis(0), Action::Deliver(rerun_failed("rerun-1")));
-    world.run();
+    world.run().unwrap();
     world.verdict().unwrap();
     let again = world
-        .store
+        .store()
         .all_jobs()
         .into_iter()
         .filter(|job| job.attempt.0 == 2)
@@ -369,7 +372,7 @@ fn a_job_that_has_had_all_its_attempts_says_so_on_its_check() {
 
 #[test]
 fn a_job_obeys_only_its_own_repository() {
-    let mut world = world(Host::Aws, false, &[script(Ending::Success)], Faults::default());
+    let mut world = world(Host::Aws, false, &[script(Ending::Success)]);
     world.schedule(Millis(0), Action::Deliver(push()));
     // Another repository's check with our job's external_id, and somebody who may do everything there.
     for (n, kind) in [
@@ -384,7 +387,7 @@ fn a_job_obeys_only_its_own_repository() {
         foreign.repository.name = "mallory/fork".parse().unwrap();
         world.schedule(Millis(100_000 + n as u64 * 3_000_000), Action::Deliver(foreign));
     }
-    world.run();
+    world.run().unwrap();
     world.verdict().unwrap();
     assert!(
         reasons(&world)
@@ -393,26 +396,94 @@ fn a_job_obeys_only_its_own_repository() {
         "{:?}",
         reasons(&world)
     );
-    assert!(world.store.all_jobs().iter().all(|job| job.attempt.0 == 1));
+    assert!(world.store().all_jobs().iter().all(|job| job.attempt.0 == 1));
+}
+
+#[test]
+fn an_app_that_is_uninstalled_leaves_nothing_behind() {
+    let uninstalled = Outage {
+        peer: Peer::Forge,
+        from: START + Millis::from_minutes(6),
+        lasts: Millis(u64::MAX / 4),
+        trouble: Wrong::Refused(3),
+    };
+    let trouble = Trouble {
+        outages: vec![uninstalled],
+        ..Trouble::default()
+    };
+    for callback in [false, true] {
+        let scripts = vec![script(Ending::Hangs)];
+        let mut world = World::new(Host::Aws, callback, &[(PATH, WORKFLOW)], scripts, trouble.clone());
+        world.schedule(Millis(0), Action::Deliver(push()));
+        // At rest: every job is concluded, and nothing runs on.
+        world.run().unwrap();
+        assert_eq!(
+            world.forge().checks().len(),
+            1,
+            "nobody could be told of the others"
+        );
+    }
 }
 
 #[derive(Debug, Clone)]
 struct Case {
-    host: Host,
     callback: bool,
     scripts: Vec<Script>,
-    faults: Vec<(u64, Fault)>,
+    trouble: Trouble,
     actions: Vec<(u64, u8)>,
     fork: bool,
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
-        Just(Fault::Before),
-        Just(Fault::After),
-        Just(Fault::CrashBefore),
-        Just(Fault::CrashAfter)
+        2 => Just(Fault::Before),
+        2 => Just(Fault::After),
+        1 => Just(Fault::CrashBefore),
+        1 => Just(Fault::CrashAfter),
+        2 => prop_oneof![0..3u8, Just(4)].prop_map(Fault::Refused),
+        1 => (1..40u8).prop_map(Fault::Storm),
     ]
+}
+
+fn outage() -> impl Strategy<Value = Outage> {
+    let peer = prop_oneof![
+        2 => Just(Peer::Forge),
+        1 => Just(Peer::Backend),
+        1 => Just(Peer::Store),
+        1 => Just(Peer::Engine),
+        1 => Just(Peer::Queue),
+    ];
+    (peer, 0..1_800_000u64, 1..3_600_000u64, 0..6u8).prop_map(|(peer, from, lasts, how)| Outage {
+        peer,
+        from: START + Millis(from),
+        // GitHub that knows nothing of us for longer means that we are no longer wanted there.
+        lasts: Millis(if (peer, how) == (Peer::Forge, 2) {
+            lasts % 15_000
+        } else {
+            lasts
+        }),
+        trouble: match (peer, how) {
+            (Peer::Forge, 0..=2 | 4) | (Peer::Backend, 0) => Wrong::Refused(how),
+            _ => Wrong::Away,
+        },
+    })
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    (
+        any::<u64>().no_shrink(),
+        prop_oneof![Just(0), Just(5), Just(30), Just(120)],
+        prop::collection::vec((1..400u64, fault()), 0..12),
+        prop::option::weighted(0.2, outage()),
+        prop::collection::vec((1..40u64, (0..50_000u64).prop_map(Millis)), 0..4),
+    )
+        .prop_map(|(seed, slow_per_mille, faults, outage, deserted)| Trouble {
+            seed,
+            slow_per_mille,
+            faults,
+            outages: outage.into_iter().collect(),
+            deserted,
+        })
 }
 
 fn scripts() -> impl Strategy<Value = Script> {
@@ -431,18 +502,16 @@ fn scripts() -> impl Strategy<Value = Script> {
 
 fn case() -> impl Strategy<Value = Case> {
     (
-        prop_oneof![Just(Host::Aws), Just(Host::OneMachine)],
         any::<bool>(),
         prop::collection::vec(scripts(), 1..6),
-        prop::collection::vec((1..250u64, fault()), 0..12),
+        trouble(),
         prop::collection::vec((0..2_400_000u64, 0..9u8), 0..10),
         prop::bool::weighted(0.2),
     )
-        .prop_map(|(host, callback, scripts, faults, actions, fork)| Case {
-            host,
+        .prop_map(|(callback, scripts, trouble, actions, fork)| Case {
             callback,
             scripts,
-            faults,
+            trouble,
             actions,
             fork,
         })
@@ -465,21 +534,69 @@ fn action(index: usize, kind: u8, fork: bool) -> Action {
     }
 }
 
+/// The world of a case, as far as it gets, and what is wrong with it then.
+fn play(host: Host, case: &Case, history: bool) -> (World, Result<(), String>) {
+    let mut trouble = case.trouble.clone();
+    if host == Host::OneMachine {
+        // Its state machine calls the phases in its own process: no answer is lost on the way.
+        trouble.deserted.clear();
+    }
+    let mut world = World::new(
+        host,
+        case.callback,
+        &[(PATH, WORKFLOW)],
+        case.scripts.clone(),
+        trouble,
+    );
+    if history {
+        world = world.with_history();
+    }
+    let first = if case.fork {
+        pull_request_from_a_fork()
+    } else {
+        push()
+    };
+    world.schedule(Millis(0), Action::Deliver(first));
+    for (index, (after, kind)) in case.actions.iter().enumerate() {
+        world.schedule(Millis(*after), action(index, *kind, case.fork));
+    }
+    let result = world.run().and_then(|()| world.verdict());
+    (world, result)
+}
+
+fn holds(host: Host, case: &Case) -> Result<(), TestCaseError> {
+    let (_, result) = play(host, case, false);
+    if result.is_ok() {
+        return Ok(());
+    }
+    // The same again, for its history: a case is nothing but its values.
+    let (world, result) = play(host, case, true);
+    let fault = result
+        .err()
+        .unwrap_or_else(|| "the case does not repeat".to_owned());
+    Err(TestCaseError::fail(format!("{fault}\n{}", world.history())))
+}
+
+/// What both hosts go through, in two threads, so that all of it takes less than a minute.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 1000,
+        max_shrink_iters: 3000,
+        max_shrink_time: 20_000,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
-    fn every_job_ends_once_whatever_happens(case in case()) {
-        let faults = Faults::new(case.faults.iter().copied());
-        let mut world = World::new(case.host, case.callback, &[(PATH, WORKFLOW)], case.scripts.clone(), faults);
-        let first = if case.fork { pull_request_from_a_fork() } else { push() };
-        world.schedule(Millis(0), Action::Deliver(first));
-        for (index, (after, kind)) in case.actions.iter().enumerate() {
-            world.schedule(Millis(*after), action(index, *kind, case.fork));
-        }
-        world.run();
-        if let Err(fault) = world.verdict() {
-            prop_assert!(false, "{fault}\n{}", world.history.join("\n"));
-        }
+    fn every_job_ends_once_whatever_happens_to_functions(case in case()) {
+        holds(Host::Aws, &case)?;
+    }
+
+    #[test]
+    fn every_job_ends_once_whatever_happens_to_the_one_process(case in case()) {
+        holds(Host::OneMachine, &case)?;
     }
 }

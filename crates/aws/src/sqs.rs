@@ -6,7 +6,7 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
 use checkmill_core::Millis;
 use checkmill_phases::ports::{PlanMessage, Queue, QueueError};
-use checkmill_phases::{PhaseError, redelivery};
+use checkmill_phases::{PhaseError, backoff};
 
 /// SQS: a message can be made invisible for at most twelve hours.
 const LONGEST_WAIT: Millis = Millis::from_minutes(12 * 60);
@@ -67,7 +67,7 @@ impl Queue for SqsQueue {
 pub struct NamelessMessage;
 
 /// Handles each message of a batch, one after the other, and names those that failed, so that only they come again, and
-/// after the queue's limit go to the dead letters. What may succeed soon comes back on the schedule of [`redelivery`]; the
+/// after the queue's limit go to the dead letters. What may succeed soon comes back on the schedule of [`backoff`]; the
 /// rest, and a message that is not a [`PlanMessage`], after the queue's own timeout: it never gets better, and the dead
 /// letters are where somebody looks at it.
 ///
@@ -84,7 +84,7 @@ pub async fn each_message(
             Ok(plan) => {
                 let delivery = plan.delivery.clone();
                 let Err(error) = handle(plan).await else { continue };
-                match redelivery::wait(&error, tries(message)) {
+                match backoff::wait(&error, tries(message)) {
                     Some(wait) => {
                         tracing::warn!(%delivery, %error, tries = tries(message), wait_ms = wait.0, "a delivery comes again");
                         come_back(queue, message, wait).await;
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn the_queue_gives_as_many_tries_as_the_schedule_has() {
         let module = include_str!("../../../infra/modules/checkmill/queue.tf");
-        let tries = format!("maxReceiveCount = {}\n", redelivery::TRIES);
+        let tries = format!("maxReceiveCount = {}\n", backoff::TRIES);
         assert!(module.contains(&tries), "queue.tf does not say {tries}");
     }
 

@@ -37,6 +37,9 @@ pub struct Job {
     pub check: Option<CheckRunId>,
     /// A start phase may have created a check run and died before it could say so: look before creating.
     pub check_uncertain: bool,
+    /// Until then a phase is about to write the check run, and no other may: GitHub keeps what comes last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_busy_until: Option<UnixMillis>,
     /// The newest check run of earlier attempts. GitHub's ids grow, so one of this attempt is larger.
     pub previous_check: Option<CheckRunId>,
     /// When the execution was last replaced, by the sweep or because its history was full.

@@ -40,6 +40,18 @@ pub const SWEEP_GRACE: Millis = Millis::from_secs(120);
 pub const DELIVERY_REDRIVE: Millis = Millis::from_secs(60);
 /// Rows that one sweep looks at; the next one takes the rest.
 pub const SWEEP_ROWS: usize = 200;
+/// Between two looks of a process at GitHub's list of deliveries.
+pub const REDELIVERY_LOOK: Millis = Millis::from_minutes(5);
+/// How far such a look goes back: what failed since the last one, with a wide margin.
+pub const REDELIVERY_LOOKBACK: Millis = Millis::from_minutes(30);
+/// Between two looks that go back over [`REDELIVERY_LOOKBACK_DEEP`]: for second and later tries.
+pub const REDELIVERY_LOOK_DEEP: Millis = Millis::from_minutes(60);
+/// How far those go back. GitHub docs: three days are kept; older than a day, a commit's news is old.
+pub const REDELIVERY_LOOKBACK_DEEP: Millis = Millis::from_minutes(24 * 60);
+/// Attempts that one look reads: 20 requests. Past it the rest waits for nobody and the log says so.
+pub const REDELIVERY_ATTEMPTS: usize = 2000;
+/// Redeliveries that one look asks for, the oldest first; the next look asks for the rest.
+pub const REDELIVERIES: usize = 50;
 /// Between two polls at the least.
 pub const POLL_INTERVAL_MIN: Millis = Millis::from_secs(5);
 /// Between two polls at the most.

@@ -7,17 +7,21 @@
 //! | `ClaimLost`       | –       | –       | Queued   | –         | –       | –         | –         |
 //! | `Submitted`       | illegal | Submitted²⁴| Submitted²| –        | –       | stop it   | stop it   |
 //! | `Refused`         | Ended   | Ended   | Ended    | –         | –       | –         | –         |
+//! | `Abandoned`       | Ended   | Ended   | Ended¹   | Ended     | Ended   | –         | –         |
 //! | `SeenRunning`     | illegal | –       | –        | Running   | –       | –         | –         |
 //! | `Reported`        | illegal | –       | kept     | Ended     | Ended   | –         | –         |
 //! | `SeenEnded`       | illegal | –       | –        | Ended     | Ended   | –         | –         |
 //! | `StopRequested`   | Ended   | Ended   | kept     | stop it   | stop it | –         | –         |
 //! | `Awaiting`        | illegal | –       | –        | token     | token   | –         | –         |
 //! | `NewGeneration`   | –       | newer   | newer    | newer     | newer   | newer     | –         |
+//! | `CheckReleased`   | –       | –       | –        | –         | freed   | freed     | –         |
+//! | `ReportClaim`     | illegal | illegal | illegal  | illegal   | illegal | report⁵   | –         |
 //! | `Closed`          | illegal | illegal | illegal  | illegal   | illegal | Concluded | –         |
 //! | `Rerun`           | –       | –       | –        | –         | –       | –         | Waiting³  |
 //!
 //! "–": late or a duplicate, nothing to do. ¹ only when the first claim has run out. ² or Ended, where the agent's report
-//! or the wish to stop came first. ³ as the next attempt; the graph releases it.
+//! or the wish to stop came first. ³ as the next attempt; the graph releases it. ⁵ only while no other phase is about to
+//! write the check.
 
 use crate::conclusion::{End, Reason};
 use crate::ids::CheckRunId;
@@ -41,6 +45,8 @@ pub enum JobEvent {
     },
     /// It can't or need not run.
     Refused { check: Option<CheckRunId>, end: End },
+    /// Its execution failed under it and can't go on.
+    Abandoned { end: End },
     /// The backend or the agent says that it runs.
     SeenRunning,
     /// The agent's verdict.
@@ -53,6 +59,10 @@ pub enum JobEvent {
     Awaiting { token: String },
     /// The wait loop continues as new, or the sweep restarts it.
     NewGeneration,
+    /// Whoever was about to write the check has done so, or has failed to.
+    CheckReleased,
+    /// A results phase wants to complete the check.
+    ReportClaim,
     /// Everything about the end has been reported.
     Closed { check: Option<CheckRunId> },
     /// A person or a policy wants it again.
@@ -65,7 +75,10 @@ pub enum Effect {
     StartExecution,
     /// Create the check run (looking for one first when `check_uncertain`) and submit to the backend.
     CreateCheckAndSubmit,
+    /// Then [`JobEvent::CheckReleased`].
     MarkInProgress,
+    /// Complete the check, looking for one first where none is known.
+    Report,
     CancelOnBackend,
     /// Answer the task token, so that the execution goes on at once.
     WakeExecution,
@@ -97,12 +110,15 @@ pub fn apply(job: &Job, event: &JobEvent, now: UnixMillis) -> Outcome {
         JobEvent::ClaimLost => claim_lost(job),
         JobEvent::Submitted { check, handle } => submitted(job, *check, handle, now),
         JobEvent::Refused { check, end } => refused(job, *check, end),
+        JobEvent::Abandoned { end } => abandoned(job, end, now),
         JobEvent::SeenRunning => seen_running(job, now),
         JobEvent::Reported { end } => reported(job, end),
         JobEvent::SeenEnded { end } => seen_ended(job, end),
         JobEvent::StopRequested { reason, detail } => stop_requested(job, reason, detail, now),
         JobEvent::Awaiting { token } => awaiting(job, token),
         JobEvent::NewGeneration => new_generation(job, now),
+        JobEvent::CheckReleased => check_released(job),
+        JobEvent::ReportClaim => report_claim(job, now),
         JobEvent::Closed { check } => closed(job, *check),
         JobEvent::Rerun => rerun(job, now),
     }
@@ -228,6 +244,15 @@ fn refused(job: &Job, check: Option<CheckRunId>, end: &End) -> Outcome {
     }
 }
 
+/// A claim that still holds belongs to a start phase that may be about to create the check: an end now would get another.
+fn abandoned(job: &Job, end: &End, now: UnixMillis) -> Outcome {
+    match job.state {
+        JobState::Claimed { until } if until > now => LATE,
+        JobState::Ended { .. } | JobState::Concluded { .. } => LATE,
+        _ => ended(job, end, []),
+    }
+}
+
 fn seen_running(job: &Job, now: UnixMillis) -> Outcome {
     match &job.state {
         JobState::Waiting => illegal(job, &JobEvent::SeenRunning),
@@ -237,6 +262,8 @@ fn seen_running(job: &Job, now: UnixMillis) -> Outcome {
                 since: now,
             };
             next.running_at = Some(now);
+            // What this phase is about to say of the check must not come after its end.
+            next.check_busy_until = next.check.map(|_| now + limits::CLAIM);
         }),
         _ => LATE,
     }
@@ -332,11 +359,36 @@ fn new_generation(job: &Job, now: UnixMillis) -> Outcome {
     }
 }
 
+fn check_released(job: &Job) -> Outcome {
+    match job.state {
+        JobState::Running { .. } | JobState::Ended { .. } if job.check_busy_until.is_some() => {
+            moved(job, [], |next| next.check_busy_until = None)
+        }
+        _ => LATE,
+    }
+}
+
+/// Where the check is known and nobody is at it, there is nothing to claim: completing it twice says the same twice.
+fn report_claim(job: &Job, now: UnixMillis) -> Outcome {
+    match job.state {
+        JobState::Ended { .. } if job.check_busy_until.is_some_and(|until| until > now) => LATE,
+        JobState::Ended { .. } if job.check.is_some() => Outcome::Unchanged {
+            effects: vec![Effect::Report],
+        },
+        JobState::Ended { .. } => moved(job, [Effect::Report], |next| {
+            next.check_busy_until = Some(now + limits::CLAIM);
+        }),
+        JobState::Concluded { .. } => LATE,
+        _ => illegal(job, &JobEvent::ReportClaim),
+    }
+}
+
 fn closed(job: &Job, check: Option<CheckRunId>) -> Outcome {
     match &job.state {
         JobState::Ended { handle, end } => moved(job, [], |next| {
             next.check = check.or(next.check);
             next.check_uncertain = false;
+            next.check_busy_until = None;
             next.task_token = None;
             next.state = JobState::Concluded {
                 handle: handle.clone(),
@@ -362,6 +414,7 @@ fn rerun(job: &Job, now: UnixMillis) -> Outcome {
             next.previous_check = job.check.max(job.previous_check);
             next.check = None;
             next.check_uncertain = false;
+            next.check_busy_until = None;
             next.task_token = None;
         }),
         _ => LATE,
@@ -377,12 +430,15 @@ impl JobEvent {
             Self::ClaimLost => "claim lost",
             Self::Submitted { .. } => "submitted",
             Self::Refused { .. } => "refused",
+            Self::Abandoned { .. } => "abandoned",
             Self::SeenRunning => "seen running",
             Self::Reported { .. } => "reported",
             Self::SeenEnded { .. } => "seen ended",
             Self::StopRequested { .. } => "stop requested",
             Self::Awaiting { .. } => "awaiting",
             Self::NewGeneration => "new generation",
+            Self::CheckReleased => "check released",
+            Self::ReportClaim => "report claim",
             Self::Closed { .. } => "closed",
             Self::Rerun => "rerun",
         }

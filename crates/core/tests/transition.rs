@@ -30,6 +30,7 @@ fn job() -> Job {
         early_report: None,
         check: None,
         check_uncertain: false,
+        check_busy_until: None,
         previous_check: None,
         revived_at: None,
         task_token: None,
@@ -87,6 +88,9 @@ fn events() -> Vec<JobEvent> {
             check: None,
             end: end(Reason::Configuration),
         },
+        JobEvent::Abandoned {
+            end: end(Reason::Infrastructure),
+        },
         JobEvent::SeenRunning,
         JobEvent::Reported {
             end: end(Reason::Success),
@@ -104,6 +108,8 @@ fn events() -> Vec<JobEvent> {
             token: "token".to_owned(),
         },
         JobEvent::NewGeneration,
+        JobEvent::CheckReleased,
+        JobEvent::ReportClaim,
         JobEvent::Closed {
             check: Some(CheckRunId(7)),
         },
@@ -233,6 +239,105 @@ fn a_submit_recorded_after_the_end_is_cancelled() {
 }
 
 #[test]
+fn an_attempt_is_not_given_up_while_a_start_holds_the_claim() {
+    let claimed = |until| Job {
+        state: JobState::Claimed { until },
+        stop: Some(Stop {
+            reason: Reason::QueueTimeout,
+            detail: "late".to_owned(),
+            at: NOW,
+        }),
+        ..job()
+    };
+    let abandoned = JobEvent::Abandoned {
+        end: end(Reason::Infrastructure),
+    };
+    let held = apply(&claimed(NOW + Millis(1)), &abandoned, NOW);
+    assert_eq!(held, Outcome::Unchanged { effects: vec![] });
+    let Outcome::Moved { job: over, .. } = apply(&claimed(NOW), &abandoned, NOW) else {
+        panic!("the claim has run out")
+    };
+    // Somebody wanted it stopped: that is why it ended.
+    assert_eq!(over.end().unwrap().reason, Reason::QueueTimeout);
+}
+
+#[test]
+fn a_check_that_is_being_marked_is_completed_afterwards() {
+    let submitted = Job {
+        state: JobState::Submitted {
+            handle: handle(),
+            since: NOW,
+        },
+        check: Some(CheckRunId(7)),
+        ..job()
+    };
+    let Outcome::Moved {
+        job: running,
+        effects,
+    } = apply(&submitted, &JobEvent::SeenRunning, NOW)
+    else {
+        panic!()
+    };
+    assert_eq!(effects, [Effect::MarkInProgress]);
+    let seen_ended = JobEvent::SeenEnded {
+        end: end(Reason::Success),
+    };
+    let Outcome::Moved { job: over, .. } = apply(&running, &seen_ended, NOW) else {
+        panic!()
+    };
+    let report = |job: &Job, now| match apply(job, &JobEvent::ReportClaim, now) {
+        Outcome::Unchanged { effects } => effects,
+        other => panic!("{other:?}: a known check needs no claim"),
+    };
+    assert_eq!(report(&over, NOW), [], "somebody is about to mark it");
+    let Outcome::Moved { job: marked, .. } = apply(&over, &JobEvent::CheckReleased, NOW) else {
+        panic!()
+    };
+    assert_eq!(report(&marked, NOW), [Effect::Report]);
+    let dead = NOW + checkmill_core::limits::CLAIM;
+    assert_eq!(
+        report(&over, dead),
+        [Effect::Report],
+        "whoever was to mark it is dead"
+    );
+}
+
+#[test]
+fn one_phase_at_a_time_creates_the_check_of_an_end() {
+    let over = Job {
+        state: JobState::Ended {
+            handle: None,
+            end: end(Reason::Configuration),
+        },
+        ..job()
+    };
+    let claim = JobEvent::ReportClaim;
+    let Outcome::Moved {
+        job: claimed,
+        effects,
+    } = apply(&over, &claim, NOW)
+    else {
+        panic!()
+    };
+    assert_eq!(effects, [Effect::Report]);
+    assert_eq!(
+        apply(&claimed, &claim, NOW),
+        Outcome::Unchanged { effects: vec![] }
+    );
+    let Outcome::Moved { effects, .. } = apply(&claimed, &claim, NOW + checkmill_core::limits::CLAIM) else {
+        panic!("the claim has run out")
+    };
+    assert_eq!(effects, [Effect::Report]);
+    let closed = JobEvent::Closed {
+        check: Some(CheckRunId(7)),
+    };
+    let Outcome::Moved { job: done, .. } = apply(&claimed, &closed, NOW) else {
+        panic!()
+    };
+    assert_eq!(done.check_busy_until, None);
+}
+
+#[test]
 fn a_rerun_is_the_next_attempt_and_remembers_the_check_before() {
     let over = Job {
         state: JobState::Concluded {
@@ -262,7 +367,7 @@ fn a_rerun_is_the_next_attempt_and_remembers_the_check_before() {
 proptest! {
     /// Any order of events: versions count the writes, an end is never taken back or changed, an attempt ends once.
     #[test]
-    fn any_order_of_events_ends_an_attempt_at_most_once(picks in prop::collection::vec(0..13usize, 0..60)) {
+    fn any_order_of_events_ends_an_attempt_at_most_once(picks in prop::collection::vec(0..events().len(), 0..60)) {
         let mut current = job();
         let mut verdict: Option<(AttemptNumber, End)> = None;
         let mut now = NOW;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use checkmill_core::event::{ButtonAction, EventKind, GitRef};
 use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{
-    CheckRunId, CommitSha, Conclusion, ErrorName, InstallationId, JobId, Login, Millis, RepoName,
+    CheckRunId, CommitSha, Conclusion, DeliveryId, ErrorName, InstallationId, JobId, Login, Millis, RepoName,
     RepositoryId, UnixMillis,
 };
 use secrecy::SecretString;
@@ -76,6 +76,46 @@ pub trait Forge: Send + Sync {
     /// A token for this one repository with at most these permissions, minted now, for a job.
     async fn job_token(&self, repo: &RepoRef, permissions: &TokenPermissions)
     -> Result<JobToken, ForgeError>;
+
+    /// What GitHub has tried to deliver to the App's webhook since then, newest first; about `limit` attempts at most.
+    async fn deliveries(&self, since: UnixMillis, limit: usize) -> Result<DeliveryLog, ForgeError>;
+
+    /// Asks GitHub to make a delivery once more, with the id and body of this attempt. Not idempotent.
+    async fn redeliver(&self, attempt: AttemptId) -> Result<(), ForgeError>;
+}
+
+/// GitHub's list of webhook deliveries, or its newest part.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryLog {
+    /// Newest first.
+    pub attempts: Vec<DeliveryAttempt>,
+    /// Whether it goes back as far as was asked for.
+    pub complete: bool,
+}
+
+/// One attempt of GitHub's to make a delivery. A redelivery is another attempt at the same delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryAttempt {
+    pub id: AttemptId,
+    /// `X-GitHub-Delivery`.
+    pub delivery: DeliveryId,
+    pub at: UnixMillis,
+    /// Whether it was the first one, made because of the event and not because somebody asked.
+    pub first: bool,
+    pub succeeded: bool,
+    /// `X-GitHub-Event`.
+    pub event: String,
+    pub action: Option<String>,
+}
+
+/// GitHub's number of an attempt; its own for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId(pub u64);
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -245,6 +285,9 @@ pub enum ForgeError {
     /// No such thing, or the installation can't see it.
     #[error("GitHub has no {0}, or the App may not see it")]
     NotFound(String),
+    /// The App is not installed there (any more): not what was asked for is missing, but all of it.
+    #[error("GitHub has no {0}, or the App may not see it")]
+    NotInstalled(String),
     /// The App lacks a permission, or is suspended.
     #[error("GitHub refuses: {0}")]
     Forbidden(String),
@@ -259,7 +302,9 @@ impl ForgeError {
         match self {
             Self::Transient(_) => ErrorName::Transient,
             Self::RateLimited { .. } => ErrorName::RateLimited,
-            Self::NotFound(_) | Self::Forbidden(_) | Self::Invalid(_) => ErrorName::Permanent,
+            Self::NotFound(_) | Self::NotInstalled(_) | Self::Forbidden(_) | Self::Invalid(_) => {
+                ErrorName::Permanent
+            }
         }
     }
 }

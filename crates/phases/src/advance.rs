@@ -11,7 +11,7 @@ use crate::step::step;
 use crate::stop::Stop;
 use checkmill_backends::registry::Backends;
 use checkmill_core::conclusion::CancelledBy;
-use checkmill_core::graph::{self, Advance as Move, LegStatus};
+use checkmill_core::graph::{self, Advance as Move, LegStatus, Node};
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{Job, JobId, JobKey, JobState, Reason, Run, RunId};
@@ -39,23 +39,44 @@ impl Advance<'_> {
     /// Moves the run on as far as it goes.
     ///
     /// # Errors
-    /// [`PhaseError::Missing`] for an unknown run; the ports'.
+    /// [`PhaseError::Missing`] for an unknown run; a conflict where a job that is to run again still reports its last end;
+    /// the ports'.
     pub async fn run(&self, id: &RunId) -> Result<Advanced, PhaseError> {
+        self.move_on(id, |_| true).await
+    }
+
+    /// Moves the run on for a job of the node `ended` that reports its end. What stands in the way of other nodes is no
+    /// concern of its: those who wait for each other's reports would wait for ever. A job waits for those that need it only,
+    /// so that no circle comes about; the other nodes have somebody of their own, the last job that they need or the re-run
+    /// that closed them up.
+    ///
+    /// # Errors
+    /// As [`Advance::run`].
+    pub async fn run_after(&self, id: &RunId, ended: &JobKey) -> Result<Advanced, PhaseError> {
+        self.move_on(id, |node| node.needs.contains(ended)).await
+    }
+
+    async fn move_on(
+        &self,
+        id: &RunId,
+        concerns: impl Fn(&Node) -> bool + Send,
+    ) -> Result<Advanced, PhaseError> {
         let mut conflicts = 0;
         loop {
             let (run, jobs) = self.load(id).await?;
             let statuses = statuses(&jobs);
             let moves = graph::advance(&run.nodes, &statuses);
-            let keys: Vec<&JobKey> = moves
+            let reports = |key: &JobKey| {
+                let ended = |job: &Job| job.key == *key && matches!(job.state, JobState::Ended { .. });
+                jobs.iter().any(ended)
+            };
+            let (blocked, keys): (Vec<&JobKey>, Vec<&JobKey>) = moves
                 .iter()
-                .filter_map(|m| {
-                    if let Move::Expand(key) = m {
-                        Some(key)
-                    } else {
-                        None
-                    }
+                .filter_map(|next| match next {
+                    Move::Expand(key) => Some(key),
+                    Move::Release(_) | Move::FailFast(_) => None,
                 })
-                .collect();
+                .partition(|key| reports(key));
             if !keys.is_empty() {
                 match self.expand(&run, &jobs, &keys).await {
                     Err(PhaseError::Store(StoreError::Conflict)) if conflicts < STORE_CONFLICT_RETRIES => {
@@ -67,6 +88,21 @@ impl Advance<'_> {
             }
             for step in &moves {
                 self.apply(&jobs, step).await?;
+            }
+            for job in &jobs {
+                if job.state == JobState::Waiting && is_left_out(&run, job) {
+                    let detail =
+                        "The run no longer has this job: its matrix or condition came out otherwise.";
+                    self.stop()
+                        .run(&job.id, job.attempt, Reason::Skipped, detail)
+                        .await?;
+                }
+            }
+            if blocked
+                .iter()
+                .any(|key| run.nodes.get(*key).is_some_and(&concerns))
+            {
+                return Err(StoreError::Conflict.into());
             }
             let finished = graph::is_finished(&run.nodes, &statuses);
             return Ok(Advanced { run, jobs, finished });
@@ -161,17 +197,30 @@ impl Advance<'_> {
                 };
                 let by = CancelledBy::FailFast;
                 let detail = format!("Cancelled by {by}.");
-                let stop = Stop {
-                    jobs: self.jobs,
-                    engine: self.engine,
-                    backends: self.backends,
-                    clock: self.clock,
-                };
-                stop.run(id, attempt, Reason::Cancelled { by }, &detail).await?;
+                self.stop()
+                    .run(id, attempt, Reason::Cancelled { by }, &detail)
+                    .await?;
             }
         }
         Ok(())
     }
+
+    fn stop(&self) -> Stop<'_> {
+        Stop {
+            jobs: self.jobs,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        }
+    }
+}
+
+/// Whether the job is a leg of an earlier expansion of its node, which the present one has not: a re-run of what it needs
+/// gave another matrix, or none. A node that is closed up may have it again.
+#[must_use]
+pub(crate) fn is_left_out(run: &Run, job: &Job) -> bool {
+    let expansion = run.nodes.get(&job.key).and_then(|node| node.expansion.as_ref());
+    expansion.is_some_and(|expansion| !expansion.legs.contains(&job.id))
 }
 
 /// What the graph needs to know of the jobs.

@@ -45,6 +45,16 @@ impl PhaseError {
     /// GitHub knows neither the repository nor the check any more, or the App is not installed there: nobody can be told.
     #[must_use]
     pub const fn is_out_of_reach(&self) -> bool {
+        matches!(
+            self,
+            Self::Forge(ForgeError::NotFound(_) | ForgeError::NotInstalled(_))
+        )
+    }
+
+    /// What GitHub does not know now it may know soon: one of its servers may be behind. That the App is not installed is
+    /// the word of the one that must know.
+    #[must_use]
+    pub const fn may_be_behind(&self) -> bool {
         matches!(self, Self::Forge(ForgeError::NotFound(_)))
     }
 }

@@ -394,6 +394,7 @@ fn row(run: &Run, key: &JobKey, leg: &Leg, state: JobState, now: UnixMillis) -> 
         early_report: None,
         check: None,
         check_uncertain: false,
+        check_busy_until: None,
         previous_check: None,
         revived_at: None,
         task_token: None,

@@ -2,6 +2,7 @@
 //! the ports that it uses and a function; a Lambda and the local command call the same one.
 
 pub mod advance;
+pub mod backoff;
 pub mod callback;
 mod effects;
 pub mod error;
@@ -14,7 +15,7 @@ pub mod plan;
 pub mod poll;
 pub mod ports;
 pub mod receive;
-pub mod redelivery;
+pub mod redeliver;
 mod report;
 pub mod rerun;
 pub mod results;

@@ -162,6 +162,15 @@ impl Poll<'_> {
                 // The check goes on saying "queued"; its end matters more than this.
                 tracing::warn!(job = %stepped.job.id, %error, "could not mark a check as in progress");
             }
+            let released = JobEvent::CheckReleased;
+            step(
+                self.jobs,
+                self.clock,
+                &stepped.job.id,
+                stepped.job.attempt,
+                &released,
+            )
+            .await?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What people ask for on a check: run it again, run the failed ones again, approve a fork's commit, cancel.
 
-use crate::advance::Advance;
+use crate::advance::{Advance, is_left_out};
 use crate::error::PhaseError;
 use crate::plan::may_be_approved;
 use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
@@ -177,7 +177,18 @@ impl Rerun<'_> {
         let Some((run, jobs)) = self.runs.load_with_jobs(id).await? else {
             return Ok(());
         };
-        let picked: Vec<&Job> = jobs.iter().filter(|job| wanted(job)).collect();
+        // A leg of an earlier expansion is no part of the run any more: nothing would ever release it.
+        let picked: Vec<&Job> = jobs
+            .iter()
+            .filter(|job| !is_left_out(&run, job) && wanted(job))
+            .collect();
+        if picked
+            .iter()
+            .any(|job| matches!(job.state, JobState::Ended { .. }))
+        {
+            // Before anything is closed up: what is being reported opens it again, with the old results.
+            return Err(StoreError::Conflict.into());
+        }
         let stale: BTreeSet<JobKey> = picked
             .iter()
             .flat_map(|job| dependents(&run.nodes, &job.key))

@@ -12,7 +12,7 @@ use crate::view;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
 use checkmill_core::policy::CommentPolicy;
-use checkmill_core::transition::JobEvent;
+use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{CheckRunId, End, ErrorName, EventKind, Job, JobState, Millis, Reason, Run};
 use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,9 @@ pub struct CaughtError {
     pub cause: String,
 }
 
+/// One of GitHub's servers may not know yet what another has just taken, and a function may have taken a minute to get here:
+/// a check that is not found is looked for this long after the end.
+const OUT_OF_REACH: Millis = Millis::from_secs(90);
 /// A check that GitHub refuses for this long is given up.
 const REPORT_GIVE_UP: Millis = Millis::from_minutes(24 * 60);
 
@@ -71,8 +74,8 @@ impl Results<'_> {
             cancel_on_backend(self.backends, &job).await?;
         }
         let report = report(self.blobs, self.backends, &job, &run, &end).await?;
-        let check = self.tell(&job, &run, &end, report).await?;
-        let advanced = self.advance().run(&run_id).await?;
+        let check = self.tell_alone(&job, &run, &end, report).await?;
+        let advanced = self.advance().run_after(&run_id, &job.key).await?;
         if advanced.finished {
             self.comment(&advanced).await?;
         }
@@ -99,23 +102,55 @@ impl Results<'_> {
         }
     }
 
-    /// Ends an attempt whose execution failed under it.
+    /// Ends an attempt whose execution failed under it, unless another phase has a hold of it.
     async fn give_up(&self, job: &Job, caught: Option<&CaughtError>) -> Result<Job, PhaseError> {
         let detail = match caught {
             Some(caught) => view::caught(&caught.error, &caught.cause),
             None => "Checkmill lost track of the job.".to_owned(),
         };
+        cancel_on_backend(self.backends, job).await?;
         let end = End::new(Reason::Infrastructure, detail, self.clock.now());
-        let event = match job.state {
-            JobState::Submitted { .. } | JobState::Running { .. } => {
-                cancel_on_backend(self.backends, job).await?;
-                JobEvent::SeenEnded { end }
-            }
-            _ => JobEvent::Refused { check: None, end },
-        };
-        Ok(step(self.jobs, self.clock, &job.id, job.attempt, &event)
+        let abandoned = JobEvent::Abandoned { end };
+        Ok(step(self.jobs, self.clock, &job.id, job.attempt, &abandoned)
             .await?
             .job)
+    }
+
+    /// [`Results::tell`], while no other phase writes the check. Two at once would both create one, and one that is slow to
+    /// say "in progress" would say it of a check that is complete.
+    async fn tell_alone(
+        &self,
+        job: &Job,
+        run: &Run,
+        end: &End,
+        report: CheckState,
+    ) -> Result<Option<CheckRunId>, PhaseError> {
+        if job.check.is_some() && job.check_busy_until.is_none() {
+            return self.tell(job, run, end, report).await;
+        }
+        let claim = step(
+            self.jobs,
+            self.clock,
+            &job.id,
+            job.attempt,
+            &JobEvent::ReportClaim,
+        )
+        .await?;
+        if !claim.owes(Effect::Report) {
+            return Err(PhaseError::Claimed);
+        }
+        let told = self.tell(&claim.job, run, end, report).await;
+        if told.is_err() && claim.moved {
+            step(
+                self.jobs,
+                self.clock,
+                &job.id,
+                job.attempt,
+                &JobEvent::CheckReleased,
+            )
+            .await?;
+        }
+        told
     }
 
     /// Completes the check. Where GitHub finds something in it invalid, the verdict counts more than what the job put beside
@@ -133,12 +168,20 @@ impl Results<'_> {
             let bare = CheckState {
                 annotations: Vec::new(),
                 text: None,
-                ..report
+                ..report.clone()
             };
             told = self.complete_check(job, run, &bare).await;
         }
+        let late = self.clock.now().since(end.at) >= OUT_OF_REACH;
+        if told.as_ref().is_err_and(PhaseError::may_be_behind) && late {
+            // This phase itself may be what came late: one answer of this kind is not enough.
+            told = self.complete_check(job, run, &report).await;
+        }
         match told {
             Ok(check) => Ok(Some(check)),
+            Err(error) if error.may_be_behind() && !late => {
+                Err(ForgeError::Transient(error.to_string()).into())
+            }
             Err(error) if error.is_out_of_reach() => {
                 tracing::warn!(job = %job.id, %error, "nobody can be told how a job ended");
                 Ok(job.check)

@@ -1,9 +1,10 @@
 //! Sweep: makes the promise true when anything else was lost. It queues deliveries again that got stuck, restarts executions
-//! that vanished, and removes compute that no live attempt owns.
+//! that vanished, removes compute that no live attempt owns, and asks GitHub for what it could not deliver.
 
 use crate::effects::start_execution;
 use crate::error::PhaseError;
 use crate::ports::{Clock, Deliveries, DeliveryState, Engine, Jobs, PlanMessage, Queue};
+use crate::redeliver::{Looks, Redeliver};
 use crate::step::step;
 use checkmill_backends::port::{Backend, Owned};
 use checkmill_backends::registry::Backends;
@@ -11,14 +12,18 @@ use checkmill_core::execution::ExecutionInput;
 use checkmill_core::limits::{DELIVERY_REDRIVE, SWEEP_ROWS};
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{DeliveryId, Event, Job, JobState, Millis, UnixMillis};
+use checkmill_github::forge::Forge;
 
 pub struct Sweep<'a> {
     pub deliveries: &'a dyn Deliveries,
     pub jobs: &'a dyn Jobs,
     pub queue: &'a dyn Queue,
+    pub forge: &'a dyn Forge,
     pub engine: &'a dyn Engine,
     pub backends: &'a Backends,
     pub clock: &'a dyn Clock,
+    /// When this process looked at GitHub's list of deliveries.
+    pub looks: &'a Looks,
 }
 
 /// What a sweep did, for its log line and metrics.
@@ -26,12 +31,14 @@ pub struct Sweep<'a> {
 pub struct Swept {
     pub deliveries_queued: usize,
     pub deliveries_failed: usize,
+    /// Those that GitHub could not make and was asked to make again.
+    pub redeliveries_asked: usize,
     pub executions_restarted: usize,
     pub orphans_cancelled: usize,
 }
 
 /// A delivery whose message was lost after it was queued is queued again this long after its last stamp: well after the queue
-/// has made its own tries ([`crate::redelivery`]).
+/// has made its own tries ([`crate::backoff`]).
 const ENQUEUED_REDRIVE: Millis = Millis::from_minutes(15);
 /// A delivery that could not be planned for this long is given up: its commit's news is old, and somebody was alarmed.
 const DELIVERY_GIVE_UP: Millis = Millis::from_minutes(24 * 60);
@@ -58,6 +65,10 @@ impl Sweep<'_> {
         for (event, _) in received.chain(enqueued) {
             let result = self.redrive(&event, now, &mut swept).await;
             log_fault(result, "delivery", &event.delivery);
+        }
+        match self.redeliver().run(&mut swept.redeliveries_asked).await {
+            Ok(()) => {}
+            Err(error) => log_fault(Err(error), "list", "GitHub's deliveries"),
         }
         for job in self.jobs.due(now, SWEEP_ROWS).await? {
             match self.revive(&job, now).await {
@@ -101,6 +112,15 @@ impl Sweep<'_> {
         }
         tracing::info!(?swept, "recovered");
         Ok(swept)
+    }
+
+    fn redeliver(&self) -> Redeliver<'_> {
+        Redeliver {
+            deliveries: self.deliveries,
+            forge: self.forge,
+            clock: self.clock,
+            looks: self.looks,
+        }
     }
 
     async fn redrive(&self, event: &Event, now: UnixMillis, swept: &mut Swept) -> Result<(), PhaseError> {

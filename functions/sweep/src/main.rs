@@ -2,6 +2,7 @@
 
 use checkmill_aws::lambda::{self, Deployment, StartError, serve_tasks};
 use checkmill_aws::settings::Variable;
+use checkmill_phases::redeliver::Looks;
 use checkmill_phases::sweep::Sweep;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -12,16 +13,25 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), StartError> {
-    let deployment = Deployment::open(&[Variable::Table, Variable::QueueUrl, Variable::StateMachineArn])?;
+    let deployment = Deployment::open(&[
+        Variable::Table,
+        Variable::QueueUrl,
+        Variable::StateMachineArn,
+        Variable::AppId,
+    ])?;
     let (store, queue, engine) = (deployment.store()?, deployment.queue()?, deployment.engine()?);
     let backends = deployment.backends();
+    let forge = deployment.forge().await?;
+    let looks = Looks::default();
     let sweep = Sweep {
         deliveries: &store,
         jobs: &store,
         queue: &queue,
+        forge: &forge,
         engine: &engine,
         backends: &backends,
         clock: &*deployment.clock,
+        looks: &looks,
     };
     // The schedule's event says nothing that the sweep wants to know.
     let sweep = async |_: Value| {
@@ -29,6 +39,7 @@ async fn serve() -> Result<(), StartError> {
         tracing::info!(
             deliveries_queued = swept.deliveries_queued,
             deliveries_failed = swept.deliveries_failed,
+            redeliveries_asked = swept.redeliveries_asked,
             executions_restarted = swept.executions_restarted,
             orphans_cancelled = swept.orphans_cancelled,
             "swept"
@@ -36,6 +47,7 @@ async fn serve() -> Result<(), StartError> {
         Ok(json!({
             "deliveries_queued": swept.deliveries_queued,
             "deliveries_failed": swept.deliveries_failed,
+            "redeliveries_asked": swept.redeliveries_asked,
             "executions_restarted": swept.executions_restarted,
             "orphans_cancelled": swept.orphans_cancelled,
         }))

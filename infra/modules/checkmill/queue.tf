@@ -14,7 +14,7 @@ resource "aws_sqs_queue" "deliveries" {
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letters.arn
     # The plan function brings back what it could not do yet (somebody asked for a re-run while the attempt's end was still
-    # being reported) after 1, 2, 4 ... 128 seconds: `checkmill_phases::redelivery`, which says the same number. These waits
+    # being reported) after 1, 2, 4 ... 128 seconds: `checkmill_phases::backoff`, which says the same number. These waits
     # sum to 255 s, and a results phase waits for claims at most 185 s, so it has ended before the last try. What comes back
     # only with the visibility timeout, because the function died or the failure is for good, is a dead letter after
     # 9 x 12 minutes; the sweep has queued the delivery again long before.

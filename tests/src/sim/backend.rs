@@ -1,7 +1,7 @@
 //! Compute in virtual time: each attempt is pending for a while, runs for a while, and ends with its code, unless it is
 //! cancelled. Remembers how often anything was really started.
 
-use super::faults::Faults;
+use super::faults::{Faults, Peer, Trouble};
 use super::world::SimClock;
 use async_trait::async_trait;
 use checkmill_backends::port::{
@@ -39,8 +39,19 @@ struct Compute {
     cancelled: Option<UnixMillis>,
 }
 
+/// What every attempt writes.
+pub const LOG: &[u8] = b"log\n";
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// What the backend knows of.
+    jobs: BTreeMap<String, Compute>,
+    /// How often each key was really started.
+    starts: BTreeMap<SubmitKey, u32>,
+}
+
 pub struct SimBackend {
-    jobs: Mutex<BTreeMap<String, Compute>>,
+    inner: Mutex<Inner>,
     scripts: Vec<Script>,
     pub callback: bool,
     faults: Arc<Faults>,
@@ -71,7 +82,7 @@ impl SimBackend {
     #[must_use]
     pub fn new(scripts: Vec<Script>, callback: bool, faults: Arc<Faults>, clock: Arc<SimClock>) -> Self {
         Self {
-            jobs: Mutex::default(),
+            inner: Mutex::default(),
             scripts,
             callback,
             faults,
@@ -79,14 +90,15 @@ impl SimBackend {
         }
     }
 
-    fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Compute>> {
-        self.jobs.lock().expect("no test panics while it holds this")
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no test panics while it holds this")
     }
 
-    fn failed(text: &str) -> BackendError {
-        BackendError::Transient {
-            backend: "sim".to_owned(),
-            detail: text.to_owned(),
+    fn failed(trouble: Trouble) -> BackendError {
+        let (backend, detail) = ("sim".to_owned(), "injected".to_owned());
+        match trouble {
+            Trouble::Away | Trouble::Conflict => BackendError::Transient { backend, detail },
+            Trouble::Refused(_) => BackendError::Refused { backend, detail },
         }
     }
 
@@ -95,13 +107,40 @@ impl SimBackend {
     pub fn live(&self) -> Vec<SubmitKey> {
         let now = self.clock.now();
         let live = |c: &&Compute| !matches!(c.state(now), BackendState::Ended(_));
-        self.jobs().values().filter(live).map(|c| c.key.clone()).collect()
+        self.inner()
+            .jobs
+            .values()
+            .filter(live)
+            .map(|c| c.key.clone())
+            .collect()
+    }
+
+    /// Keys that were started more than once.
+    #[must_use]
+    pub fn started_again(&self) -> Vec<SubmitKey> {
+        let inner = self.inner();
+        let again = inner.starts.iter().filter(|(_, starts)| **starts > 1);
+        again.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The attempts of which their agents have something to say, each with when it began and, where it ends by itself, ends.
+    #[must_use]
+    pub fn spans(&self) -> Vec<(String, UnixMillis, Option<UnixMillis>)> {
+        let inner = self.inner();
+        let span = |(id, c): (&String, &Compute)| {
+            let began = c.submitted + c.script.pending;
+            let ended = began + c.script.running;
+            let cancelled = |at: UnixMillis| c.cancelled.is_some_and(|cancelled| cancelled < at);
+            let itself = matches!(c.script.ending, Ending::Success | Ending::Failure) && !cancelled(ended);
+            (!cancelled(began)).then(|| (id.clone(), began, itself.then_some(ended)))
+        };
+        inner.jobs.iter().filter_map(span).collect()
     }
 
     /// What the agent of an attempt would report now, if it has ended by itself.
     #[must_use]
     pub fn result_of(&self, id: &str) -> Option<JobResult> {
-        let state = self.jobs().get(id)?.state(self.clock.now());
+        let state = self.inner().jobs.get(id)?.state(self.clock.now());
         let BackendState::Ended(BackendEnd::Exited { code }) = state else {
             return None;
         };
@@ -133,76 +172,110 @@ impl Backend for SimBackend {
     }
 
     async fn submit(&self, submission: &Submission) -> Result<String, BackendError> {
-        self.faults.call(Self::failed, || {
-            let id = submission.key.to_string();
-            let now = self.clock.now();
-            let mut jobs = self.jobs();
-            let script = self.scripts[jobs.len() % self.scripts.len()];
-            let key = submission.key.clone();
-            jobs.entry(id.clone()).or_insert(Compute {
-                key,
-                script,
-                submitted: now,
-                cancelled: None,
-            });
-            Ok(id)
-        })
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let id = submission.key.to_string();
+                let now = self.clock.now();
+                let mut inner = self.inner();
+                if inner.jobs.contains_key(&id) {
+                    return Ok(id);
+                }
+                let script = self.scripts[inner.starts.len() % self.scripts.len()];
+                let key = submission.key.clone();
+                *inner.starts.entry(key.clone()).or_default() += 1;
+                let compute = Compute {
+                    key,
+                    script,
+                    submitted: now,
+                    cancelled: None,
+                };
+                inner.jobs.insert(id.clone(), compute);
+                Ok(id)
+            })
+            .await
     }
 
     async fn poll(&self, ids: &[String]) -> Result<Vec<BackendState>, BackendError> {
-        self.faults.call(Self::failed, || {
-            let now = self.clock.now();
-            let jobs = self.jobs();
-            Ok(ids
-                .iter()
-                .map(|id| jobs.get(id).map_or(BackendState::Unknown, |c| c.state(now)))
-                .collect())
-        })
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let now = self.clock.now();
+                let inner = self.inner();
+                Ok(ids
+                    .iter()
+                    .map(|id| inner.jobs.get(id).map_or(BackendState::Unknown, |c| c.state(now)))
+                    .collect())
+            })
+            .await
     }
 
     async fn cancel(&self, id: &str) -> Result<(), BackendError> {
-        self.faults.call(Self::failed, || {
-            let now = self.clock.now();
-            if let Some(compute) = self.jobs().get_mut(id) {
-                compute.cancelled.get_or_insert(now);
-            }
-            Ok(())
-        })
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let now = self.clock.now();
+                if let Some(compute) = self.inner().jobs.get_mut(id) {
+                    compute.cancelled.get_or_insert(now);
+                }
+                Ok(())
+            })
+            .await
     }
 
-    async fn log(&self, _id: &str, offset: u64) -> Result<LogChunk, BackendError> {
-        self.faults.call(Self::failed, || {
-            let bytes = b"log\n"[(offset as usize).min(4)..].to_vec();
-            Ok(LogChunk {
-                bytes,
-                next_offset: 4,
-                complete: true,
+    async fn log(&self, id: &str, offset: u64) -> Result<LogChunk, BackendError> {
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let log: &[u8] = if self.inner().jobs.contains_key(id) {
+                    LOG
+                } else {
+                    b""
+                };
+                let bytes = log[(offset as usize).min(log.len())..].to_vec();
+                Ok(LogChunk {
+                    bytes,
+                    next_offset: log.len() as u64,
+                    complete: true,
+                })
             })
-        })
+            .await
     }
 
     async fn result(&self, id: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        self.faults.call(Self::failed, || {
-            let result = self.result_of(id);
-            Ok(result.map(|result| serde_json::to_vec(&result).expect("a result is JSON")))
-        })
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let result = self.result_of(id);
+                Ok(result.map(|result| serde_json::to_vec(&result).expect("a result is JSON")))
+            })
+            .await
     }
 
     async fn list(&self) -> Result<Vec<Owned>, BackendError> {
-        self.faults.call(Self::failed, || {
-            let now = self.clock.now();
-            let jobs = self.jobs();
-            let owned = jobs.iter().map(|(id, c)| Owned {
-                key: c.key.clone(),
-                id: id.clone(),
-                live: !matches!(c.state(now), BackendState::Ended(_)),
-            });
-            Ok(owned.collect())
-        })
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let now = self.clock.now();
+                let inner = self.inner();
+                let owned = inner.jobs.iter().map(|(id, c)| Owned {
+                    key: c.key.clone(),
+                    id: id.clone(),
+                    live: !matches!(c.state(now), BackendState::Ended(_)),
+                });
+                Ok(owned.collect())
+            })
+            .await
     }
 
-    async fn discard(&self, _id: &str) -> Result<(), BackendError> {
-        // Kept, so that the test sees everything that was ever started.
-        self.faults.call(Self::failed, || Ok(()))
+    async fn discard(&self, id: &str) -> Result<(), BackendError> {
+        self.faults
+            .call(Peer::Backend, Self::failed, || {
+                let now = self.clock.now();
+                let mut inner = self.inner();
+                let over = inner
+                    .jobs
+                    .get(id)
+                    .is_some_and(|c| matches!(c.state(now), BackendState::Ended(_)));
+                if over {
+                    inner.jobs.remove(id);
+                }
+                Ok(())
+            })
+            .await
     }
 }

@@ -1,15 +1,17 @@
 //! GitHub in memory, at the Forge port: remembers every check run and what became of it, and refuses what GitHub refuses.
 
-use super::faults::Faults;
+use super::faults::{Faults, Peer, Trouble};
 use async_trait::async_trait;
-use checkmill_core::event::GitRef;
+use checkmill_core::event::{EventKind, GitRef};
 use checkmill_core::policy::TokenPermissions;
-use checkmill_core::{CheckRunId, CommitSha, Conclusion, JobId, Login, UnixMillis};
-use checkmill_github::forge::{
-    ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, ForgeError, JobToken, NewCheck, PlanningFiles,
-    RepoRef, SourceContent, SourceFile,
+use checkmill_core::{
+    CheckRunId, CommitSha, Conclusion, DeliveryId, Event, JobId, Login, Millis, UnixMillis,
 };
-use std::collections::BTreeMap;
+use checkmill_github::forge::{
+    AttemptId, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog, Forge,
+    ForgeError, JobToken, NewCheck, PlanningFiles, RepoRef, SourceContent, SourceFile,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Debug, Clone)]
@@ -26,6 +28,10 @@ struct Inner {
     checks: BTreeMap<CheckRunId, SimCheck>,
     comments: BTreeMap<u64, String>,
     next: u64,
+    /// Attempts to deliver webhooks, oldest first.
+    deliveries: Vec<DeliveryAttempt>,
+    /// Deliveries that it was asked to make again.
+    asked: Vec<DeliveryId>,
 }
 
 pub struct MemForge {
@@ -34,8 +40,21 @@ pub struct MemForge {
     faults: Arc<Faults>,
 }
 
-fn failed(text: &str) -> ForgeError {
-    ForgeError::Transient(text.to_owned())
+fn failed(trouble: Trouble) -> ForgeError {
+    let text = "injected".to_owned();
+    match trouble {
+        Trouble::Away | Trouble::Conflict => ForgeError::Transient(text),
+        Trouble::Refused(how) => match how % 5 {
+            0 => ForgeError::Forbidden(text),
+            1 => ForgeError::Invalid(text),
+            2 => ForgeError::NotFound(text),
+            3 => ForgeError::NotInstalled(text),
+            _ => ForgeError::RateLimited {
+                retry_after: Millis::from_secs(60),
+                message: text,
+            },
+        },
+    }
 }
 
 impl MemForge {
@@ -61,6 +80,48 @@ impl MemForge {
         self.inner().checks.clone()
     }
 
+    /// Remembers an attempt to deliver an event.
+    pub fn delivered(&self, event: &Event, at: UnixMillis, succeeded: bool) {
+        let mut inner = self.inner();
+        let first = inner
+            .deliveries
+            .iter()
+            .all(|known| known.delivery != event.delivery);
+        let action = match event.kind {
+            EventKind::RequestedAction { .. } => Some("requested_action"),
+            EventKind::CheckRunRerequested(_) | EventKind::CheckSuiteRerequested { .. } => {
+                Some("rerequested")
+            }
+            _ => None,
+        };
+        let attempt = DeliveryAttempt {
+            id: AttemptId(inner.deliveries.len() as u64),
+            delivery: event.delivery.clone(),
+            at,
+            first,
+            succeeded,
+            event: event.name().to_owned(),
+            action: action.map(str::to_owned),
+        };
+        inner.deliveries.push(attempt);
+    }
+
+    /// Deliveries that were never made.
+    #[must_use]
+    pub fn undelivered(&self) -> BTreeSet<DeliveryId> {
+        let inner = self.inner();
+        let of = |succeeded| {
+            let some = inner.deliveries.iter().filter(move |d| d.succeeded == succeeded);
+            some.map(|d| d.delivery.clone()).collect::<BTreeSet<_>>()
+        };
+        &of(false) - &of(true)
+    }
+
+    /// Deliveries that it was asked to make again since the last time this was asked.
+    pub fn take_asked(&self) -> Vec<DeliveryId> {
+        std::mem::take(&mut self.inner().asked)
+    }
+
     #[must_use]
     pub fn comments(&self) -> usize {
         self.inner().comments.len()
@@ -83,52 +144,60 @@ impl Forge for MemForge {
         _dirs: &[&str],
         _policy: &str,
     ) -> Result<PlanningFiles, ForgeError> {
-        self.faults.call(failed, || {
-            let file = |(path, text): &(String, String)| SourceFile {
-                path: path.clone(),
-                content: SourceContent::Text(text.clone()),
-            };
-            let workflows = self.workflows.iter().map(file).collect();
-            Ok(PlanningFiles {
-                policy: None,
-                workflows,
-                left_out: 0,
-                message: "Change".to_owned(),
+        self.faults
+            .call(Peer::Forge, failed, || {
+                let file = |(path, text): &(String, String)| SourceFile {
+                    path: path.clone(),
+                    content: SourceContent::Text(text.clone()),
+                };
+                let workflows = self.workflows.iter().map(file).collect();
+                Ok(PlanningFiles {
+                    policy: None,
+                    workflows,
+                    left_out: 0,
+                    message: "Change".to_owned(),
+                })
             })
-        })
+            .await
     }
 
     async fn changed_files(&self, _repo: &RepoRef, _of: &ChangeSet) -> Result<ChangedFiles, ForgeError> {
-        self.faults.call(failed, || {
-            Ok(ChangedFiles::Known {
-                paths: vec!["src/lib.rs".to_owned()],
-                truncated: false,
+        self.faults
+            .call(Peer::Forge, failed, || {
+                Ok(ChangedFiles::Known {
+                    paths: vec!["src/lib.rs".to_owned()],
+                    truncated: false,
+                })
             })
-        })
+            .await
     }
 
     async fn resolve_ref(&self, _repo: &RepoRef, _git_ref: &GitRef) -> Result<Option<CommitSha>, ForgeError> {
-        self.faults.call(failed, || Ok(None))
+        self.faults.call(Peer::Forge, failed, || Ok(None)).await
     }
 
     async fn may_write(&self, _repo: &RepoRef, login: &Login) -> Result<bool, ForgeError> {
-        self.faults.call(failed, || Ok(login.as_str() != "stranger"))
+        self.faults
+            .call(Peer::Forge, failed, || Ok(login.as_str() != "stranger"))
+            .await
     }
 
     async fn create_check(&self, _repo: &RepoRef, check: &NewCheck) -> Result<CheckRunId, ForgeError> {
-        self.faults.call(failed, || {
-            let mut inner = self.inner();
-            inner.next += 1;
-            let id = CheckRunId(inner.next);
-            let sim = SimCheck {
-                name: check.name.clone(),
-                job: check.job.clone(),
-                state: check.state.clone(),
-                conclusions: conclusion(&check.state).into_iter().collect(),
-            };
-            inner.checks.insert(id, sim);
-            Ok(id)
-        })
+        self.faults
+            .call(Peer::Forge, failed, || {
+                let mut inner = self.inner();
+                inner.next += 1;
+                let id = CheckRunId(inner.next);
+                let sim = SimCheck {
+                    name: check.name.clone(),
+                    job: check.job.clone(),
+                    state: check.state.clone(),
+                    conclusions: conclusion(&check.state).into_iter().collect(),
+                };
+                inner.checks.insert(id, sim);
+                Ok(id)
+            })
+            .await
     }
 
     async fn find_check(
@@ -139,13 +208,15 @@ impl Forge for MemForge {
         job: &JobId,
         after: Option<CheckRunId>,
     ) -> Result<Option<CheckRunId>, ForgeError> {
-        self.faults.call(failed, || {
-            let inner = self.inner();
-            let found = inner.checks.iter().rev().find(|(id, check)| {
-                check.name == name && check.job == *job && after.is_none_or(|after| **id > after)
-            });
-            Ok(found.map(|(id, _)| *id))
-        })
+        self.faults
+            .call(Peer::Forge, failed, || {
+                let inner = self.inner();
+                let found = inner.checks.iter().rev().find(|(id, check)| {
+                    check.name == name && check.job == *job && after.is_none_or(|after| **id > after)
+                });
+                Ok(found.map(|(id, _)| *id))
+            })
+            .await
     }
 
     async fn update_check(
@@ -154,16 +225,18 @@ impl Forge for MemForge {
         id: CheckRunId,
         state: &CheckState,
     ) -> Result<(), ForgeError> {
-        self.faults.call(failed, || {
-            let mut inner = self.inner();
-            let check = inner
-                .checks
-                .get_mut(&id)
-                .ok_or_else(|| ForgeError::NotFound(format!("check {id}")))?;
-            check.conclusions.extend(conclusion(state));
-            check.state = state.clone();
-            Ok(())
-        })
+        self.faults
+            .call(Peer::Forge, failed, || {
+                let mut inner = self.inner();
+                let check = inner
+                    .checks
+                    .get_mut(&id)
+                    .ok_or_else(|| ForgeError::NotFound(format!("check {id}")))?;
+                check.conclusions.extend(conclusion(state));
+                check.state = state.clone();
+                Ok(())
+            })
+            .await
     }
 
     async fn write_comment(
@@ -174,20 +247,22 @@ impl Forge for MemForge {
         marker: &str,
         body: &str,
     ) -> Result<u64, ForgeError> {
-        self.faults.call(failed, || {
-            let mut inner = self.inner();
-            let found = inner
-                .comments
-                .iter()
-                .find(|(_, text)| text.contains(marker))
-                .map(|(id, _)| *id);
-            let id = known.or(found).unwrap_or_else(|| {
-                inner.next += 1;
-                inner.next
-            });
-            inner.comments.insert(id, body.to_owned());
-            Ok(id)
-        })
+        self.faults
+            .call(Peer::Forge, failed, || {
+                let mut inner = self.inner();
+                let found = inner
+                    .comments
+                    .iter()
+                    .find(|(_, text)| text.contains(marker))
+                    .map(|(id, _)| *id);
+                let id = known.or(found).unwrap_or_else(|| {
+                    inner.next += 1;
+                    inner.next
+                });
+                inner.comments.insert(id, body.to_owned());
+                Ok(id)
+            })
+            .await
     }
 
     async fn job_token(
@@ -195,11 +270,42 @@ impl Forge for MemForge {
         _repo: &RepoRef,
         _permissions: &TokenPermissions,
     ) -> Result<JobToken, ForgeError> {
-        self.faults.call(failed, || {
-            Ok(JobToken {
-                token: "ghs_simulated".into(),
-                expires_at: UnixMillis(u64::MAX),
+        self.faults
+            .call(Peer::Forge, failed, || {
+                Ok(JobToken {
+                    token: "ghs_simulated".into(),
+                    expires_at: UnixMillis(u64::MAX),
+                })
             })
-        })
+            .await
+    }
+
+    async fn deliveries(&self, since: UnixMillis, _limit: usize) -> Result<DeliveryLog, ForgeError> {
+        self.faults
+            .call(Peer::Forge, failed, || {
+                let inner = self.inner();
+                let newest_first = inner.deliveries.iter().rev();
+                Ok(DeliveryLog {
+                    attempts: newest_first
+                        .take_while(|attempt| attempt.at >= since)
+                        .cloned()
+                        .collect(),
+                    complete: true,
+                })
+            })
+            .await
+    }
+
+    async fn redeliver(&self, attempt: AttemptId) -> Result<(), ForgeError> {
+        self.faults
+            .call(Peer::Forge, failed, || {
+                let mut inner = self.inner();
+                let known = inner.deliveries.iter().find(|known| known.id == attempt);
+                let missing = || ForgeError::NotFound(format!("delivery {attempt}"));
+                let delivery = known.ok_or_else(missing)?.delivery.clone();
+                inner.asked.push(delivery);
+                Ok(())
+            })
+            .await
     }
 }

@@ -1,7 +1,13 @@
-//! A small world in virtual time for the phases: every port in memory, every call a place where the process can die.
+//! A small world in virtual time for the phases: every port in memory, every call a place where another phase may go first
+//! and where the process can die.
 
 pub mod backend;
+pub mod engine;
 pub mod faults;
+mod flight;
 pub mod forge;
+mod ports;
+pub mod schedule;
 pub mod store;
+mod verdict;
 pub mod world;

@@ -1,6 +1,6 @@
 //! Store, blobs and queue in memory, as strict as the ports say: conditional on absence or on the version that was read.
 
-use super::faults::Faults;
+use super::faults::{Faults, Peer, Trouble};
 use super::world::SimClock;
 use async_trait::async_trait;
 use checkmill_core::{CommitSha, DeliveryId, Event, Job, JobId, RepositoryId, Run, RunId, UnixMillis};
@@ -8,7 +8,7 @@ use checkmill_phases::ports::{
     Blobs, Clock as _, Deliveries, DeliveryState, Inbox, Jobs, PlanMessage, Queue, QueueError, Runs,
     StoreError,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ struct Rows {
     jobs: BTreeMap<JobId, Job>,
     blobs: BTreeMap<String, Vec<u8>>,
     queue: VecDeque<PlanMessage>,
+    /// Promises that were broken by a write.
+    broken: Vec<String>,
 }
 
 pub struct MemStore {
@@ -26,8 +28,12 @@ pub struct MemStore {
     clock: Arc<SimClock>,
 }
 
-fn failed(text: &str) -> StoreError {
-    StoreError::Transient(text.to_owned())
+fn failed(trouble: Trouble) -> StoreError {
+    match trouble {
+        Trouble::Away => StoreError::Transient("injected".to_owned()),
+        Trouble::Conflict => StoreError::Conflict,
+        Trouble::Refused(_) => StoreError::Corrupt("injected".to_owned()),
+    }
 }
 
 const fn rank(state: &DeliveryState) -> u8 {
@@ -73,6 +79,25 @@ impl MemStore {
             .collect()
     }
 
+    /// Promises of the rows that were broken by a write.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        self.rows().broken.clone()
+    }
+
+    /// A blob, past every fault.
+    #[must_use]
+    pub fn blob(&self, key: &str) -> Option<Vec<u8>> {
+        self.rows().blobs.get(key).cloned()
+    }
+
+    /// Whether all of these got here.
+    #[must_use]
+    pub fn has_deliveries(&self, ids: &BTreeSet<DeliveryId>) -> bool {
+        let rows = self.rows();
+        ids.iter().all(|id| rows.deliveries.contains_key(id))
+    }
+
     /// The next message of the queue.
     pub fn take_message(&self) -> Option<PlanMessage> {
         self.rows().queue.pop_front()
@@ -92,42 +117,48 @@ impl MemStore {
 #[async_trait]
 impl Inbox for MemStore {
     async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError> {
-        self.faults.call(failed, || {
-            let now = self.clock.now();
-            let mut rows = self.rows();
-            let row = rows
-                .deliveries
-                .entry(event.delivery.clone())
-                .or_insert_with(|| (event.clone(), DeliveryState::Received, now));
-            Ok(row.1.clone())
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                let now = self.clock.now();
+                let mut rows = self.rows();
+                let row = rows
+                    .deliveries
+                    .entry(event.delivery.clone())
+                    .or_insert_with(|| (event.clone(), DeliveryState::Received, now));
+                Ok(row.1.clone())
+            })
+            .await
     }
 
     async fn advance(&self, id: &DeliveryId, to: &DeliveryState) -> Result<(), StoreError> {
-        self.faults.call(failed, || {
-            let now = self.clock.now();
-            if let Some(row) = self.rows().deliveries.get_mut(id)
-                && rank(to) >= rank(&row.1)
-                && rank(&row.1) < 3
-            {
-                row.1 = to.clone();
-                row.2 = now;
-            }
-            Ok(())
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                let now = self.clock.now();
+                if let Some(row) = self.rows().deliveries.get_mut(id)
+                    && rank(to) >= rank(&row.1)
+                    && rank(&row.1) < 3
+                {
+                    row.1 = to.clone();
+                    row.2 = now;
+                }
+                Ok(())
+            })
+            .await
     }
 }
 
 #[async_trait]
 impl Deliveries for MemStore {
     async fn load(&self, id: &DeliveryId) -> Result<Option<(Event, DeliveryState)>, StoreError> {
-        self.faults.call(failed, || {
-            Ok(self
-                .rows()
-                .deliveries
-                .get(id)
-                .map(|(event, state, _)| (event.clone(), state.clone())))
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                Ok(self
+                    .rows()
+                    .deliveries
+                    .get(id)
+                    .map(|(event, state, _)| (event.clone(), state.clone())))
+            })
+            .await
     }
 
     async fn stuck(
@@ -135,20 +166,22 @@ impl Deliveries for MemStore {
         before: UnixMillis,
         limit: usize,
     ) -> Result<Vec<(Event, DeliveryState)>, StoreError> {
-        self.faults.call(failed, || {
-            let rows = self.rows();
-            let mut stuck: Vec<_> = rows
-                .deliveries
-                .values()
-                .filter(|row| rank(&row.1) < 2 && row.2 < before)
-                .collect();
-            stuck.sort_by_key(|row| row.2);
-            Ok(stuck
-                .into_iter()
-                .take(limit)
-                .map(|row| (row.0.clone(), row.1.clone()))
-                .collect())
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                let rows = self.rows();
+                let mut stuck: Vec<_> = rows
+                    .deliveries
+                    .values()
+                    .filter(|row| rank(&row.1) < 2 && row.2 < before)
+                    .collect();
+                stuck.sort_by_key(|row| row.2);
+                Ok(stuck
+                    .into_iter()
+                    .take(limit)
+                    .map(|row| (row.0.clone(), row.1.clone()))
+                    .collect())
+            })
+            .await
     }
 }
 
@@ -163,133 +196,169 @@ fn check_version(stored: Option<u64>, next: u64) -> Result<(), StoreError> {
 #[async_trait]
 impl Runs for MemStore {
     async fn create(&self, run: &Run) -> Result<bool, StoreError> {
-        self.faults.call(failed, || {
-            let mut rows = self.rows();
-            let absent = !rows.runs.contains_key(&run.id);
-            if absent {
-                rows.runs.insert(run.id.clone(), run.clone());
-            }
-            Ok(absent)
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                let mut rows = self.rows();
+                let absent = !rows.runs.contains_key(&run.id);
+                if absent {
+                    rows.runs.insert(run.id.clone(), run.clone());
+                }
+                Ok(absent)
+            })
+            .await
     }
 
     async fn load(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
-        self.faults.call(failed, || Ok(self.rows().runs.get(id).cloned()))
+        self.faults
+            .call(Peer::Store, failed, || Ok(self.rows().runs.get(id).cloned()))
+            .await
     }
 
     async fn load_with_jobs(&self, id: &RunId) -> Result<Option<(Run, Vec<Job>)>, StoreError> {
-        self.faults.call(failed, || {
-            let rows = self.rows();
-            let jobs = rows
-                .jobs
-                .values()
-                .filter(|job| job.id.run() == *id)
-                .cloned()
-                .collect();
-            Ok(rows.runs.get(id).cloned().map(|run| (run, jobs)))
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                let rows = self.rows();
+                let jobs = rows
+                    .jobs
+                    .values()
+                    .filter(|job| job.id.run() == *id)
+                    .cloned()
+                    .collect();
+                Ok(rows.runs.get(id).cloned().map(|run| (run, jobs)))
+            })
+            .await
     }
 
     async fn update(&self, run: &Run) -> Result<(), StoreError> {
-        self.faults.call(failed, || {
-            let mut rows = self.rows();
-            check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
-            rows.runs.insert(run.id.clone(), run.clone());
-            Ok(())
-        })
+        self.faults
+            .conditional(Peer::Store, failed, || {
+                let mut rows = self.rows();
+                check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
+                rows.runs.insert(run.id.clone(), run.clone());
+                Ok(())
+            })
+            .await
     }
 
     async fn expand(&self, run: &Run, jobs: &[Job]) -> Result<(), StoreError> {
-        self.faults.call(failed, || {
-            let mut rows = self.rows();
-            check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
-            for job in jobs {
-                rows.jobs.entry(job.id.clone()).or_insert_with(|| job.clone());
-            }
-            rows.runs.insert(run.id.clone(), run.clone());
-            Ok(())
-        })
+        self.faults
+            .conditional(Peer::Store, failed, || {
+                let mut rows = self.rows();
+                check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
+                for job in jobs {
+                    rows.jobs.entry(job.id.clone()).or_insert_with(|| job.clone());
+                }
+                rows.runs.insert(run.id.clone(), run.clone());
+                Ok(())
+            })
+            .await
     }
 
     async fn of_commit(&self, repository: RepositoryId, sha: &CommitSha) -> Result<Vec<RunId>, StoreError> {
-        self.faults.call(failed, || {
-            let rows = self.rows();
-            let mut runs: Vec<_> = rows
-                .runs
-                .values()
-                .filter(|run| run.event.repository.id == repository && run.sha == *sha)
-                .collect();
-            runs.sort_by_key(|run| run.created_at);
-            Ok(runs.into_iter().map(|run| run.id.clone()).collect())
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                let rows = self.rows();
+                let mut runs: Vec<_> = rows
+                    .runs
+                    .values()
+                    .filter(|run| run.event.repository.id == repository && run.sha == *sha)
+                    .collect();
+                runs.sort_by_key(|run| run.created_at);
+                Ok(runs.into_iter().map(|run| run.id.clone()).collect())
+            })
+            .await
     }
 }
 
 #[async_trait]
 impl Jobs for MemStore {
     async fn load(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
-        self.faults.call(failed, || Ok(self.rows().jobs.get(id).cloned()))
+        self.faults
+            .call(Peer::Store, failed, || Ok(self.rows().jobs.get(id).cloned()))
+            .await
     }
 
     async fn update(&self, job: &Job) -> Result<(), StoreError> {
-        self.faults.call(failed, || {
-            let mut rows = self.rows();
-            check_version(rows.jobs.get(&job.id).map(|stored| stored.version), job.version)?;
-            rows.jobs.insert(job.id.clone(), job.clone());
-            Ok(())
-        })
+        self.faults
+            .conditional(Peer::Store, failed, || {
+                let mut rows = self.rows();
+                let stored = rows.jobs.get(&job.id);
+                check_version(stored.map(|stored| stored.version), job.version)?;
+                if let Some(stored) = stored
+                    && stored.attempt == job.attempt
+                    && stored.end().is_some()
+                    && stored.end() != job.end()
+                {
+                    let (was, is) = (stored.end(), job.end());
+                    let broken = format!("attempt {} of {} ended {was:?}, then {is:?}", job.attempt, job.id);
+                    rows.broken.push(broken);
+                }
+                rows.jobs.insert(job.id.clone(), job.clone());
+                Ok(())
+            })
+            .await
     }
 
     async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Job>, StoreError> {
-        self.faults.call(failed, || {
-            let rows = self.rows();
-            let mut due: Vec<_> = rows
-                .jobs
-                .values()
-                .filter(|job| job.due_at().is_some_and(|due| due <= at))
-                .collect();
-            due.sort_by_key(|job| job.due_at());
-            Ok(due.into_iter().take(limit).cloned().collect())
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                let rows = self.rows();
+                let mut due: Vec<_> = rows
+                    .jobs
+                    .values()
+                    .filter(|job| job.due_at().is_some_and(|due| due <= at))
+                    .collect();
+                due.sort_by_key(|job| job.due_at());
+                Ok(due.into_iter().take(limit).cloned().collect())
+            })
+            .await
     }
 }
 
 #[async_trait]
 impl Blobs for MemStore {
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
-        self.faults.call(failed, || {
-            self.rows().blobs.insert(key.to_owned(), bytes.clone());
-            Ok(())
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                self.rows().blobs.insert(key.to_owned(), bytes.clone());
+                Ok(())
+            })
+            .await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.faults
-            .call(failed, || Ok(self.rows().blobs.get(key).cloned()))
+            .call(Peer::Store, failed, || Ok(self.rows().blobs.get(key).cloned()))
+            .await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        self.faults.call(failed, || {
-            Ok(self
-                .rows()
-                .blobs
-                .keys()
-                .filter(|key| key.starts_with(prefix))
-                .cloned()
-                .collect())
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                Ok(self
+                    .rows()
+                    .blobs
+                    .keys()
+                    .filter(|key| key.starts_with(prefix))
+                    .cloned()
+                    .collect())
+            })
+            .await
     }
 }
 
 #[async_trait]
 impl Queue for MemStore {
     async fn send(&self, message: &PlanMessage) -> Result<(), QueueError> {
-        self.faults.call(
-            |text| QueueError(text.to_owned()),
-            || {
-                self.rows().queue.push_back(message.clone());
-                Ok(())
-            },
-        )
+        self.faults
+            .call(
+                Peer::Queue,
+                |_| QueueError("injected".to_owned()),
+                || {
+                    self.rows().queue.push_back(message.clone());
+                    Ok(())
+                },
+            )
+            .await
     }
 }

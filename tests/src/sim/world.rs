@@ -1,35 +1,30 @@
-//! The world: the phases over ports in memory, the real state machine, and time that jumps to whatever comes next.
+//! The world: the phases in flight over ports in memory, the real state machine, and time that jumps to whatever comes next.
 
 use super::backend::{Script, SimBackend};
-use super::faults::Faults;
+use super::engine::SimEngine;
+use super::faults::{Fault, Faults, Outage};
+use super::flight::{Answer, Invocation, Kind};
 use super::forge::MemForge;
+use super::ports::Ports;
+use super::schedule::{Moved, Schedule};
 use super::store::MemStore;
-use async_trait::async_trait;
-use checkmill_asl::{Command, Event as AslEvent, Execution, Moment, SplitMix64, Step, TaskError, job};
+use checkmill_asl::{Command, Event as AslEvent, TaskError};
 use checkmill_backends::registry::Backends;
-use checkmill_core::execution::{ExecutionInput, ExecutionName};
-use checkmill_core::{Event, Job, JobState, Millis, UnixMillis};
+use checkmill_core::{DeliveryId, Event, JobState, Millis, UnixMillis};
 use checkmill_github::webhook::WebhookSecrets;
 use checkmill_phases::PhaseError;
-use checkmill_phases::callback::{Callback, CallbackRequest};
 use checkmill_phases::outcome::WaitSettings;
-use checkmill_phases::plan::Plan;
-use checkmill_phases::poll::{AwaitCallback, Poll};
-use checkmill_phases::ports::{Clock, DeliveryState, Engine, EngineError};
-use checkmill_phases::receive::Receive;
-use checkmill_phases::results::{CaughtError, Results};
-use checkmill_phases::start::{Start, StartSettings};
-use checkmill_phases::sweep::Sweep;
-use checkmill_phases::token::{CallbackClaims, CallbackKeys};
-use futures::executor::block_on;
-use secrecy::ExposeSecret as _;
+use checkmill_phases::ports::{Clock, DeliveryState, PlanMessage};
+use checkmill_phases::redeliver::Looks;
+use checkmill_phases::start::StartSettings;
+use checkmill_phases::token::CallbackKeys;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Virtual time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SimClock(AtomicU64);
 
 impl Clock for SimClock {
@@ -49,174 +44,22 @@ impl SimClock {
 pub enum Host {
     /// One invocation of one Lambda; the engine sees it fail.
     Aws,
-    /// Everything in memory: executions and the queue. The next process recovers.
+    /// Everything in memory: executions, the queue and all phases in flight. The next process recovers.
     OneMachine,
 }
 
-struct Running {
-    execution: Execution,
-    timer: Option<Moment>,
-}
-
-#[derive(Default)]
-struct Executions {
-    running: BTreeMap<String, Running>,
-    /// Names that were ever used.
-    names: std::collections::BTreeSet<String>,
-    pending: VecDeque<(String, Command)>,
-    transitions: u64,
-}
-
-pub struct SimEngine {
-    inner: Mutex<Executions>,
-    random: Mutex<SplitMix64>,
-    machine: Arc<checkmill_asl::Machine>,
-    faults: Arc<Faults>,
-    clock: Arc<SimClock>,
-}
-
-impl SimEngine {
-    fn inner(&self) -> MutexGuard<'_, Executions> {
-        self.inner.lock().expect("no test panics while it holds this")
-    }
-
-    fn launch(&self, name: &str, input: Value) -> bool {
-        let mut inner = self.inner();
-        if !inner.names.insert(name.to_owned()) {
-            return false;
-        }
-        let mut random = self.random.lock().expect("not poisoned");
-        let mut step = Step {
-            now: Moment(self.clock.now().0),
-            random: &mut *random,
-        };
-        let id: Arc<str> = job::LOCAL_STATE_MACHINE.into();
-        let (execution, commands) = Execution::start(self.machine.clone(), id, input, &mut step);
-        inner.running.insert(
-            name.to_owned(),
-            Running {
-                execution,
-                timer: None,
-            },
-        );
-        Self::queue(&mut inner, name, commands);
-        true
-    }
-
-    fn queue(inner: &mut Executions, name: &str, commands: Vec<Command>) {
-        for command in commands {
-            match command {
-                Command::SetTimer { at } => {
-                    if let Some(running) = inner.running.get_mut(name) {
-                        running.timer = Some(at);
-                    }
-                }
-                Command::Finished => {
-                    if let Some(done) = inner.running.remove(name) {
-                        inner.transitions += done.execution.transitions();
-                    }
-                }
-                command => inner.pending.push_back((name.to_owned(), command)),
-            }
-        }
-    }
-
-    fn feed(&self, name: &str, event: AslEvent) {
-        let mut inner = self.inner();
-        let Some(running) = inner.running.get_mut(name) else {
-            return;
-        };
-        if event == AslEvent::TimerFired {
-            running.timer = None;
-        }
-        let mut random = self.random.lock().expect("not poisoned");
-        let mut step = Step {
-            now: Moment(self.clock.now().0),
-            random: &mut *random,
-        };
-        let commands = running.execution.step(event, &mut step);
-        Self::queue(&mut inner, name, commands);
-    }
-
-    fn next_command(&self) -> Option<(String, Command)> {
-        self.inner().pending.pop_front()
-    }
-
-    fn next_timer(&self) -> Option<(Moment, String)> {
-        let inner = self.inner();
-        inner
-            .running
-            .iter()
-            .filter_map(|(name, running)| Some((running.timer?, name.clone())))
-            .min()
-    }
-
-    fn forget_all(&self) {
-        let mut inner = self.inner();
-        inner.running.clear();
-        inner.pending.clear();
-    }
-
-    #[must_use]
-    pub fn transitions(&self) -> u64 {
-        self.inner().transitions
-    }
-}
-
-fn failed(text: &str) -> EngineError {
-    EngineError::Transient(text.to_owned())
-}
-
-#[async_trait]
-impl Engine for SimEngine {
-    async fn start(&self, input: &ExecutionInput) -> Result<(), EngineError> {
-        self.faults.call(failed, || {
-            self.launch(
-                &input.name().0,
-                serde_json::to_value(input).expect("ids are JSON"),
-            );
-            Ok(())
-        })
-    }
-
-    async fn is_running(&self, name: &ExecutionName) -> Result<bool, EngineError> {
-        self.faults
-            .call(failed, || Ok(self.inner().running.contains_key(&name.0)))
-    }
-
-    async fn stop(&self, name: &ExecutionName, cause: &str) -> Result<(), EngineError> {
-        self.faults.call(failed, || {
-            self.feed(
-                &name.0,
-                AslEvent::Stop {
-                    cause: cause.to_owned(),
-                },
-            );
-            Ok(())
-        })
-    }
-
-    async fn wake(&self, task_token: &str) -> Result<(), EngineError> {
-        self.faults.call(failed, || {
-            let waiting = |(_, running): &(&String, &Running)| running.execution.token() == Some(task_token);
-            let name = self
-                .inner()
-                .running
-                .iter()
-                .find(waiting)
-                .map(|(name, _)| name.clone());
-            if let Some(name) = name {
-                self.feed(
-                    &name,
-                    AslEvent::TokenSucceeded {
-                        token: task_token.to_owned(),
-                        output: json!({}),
-                    },
-                );
-            }
-            Ok(())
-        })
-    }
+/// What goes wrong, and in which order things happen.
+#[derive(Debug, Clone, Default)]
+pub struct Trouble {
+    /// Of the scheduler: which phase goes on at each call.
+    pub seed: u64,
+    /// How many of 1,000 calls are slow.
+    pub slow_per_mille: u64,
+    /// By the number of the call.
+    pub faults: Vec<(u64, Fault)>,
+    pub outages: Vec<Outage>,
+    /// By the number of the invocation: the state machine hears after this long that it failed, while it goes on.
+    pub deserted: Vec<(u64, Millis)>,
 }
 
 /// Something that happens from outside at a time.
@@ -225,31 +68,43 @@ pub enum Action {
     /// GitHub delivers this event (again, where it did before).
     Deliver(Box<Event>),
     /// The queue delivers a message that was delivered before.
-    RepeatMessage(checkmill_core::DeliveryId),
-    /// The agents of all attempts that have ended by themselves call back (again).
+    RepeatMessage(DeliveryId),
+    /// The agents of all attempts call back (again).
     AgentsCall,
     Sweep,
 }
 
 pub struct World {
-    pub clock: Arc<SimClock>,
-    pub faults: Arc<Faults>,
-    pub store: Arc<MemStore>,
-    pub forge: Arc<MemForge>,
-    pub backend: Arc<SimBackend>,
-    pub engine: Arc<SimEngine>,
-    pub history: Vec<String>,
-    backends: Backends,
-    settings: StartSettings,
+    clock: Arc<SimClock>,
+    faults: Arc<Faults>,
+    ports: Arc<Ports>,
+    schedule: Schedule<Kind, Answer>,
     host: Host,
+    callback: bool,
     actions: Vec<(UnixMillis, Action)>,
+    deserted: BTreeMap<u64, Millis>,
+    invocations: u64,
+    /// Failed tries of each message, as a queue counts them.
+    tries: BTreeMap<DeliveryId, u32>,
+    /// What agents have said by themselves.
+    said: BTreeSet<(String, bool)>,
+    /// What was ever delivered, to be delivered again.
+    events: BTreeMap<DeliveryId, Box<Event>>,
+    next_sweep: UnixMillis,
+    history: Option<Vec<String>>,
 }
 
+/// When the world begins.
+pub const START: UnixMillis = UnixMillis(1_800_000_000_000);
 const SWEEP_EVERY: Millis = Millis::from_minutes(5);
 /// A world that has not come to rest by then never will.
-const PATIENCE: Millis = Millis::from_minutes(60 * 24 * 30);
+const PATIENCE: Millis = Millis::from_minutes(60 * 24 * 4);
 /// What the queue waits before it delivers a failed message again.
 const REDELIVERY: Millis = Millis::from_secs(30);
+/// Tries of a message before it is put with the dead letters, where the sweep finds its delivery.
+const TRIES: u32 = 5;
+/// How long a function may take; `infra/` gives some of them less, none whose claim matters more.
+const FUNCTION_TIMEOUT: Millis = Millis::from_secs(60);
 
 fn secrets() -> WebhookSecrets {
     WebhookSecrets::new("secret".into(), None).expect("the secret is not empty")
@@ -262,19 +117,11 @@ impl World {
         callback: bool,
         workflows: &[(&str, &str)],
         scripts: Vec<Script>,
-        faults: Faults,
+        trouble: Trouble,
     ) -> Self {
-        let clock = Arc::new(SimClock(AtomicU64::new(1_800_000_000_000)));
-        let faults = Arc::new(faults);
+        let clock = Arc::new(SimClock(AtomicU64::new(START.0)));
+        let faults = Arc::new(Faults::new(trouble.faults, trouble.outages, clock.clone()));
         let backend = Arc::new(SimBackend::new(scripts, callback, faults.clone(), clock.clone()));
-        let machine = job::machine(&job::Functions::LOCAL).expect("the definition is valid");
-        let engine = SimEngine {
-            inner: Mutex::default(),
-            random: Mutex::new(SplitMix64(1)),
-            machine: Arc::new(machine),
-            faults: faults.clone(),
-            clock: clock.clone(),
-        };
         let settings = StartSettings {
             public_url: callback.then(|| "http://127.0.0.1:1".to_owned()),
             callback_keys: CallbackKeys::derive(&secrets()),
@@ -283,19 +130,66 @@ impl World {
                 callback_patience: Millis::from_minutes(5),
             },
         };
-        Self {
+        let ports = Ports {
             store: Arc::new(MemStore::new(faults.clone(), clock.clone())),
             forge: Arc::new(MemForge::new(faults.clone(), workflows)),
+            engine: Arc::new(SimEngine::new(faults.clone(), clock.clone())),
             backends: Backends::single("sim", backend.clone()),
-            engine: Arc::new(engine),
-            history: Vec::new(),
+            backend,
+            clock: clock.clone(),
+            settings,
+            secrets: secrets(),
+            looks: Looks::default(),
+        };
+        Self {
+            ports: Arc::new(ports),
+            schedule: Schedule::new(trouble.seed, trouble.slow_per_mille),
             actions: Vec::new(),
+            deserted: trouble.deserted.into_iter().collect(),
+            invocations: 0,
+            tries: BTreeMap::new(),
+            said: BTreeSet::new(),
+            events: BTreeMap::new(),
+            next_sweep: clock.now() + SWEEP_EVERY,
+            history: None,
             clock,
             faults,
-            backend,
-            settings,
             host,
+            callback,
         }
+    }
+
+    /// Remembers what happens, line by line. Off by default: it takes more time than the phases.
+    #[must_use]
+    pub fn with_history(mut self) -> Self {
+        self.history = Some(Vec::new());
+        self
+    }
+
+    /// What happened, where it was to be remembered.
+    #[must_use]
+    pub fn history(&self) -> String {
+        self.history.as_deref().unwrap_or_default().join("\n")
+    }
+
+    #[must_use]
+    pub fn store(&self) -> &MemStore {
+        &self.ports.store
+    }
+
+    #[must_use]
+    pub fn forge(&self) -> &MemForge {
+        &self.ports.forge
+    }
+
+    #[must_use]
+    pub fn backend(&self) -> &SimBackend {
+        &self.ports.backend
+    }
+
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// Lets something happen `after` the present.
@@ -304,201 +198,72 @@ impl World {
     }
 
     fn note(&mut self, line: impl FnOnce() -> String) {
-        let at = self.clock.now().0 - 1_800_000_000_000;
-        self.history.push(format!("{at:>10} {}", line()));
+        let at = self.clock.now().0 - START.0;
+        if let Some(history) = &mut self.history {
+            history.push(format!("{at:>10} {}", line()));
+        }
     }
 
     /// Runs until nothing is left to happen.
     ///
-    /// # Panics
-    /// When the world does not come to rest; the history is printed.
-    pub fn run(&mut self) {
+    /// # Errors
+    /// When the world does not come to rest.
+    pub fn run(&mut self) -> Result<(), String> {
         let started = self.clock.now();
-        let mut next_sweep = started + SWEEP_EVERY;
         while !self.is_at_rest() {
-            while self.busy() {}
-            let timer = self.engine.next_timer();
-            let action = self.actions.iter().map(|(at, _)| *at).min();
-            let times = [
-                timer.as_ref().map(|(at, _)| UnixMillis(at.0)),
-                action,
-                Some(next_sweep),
-            ];
-            let next = times.into_iter().flatten().min().unwrap_or(next_sweep);
-            assert!(
-                next.since(started) < PATIENCE,
-                "the world never comes to rest:\n{}",
-                self.history.join("\n")
-            );
+            self.take_up();
+            if self.schedule.is_busy(self.clock.now()) {
+                self.step();
+                continue;
+            }
+            let next = self.next_moment();
+            if next.since(started) >= PATIENCE {
+                return Err("the world never comes to rest".to_owned());
+            }
             self.clock.set(next.max(self.clock.now()));
-            if next == next_sweep {
-                next_sweep = next + SWEEP_EVERY;
-                self.act(Action::Sweep);
-            }
-            while let Some(index) = self.actions.iter().position(|(at, _)| *at <= next) {
-                let (_, action) = self.actions.remove(index);
-                self.act(action);
-            }
-            if let Some((at, name)) = timer
-                && at.0 <= next.0
-            {
-                self.engine.feed(&name, AslEvent::TimerFired);
-            }
+            self.happen(next);
         }
+        Ok(())
     }
 
     fn is_at_rest(&self) -> bool {
-        let inner = self.engine.inner();
         let planned =
             |state: &DeliveryState| matches!(state, DeliveryState::Planned | DeliveryState::Failed { .. });
-        self.actions.is_empty()
-            && inner.pending.is_empty()
-            && inner.running.is_empty()
-            && self.store.delivery_states().iter().all(planned)
-            && self
-                .store
-                .all_jobs()
-                .iter()
-                .all(|job| matches!(job.state, JobState::Concluded { .. }))
-            && self.backend.live().is_empty()
+        let concluded = |job: &checkmill_core::Job| matches!(job.state, JobState::Concluded { .. });
+        self.schedule.is_empty()
+            && self.actions.is_empty()
+            && self.ports.engine.is_idle()
+            && self.store().has_deliveries(&self.forge().undelivered())
+            && self.store().delivery_states().iter().all(planned)
+            && self.store().all_jobs().iter().all(concluded)
+            && self.backend().live().is_empty()
     }
 
-    /// Does one thing that can be done now; whether there was one.
-    fn busy(&mut self) -> bool {
-        if let Some((name, command)) = self.engine.next_command() {
-            self.obey(&name, command);
-        } else if let Some(message) = self.store.take_message() {
-            self.plan(&message.delivery);
-        } else {
-            return false;
-        }
-        true
-    }
-
-    fn plan(&mut self, delivery: &checkmill_core::DeliveryId) {
-        let plan = Plan {
-            deliveries: &*self.store,
-            runs: &*self.store,
-            jobs: &*self.store,
-            blobs: &*self.store,
-            forge: &*self.forge,
-            engine: &*self.engine,
-            backends: &self.backends,
-            clock: &*self.clock,
-            only_job: None,
-        };
-        let result = block_on(plan.run(delivery));
-        self.note(|| format!("plan {delivery}: {result:?}"));
-        if !self.mourn() && result.is_err() {
-            self.schedule(REDELIVERY, Action::RepeatMessage(delivery.clone()));
-        }
-    }
-
-    /// After each phase: did the process die in it? On one machine everything in memory is gone then.
-    fn mourn(&mut self) -> bool {
-        if !self.faults.take_death() {
-            return false;
-        }
-        self.note(|| "the process dies".to_owned());
-        if self.host == Host::OneMachine {
-            self.engine.forget_all();
-            self.store.lose_queue();
-            self.actions
-                .retain(|(_, action)| !matches!(action, Action::RepeatMessage(_)));
-            loop {
-                let result = block_on(self.sweep().recover());
-                let died = self.faults.take_death();
-                self.note(|| format!("recover: {result:?}"));
-                if result.is_ok() && !died {
-                    break;
-                }
-                // A process that can't recover ends and is started again.
-                self.engine.forget_all();
-                self.store.lose_queue();
+    /// Launches what the engine and the queue have for us.
+    fn take_up(&mut self) {
+        for delivery in self.forge().take_asked() {
+            if let Some(event) = self.events.get(&delivery) {
+                self.schedule(Millis(0), Action::Deliver(event.clone()));
             }
         }
-        self.host == Host::OneMachine
-    }
-
-    fn sweep(&self) -> Sweep<'_> {
-        Sweep {
-            deliveries: &*self.store,
-            jobs: &*self.store,
-            queue: &*self.store,
-            engine: &*self.engine,
-            backends: &self.backends,
-            clock: &*self.clock,
+        while let Some((name, command)) = self.ports.engine.next_command() {
+            self.obey(name, command);
+        }
+        while let Some(message) = self.store().take_message() {
+            let ports = self.ports.clone();
+            let delivery = message.delivery.clone();
+            self.launch(Kind::Plan(message.delivery), async move {
+                Answer::Text(ports.plan(&delivery).await.map(|outcome| format!("{outcome:?}")))
+            });
         }
     }
 
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::Deliver(event) => {
-                let secrets = secrets();
-                let receive = Receive {
-                    deliveries: &*self.store,
-                    queue: &*self.store,
-                    clock: &*self.clock,
-                    secrets: &secrets,
-                    app_id: None,
-                };
-                let result = block_on(receive.accept(&event));
-                self.note(|| format!("deliver {} {}: {result:?}", event.name(), event.delivery));
-                if result.is_err() {
-                    // GitHub's list of failed deliveries, and whoever redelivers from it.
-                    self.schedule(Millis::from_minutes(3), Action::Deliver(event));
-                }
-                self.mourn();
-            }
-            Action::RepeatMessage(delivery) => {
-                self.store
-                    .return_message(checkmill_phases::ports::PlanMessage { delivery });
-            }
-            Action::AgentsCall => self.agents_call(),
-            Action::Sweep => {
-                let result = block_on(self.sweep().run());
-                self.note(|| format!("sweep: {result:?}"));
-                self.mourn();
-            }
-        }
+    fn launch(&mut self, kind: Kind, future: impl Future<Output = Answer> + Send + 'static) {
+        self.note(|| format!("begins: {kind}"));
+        self.schedule.launch(kind, self.clock.now(), Box::pin(future));
     }
 
-    fn agents_call(&mut self) {
-        for job in self.store.all_jobs() {
-            let id = format!("{}-{}", job.id, job.attempt);
-            let Some(result) = self.backend.result_of(&id) else {
-                continue;
-            };
-            let body = serde_json::to_vec(&result).expect("a result is JSON");
-            let expires_at = self.clock.now() + Millis::from_minutes(60);
-            let claims = CallbackClaims {
-                job: job.id.clone(),
-                attempt: job.attempt,
-                expires_at,
-            };
-            let token = self.settings.callback_keys.sign(&claims);
-            let callback = Callback {
-                jobs: &*self.store,
-                blobs: &*self.store,
-                engine: &*self.engine,
-                clock: &*self.clock,
-                keys: &self.settings.callback_keys,
-            };
-            let authorization = format!("Bearer {}", token.expose_secret());
-            let result = block_on(callback.handle(&CallbackRequest {
-                path: &format!("/jobs/{}/{}/end", job.id, job.attempt),
-                query: None,
-                authorization: Some(&authorization),
-                body: &body,
-            }));
-            self.note(|| format!("agent {id}: {result:?}"));
-            if self.mourn() {
-                return;
-            }
-        }
-    }
-
-    fn obey(&mut self, name: &str, command: Command) {
+    fn obey(&mut self, execution: String, command: Command) {
         match command {
             Command::Invoke {
                 ticket,
@@ -506,34 +271,18 @@ impl World {
                 input,
                 token,
             } => {
-                let result = self.invoke(&function, &input, token.as_deref());
-                self.note(|| format!("{name} {function} -> {result:?}"));
-                let died = self.faults.take_death();
-                if died && self.host == Host::OneMachine {
-                    // Say it again for the mourning.
-                    self.faults.kill();
-                    self.mourn();
-                    return;
-                }
-                let event = match (died, result) {
-                    (true, _) => {
-                        let error = TaskError {
-                            error: "Lambda.Unknown".to_owned(),
-                            cause: "it died".to_owned(),
-                        };
-                        AslEvent::TaskFailed { ticket, error }
-                    }
-                    (false, Ok(output)) => AslEvent::TaskSucceeded { ticket, output },
-                    (false, Err(error)) => {
-                        let name = error.error_name().to_string();
-                        let error = TaskError {
-                            error: name,
-                            cause: error.to_string(),
-                        };
-                        AslEvent::TaskFailed { ticket, error }
-                    }
-                };
-                self.engine.feed(name, event);
+                self.invocations += 1;
+                let deserted = self.deserted.remove(&self.invocations);
+                let kind = Kind::Invoke(Invocation {
+                    execution,
+                    ticket,
+                    function: function.rsplit(':').next().unwrap_or_default().to_owned(),
+                    deserted_at: deserted.map(|after| self.clock.now() + after),
+                });
+                let ports = self.ports.clone();
+                self.launch(kind, async move {
+                    Answer::Output(ports.invoke(&function, &input, token.as_deref()).await)
+                });
             }
             Command::StartExecution {
                 ticket,
@@ -541,130 +290,271 @@ impl World {
                 input,
                 ..
             } => {
-                let launched = self.engine.launch(&next, input);
-                let event = if launched {
+                let event = if self.ports.engine.launch(&next, input) {
                     AslEvent::TaskSucceeded {
                         ticket,
                         output: json!({}),
                     }
                 } else {
-                    let error = TaskError {
-                        error: "StepFunctions.ExecutionAlreadyExistsException".to_owned(),
-                        cause: next,
-                    };
+                    let error = TaskError::new("StepFunctions.ExecutionAlreadyExistsException", next);
                     AslEvent::TaskFailed { ticket, error }
                 };
-                self.engine.feed(name, event);
+                self.ports.engine.feed(&execution, event);
             }
             Command::SetTimer { .. } | Command::Finished => {}
         }
     }
 
-    fn invoke(&self, function: &str, input: &Value, token: Option<&str>) -> Result<Value, PhaseError> {
-        let parsed: ExecutionInput = serde_json::from_value(input.clone()).expect("the machine passes ids");
-        let (store, clock, forge, engine) = (&*self.store, &*self.clock, &*self.forge, &*self.engine);
-        let output = match (function.rsplit(':').next(), token) {
-            (Some("start"), _) => {
-                let start = Start {
-                    runs: store,
-                    jobs: store,
-                    blobs: store,
-                    forge,
-                    backends: &self.backends,
-                    clock,
-                    settings: &self.settings,
-                };
-                block_on(start.run(&parsed))?
-            }
-            (Some("poll"), Some(token)) => {
-                let awaiting = AwaitCallback {
-                    jobs: store,
-                    engine,
-                    clock,
-                };
-                block_on(awaiting.run(&parsed, token))?;
-                return Ok(json!({}));
-            }
-            (Some("poll"), None) => {
-                let poll = Poll {
-                    runs: store,
-                    jobs: store,
-                    blobs: store,
-                    forge,
-                    backends: &self.backends,
-                    clock,
-                    wait: &self.settings.wait,
-                };
-                let turn = input.get("turn").and_then(Value::as_u64).unwrap_or(0);
-                block_on(poll.run(&parsed, u32::try_from(turn).unwrap_or(u32::MAX)))?
-            }
-            (Some("results"), _) => {
-                let results = Results {
-                    runs: store,
-                    jobs: store,
-                    blobs: store,
-                    forge,
-                    backends: &self.backends,
-                    engine,
-                    clock,
-                };
-                let caught: Option<CaughtError> = input
-                    .get("error")
-                    .and_then(|error| serde_json::from_value(error.clone()).ok());
-                block_on(results.run(&parsed, caught.as_ref()))?
-            }
-            other => panic!("the machine calls {other:?}"),
-        };
-        Ok(serde_json::to_value(output).expect("an output is JSON"))
+    /// One phase goes on up to its next call.
+    fn step(&mut self) {
+        let faults = self.faults.clone();
+        match self.schedule.step(self.clock.now(), || faults.take_death()) {
+            Ok(Moved::On) => {}
+            Ok(Moved::Over(kind, answer)) => self.over(kind, answer),
+            Err(kind) => self.died(kind),
+        }
     }
 
-    /// What must hold when the world has come to rest.
-    ///
-    /// # Errors
-    /// The first thing that does not hold.
-    pub fn verdict(&self) -> Result<(), String> {
-        let checks = self.forge.checks();
-        let jobs: Vec<Job> = self.store.all_jobs();
-        if jobs.is_empty() {
-            return Err("no job came into being".to_owned());
-        }
-        for job in &jobs {
-            let JobState::Concluded { end, .. } = &job.state else {
-                return Err(format!("{} is {}", job.id, job.state.name()));
-            };
-            let own: Vec<_> = checks.values().filter(|check| check.job == job.id).collect();
-            if own.len() != job.attempt.0 as usize {
-                return Err(format!(
-                    "{} has {} checks for {} attempts",
-                    job.id,
-                    own.len(),
-                    job.attempt
-                ));
+    fn over(&mut self, kind: Kind, answer: Answer) {
+        self.note(|| format!("ends:   {kind} -> {answer}"));
+        match (kind, answer) {
+            (Kind::Invoke(invocation), Answer::Output(result)) => {
+                let error =
+                    |error: PhaseError| TaskError::new(error.error_name().to_string(), error.to_string());
+                self.answer(&invocation, result.map_err(error));
             }
-            for check in &own {
-                let Some(first) = check.conclusions.first() else {
-                    return Err(format!("a check of {} was left open", job.id));
-                };
-                if check.conclusions.iter().any(|conclusion| conclusion != first) {
-                    return Err(format!("a check of {} said {:?}", job.id, check.conclusions));
+            (Kind::Plan(delivery), Answer::Text(Err(_))) => self.return_message(delivery),
+            (Kind::Deliver(event), Answer::Text(result)) => {
+                self.forge().delivered(&event, self.clock.now(), result.is_ok());
+            }
+            _ => {}
+        }
+    }
+
+    fn answer(&mut self, invocation: &Invocation, result: Result<Value, TaskError>) {
+        let ticket = invocation.ticket;
+        let event = match result {
+            Ok(output) => AslEvent::TaskSucceeded { ticket, output },
+            Err(error) => AslEvent::TaskFailed { ticket, error },
+        };
+        self.ports.engine.feed(&invocation.execution, event);
+    }
+
+    /// As SQS does it: a few more tries, then the dead letters.
+    fn return_message(&mut self, delivery: DeliveryId) {
+        let tries = self.tries.entry(delivery.clone()).or_default();
+        *tries += 1;
+        if *tries < TRIES {
+            self.schedule(REDELIVERY, Action::RepeatMessage(delivery));
+        } else {
+            *tries = 0;
+        }
+    }
+
+    /// A phase died at a call. On one machine everything in memory is gone then.
+    fn died(&mut self, kind: Kind) {
+        self.note(|| format!("dies:   {kind}"));
+        match self.host {
+            Host::Aws => self.mourn(kind),
+            Host::OneMachine => {
+                self.mourn_process(kind);
+                self.recover();
+            }
+        }
+    }
+
+    /// What the others see of a function that died.
+    fn mourn(&mut self, kind: Kind) {
+        match kind {
+            Kind::Invoke(invocation) => {
+                let error = TaskError::new("Lambda.Unknown", "it died");
+                self.answer(&invocation, Err(error));
+            }
+            Kind::Plan(delivery) => self.return_message(delivery),
+            Kind::Deliver(event) => self.forge().delivered(&event, self.clock.now(), false),
+            Kind::Agent(_) | Kind::Sweep => {}
+        }
+    }
+
+    fn mourn_process(&mut self, kind: Kind) {
+        let mut gone = self.schedule.kill(|_| true);
+        gone.push(kind);
+        self.ports.engine.forget_all();
+        self.store().lose_queue();
+        self.actions
+            .retain(|(_, action)| !matches!(action, Action::RepeatMessage(_)));
+        for kind in gone {
+            // GitHub sees the connection break.
+            if let Kind::Deliver(event) = kind {
+                self.forge().delivered(&event, self.clock.now(), false);
+            }
+        }
+    }
+
+    /// The next process, before anything else moves; one that can't recover ends and is started again.
+    fn recover(&mut self) {
+        loop {
+            let ports = self.ports.clone();
+            self.launch(Kind::Sweep, async move {
+                Answer::Text(ports.recover().await.map(|swept| format!("recovered {swept:?}")))
+            });
+            let recovered = loop {
+                let faults = self.faults.clone();
+                let wakes = self.schedule.next_wake().unwrap_or(self.clock.now());
+                self.clock.set(wakes.max(self.clock.now()));
+                match self.schedule.step(self.clock.now(), || faults.take_death()) {
+                    Ok(Moved::On) => {}
+                    Ok(Moved::Over(kind, answer)) => {
+                        let recovered = matches!(answer, Answer::Text(Ok(_)));
+                        self.over(kind, answer);
+                        break recovered;
+                    }
+                    Err(_) => break false,
+                }
+            };
+            if recovered {
+                return;
+            }
+            self.ports.engine.forget_all();
+            self.store().lose_queue();
+            // Whoever starts it again waits a little.
+            self.clock.set(self.clock.now() + Millis::from_secs(10));
+        }
+    }
+
+    /// The next time at which anything happens by itself.
+    fn next_moment(&self) -> UnixMillis {
+        let timer = self.ports.engine.next_timer().map(|(at, _)| UnixMillis(at.0));
+        let action = self.actions.iter().map(|(at, _)| *at).min();
+        let flights = self
+            .schedule
+            .flights()
+            .iter()
+            .flat_map(|flight| match &flight.kind {
+                Kind::Invoke(invocation) => [Some(flight.born + FUNCTION_TIMEOUT), invocation.deserted_at],
+                _ => [None, None],
+            });
+        let agent = self.silent_agents().map(|(_, at, _)| at).min();
+        [
+            timer,
+            action,
+            self.schedule.next_wake(),
+            agent,
+            Some(self.next_sweep),
+        ]
+        .into_iter()
+        .chain(flights)
+        .flatten()
+        .min()
+        .unwrap_or(self.next_sweep)
+    }
+
+    /// What agents are still going to say, with when.
+    fn silent_agents(&self) -> impl Iterator<Item = (String, UnixMillis, bool)> {
+        let spans = if self.callback {
+            self.backend().spans()
+        } else {
+            Vec::new()
+        };
+        let words = spans.into_iter().flat_map(|(id, began, ended)| {
+            let end = ended.map(|ended| (id.clone(), ended, true));
+            [Some((id, began, false)), end]
+        });
+        words
+            .flatten()
+            .filter(|(id, _, end)| !self.said.contains(&(id.clone(), *end)))
+    }
+
+    /// Everything that happens by itself at or before `now`.
+    fn happen(&mut self, now: UnixMillis) {
+        self.time_out(now);
+        if self.next_sweep <= now {
+            self.next_sweep = now + SWEEP_EVERY;
+            self.act(Action::Sweep);
+        }
+        while let Some(index) = self.actions.iter().position(|(at, _)| *at <= now) {
+            let (_, action) = self.actions.remove(index);
+            self.act(action);
+        }
+        let words: Vec<_> = self.silent_agents().filter(|(_, at, _)| *at <= now).collect();
+        for (id, _, end) in words {
+            self.said.insert((id.clone(), end));
+            // One in four is lost on its way.
+            if self.schedule.below(4) > 0 {
+                self.agent_calls(id);
+            }
+        }
+        if let Some((at, name)) = self.ports.engine.next_timer()
+            && at.0 <= now.0
+        {
+            self.ports.engine.feed(&name, AslEvent::TimerFired);
+        }
+    }
+
+    /// Functions that take too long are ended; a state machine whose call was cut off hears of a failure.
+    fn time_out(&mut self, now: UnixMillis) {
+        let overdue = self
+            .schedule
+            .kill(|flight| matches!(flight.kind, Kind::Invoke(_)) && flight.born + FUNCTION_TIMEOUT <= now);
+        for kind in overdue {
+            self.note(|| format!("takes too long: {kind}"));
+            if let Kind::Invoke(invocation) = kind {
+                self.answer(
+                    &invocation,
+                    Err(TaskError::new("Sandbox.Timedout", "it took too long")),
+                );
+            }
+        }
+        let mut deserted = Vec::new();
+        for flight in self.schedule.flights_mut() {
+            if let Kind::Invoke(invocation) = &mut flight.kind
+                && invocation.deserted_at.is_some_and(|at| at <= now)
+            {
+                invocation.deserted_at = None;
+                deserted.push(invocation.clone());
+            }
+        }
+        for invocation in deserted {
+            self.note(|| {
+                format!(
+                    "answer lost, it goes on: {} {}",
+                    invocation.execution, invocation.function
+                )
+            });
+            let error = TaskError::new("Lambda.SdkClientException", "the connection broke");
+            self.answer(&invocation, Err(error));
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        let ports = self.ports.clone();
+        match action {
+            Action::Deliver(event) => {
+                self.events.insert(event.delivery.clone(), event.clone());
+                let kind = Kind::Deliver(event.clone());
+                self.launch(kind, async move {
+                    Answer::Text(ports.receive(&event).await.map(str::to_owned))
+                });
+            }
+            Action::RepeatMessage(delivery) => self.store().return_message(PlanMessage { delivery }),
+            Action::AgentsCall => {
+                for (id, began, _) in self.backend().spans() {
+                    if began <= self.clock.now() {
+                        self.agent_calls(id);
+                    }
                 }
             }
-            let last = own.last().and_then(|check| check.conclusions.last());
-            if last != Some(&end.reason.conclusion()) {
-                return Err(format!(
-                    "{} ended {:?}, its check says {last:?}",
-                    job.id, end.reason
-                ));
-            }
+            Action::Sweep => self.launch(Kind::Sweep, async move {
+                Answer::Text(ports.sweep().await.map(|swept| format!("{swept:?}")))
+            }),
         }
-        for run in self.store.all_runs() {
-            if run.trust.may_run() && run.nodes.values().any(|node| node.expansion.is_none()) {
-                return Err(format!("run {} was not expanded to its end", run.id));
-            }
-        }
-        match self.backend.live().first() {
-            Some(key) => Err(format!("{key} still runs on the backend")),
-            None => Ok(()),
-        }
+    }
+
+    fn agent_calls(&mut self, id: String) {
+        let ports = self.ports.clone();
+        self.launch(Kind::Agent(id.clone()), async move {
+            let answer = ports.agent(&id).await;
+            Answer::Text(answer.map(|answer| format!("{} {}", answer.status, answer.message)))
+        });
     }
 }

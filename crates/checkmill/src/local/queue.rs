@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use checkmill_phases::PhaseError;
+use checkmill_phases::backoff;
 use checkmill_phases::ports::{PlanMessage, Queue, QueueError};
-use checkmill_phases::redelivery;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl LocalQueue {
     /// good, is left to the sweep.
     pub(crate) fn retry(&self, mut queued: Queued, error: &PhaseError) -> bool {
         queued.tries += 1;
-        let wait = redelivery::wait(error, queued.tries).filter(|_| queued.tries < redelivery::TRIES);
+        let wait = backoff::wait(error, queued.tries).filter(|_| queued.tries < backoff::TRIES);
         let Some(wait) = wait else {
             tracing::error!(delivery = %queued.message.delivery, tries = queued.tries, "a delivery is left to the sweep");
             return false;

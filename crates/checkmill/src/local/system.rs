@@ -21,6 +21,7 @@ use checkmill_phases::plan::{Plan, PlanOutcome};
 use checkmill_phases::poll::{AwaitCallback, Poll};
 use checkmill_phases::ports::Jobs as _;
 use checkmill_phases::receive::{Receive, WebhookAnswer, WebhookRequest};
+use checkmill_phases::redeliver::Looks;
 use checkmill_phases::results::{CaughtError, Results};
 use checkmill_phases::start::{Start, StartSettings};
 use checkmill_phases::stop::Stop;
@@ -66,6 +67,7 @@ pub(crate) struct System {
     secrets: WebhookSecrets,
     start: StartSettings,
     calls: AtomicU64,
+    looks: Looks,
 }
 
 /// Task tokens are made of this.
@@ -116,6 +118,7 @@ impl System {
             },
             secrets: parts.secrets,
             calls: AtomicU64::new(0),
+            looks: Looks::default(),
         });
         tasks.connect(&system);
         Ok((system, receiver))
@@ -139,11 +142,11 @@ impl System {
         }
     }
 
-    /// Sweeps for as long as it is polled.
+    /// Sweeps for as long as it is polled, at once for the first time: what GitHub could not deliver while nobody was here is
+    /// asked for now.
     pub(crate) async fn keep_sweeping(&self) {
         let mut ticks = tokio::time::interval(SWEEP_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        ticks.tick().await;
         loop {
             ticks.tick().await;
             self.calls.fetch_add(1, Ordering::Relaxed);
@@ -269,9 +272,11 @@ impl System {
             deliveries: &self.store,
             jobs: &self.store,
             queue: &self.queue,
+            forge: &*self.forge,
             engine: &self.engine,
             backends: &self.backends,
             clock: &self.clock,
+            looks: &self.looks,
         }
     }
 

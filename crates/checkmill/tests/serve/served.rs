@@ -134,9 +134,23 @@ impl Served {
         let _ = timeout(span, std::future::pending::<()>()).await;
     }
 
+    /// Where it takes webhooks, for a GitHub that sends them itself.
+    pub(crate) fn webhook_url(&self) -> String {
+        format!("http://{}/webhook", self.address)
+    }
+
     pub(crate) async fn kill_and_restart(&mut self) {
-        // SIGKILL: the program can't do anything about it.
+        self.kill().await;
+        self.restart();
+    }
+
+    /// SIGKILL: the program can't do anything about it.
+    pub(crate) async fn kill(&mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Starts it again, with the state of before.
+    pub(crate) fn restart(&mut self) {
         self.child = spawn(
             &self.github,
             self.address,

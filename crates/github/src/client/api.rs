@@ -171,6 +171,16 @@ impl Api<'_> {
         scope: &serde_json::Value,
     ) -> Result<MintedToken, Failure> {
         let url = self.at(&format!("/app/installations/{installation}/access_tokens"));
+        let request = Request::send(Method::POST, url, scope, Repeat::Safe);
+        match self.call_as_app(&request).await {
+            Ok(response) => json(&response.body),
+            Err(Failure::Refused { status: 404, .. }) => Err(Failure::NoInstallation(installation)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Asks as the App itself, by a JWT made now.
+    pub(super) async fn call_as_app(&self, request: &Request) -> Result<Response, Failure> {
         let jwt = self
             .key
             .jwt(self.app, self.now())
@@ -178,16 +188,22 @@ impl Api<'_> {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", jwt.expose_secret()))
             .map_err(|_| Failure::Garbled("a JWT that is no header".to_owned()))?;
         authorization.set_sensitive(true);
-        let request = Request::send(Method::POST, url, scope, Repeat::Safe);
-        match self.exchange(&authorization, &request).await {
-            Ok(response) => json(&response.body),
+        match self.exchange(&authorization, request).await {
             Err(Failure::Unauthorized(message)) => Err(Failure::Unauthorized(format!(
                 "{message} (is this the key of App {}, and is the clock right?)",
                 self.app
             ))),
-            Err(Failure::Refused { status: 404, .. }) => Err(Failure::NoInstallation(installation)),
-            Err(failure) => Err(failure),
+            outcome => outcome,
         }
+    }
+
+    /// The address of the next page, where GitHub names one on its own host: the credentials go along.
+    pub(super) fn next_page(&self, headers: &HeaderMap) -> Option<String> {
+        let link = headers.get(header::LINK)?.to_str().ok()?;
+        let next = link.split(',').find(|part| part.contains("rel=\"next\""))?;
+        let address = next.split_once('<')?.1.split_once('>')?.0;
+        let path = address.strip_prefix(self.url.origin())?;
+        path.starts_with('/').then(|| address.to_owned())
     }
 
     /// Sends until there is a verdict: an answer of 2xx, or a failure that is not worth another try or has no time for one.

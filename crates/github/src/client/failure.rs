@@ -80,7 +80,7 @@ impl Failure {
                 ForgeError::Invalid(format!("{what}: status {status}: {message}"))
             }
             Self::NoInstallation(id) => {
-                ForgeError::NotFound(format!("installation {id} of the App, for {what}"))
+                ForgeError::NotInstalled(format!("installation {id} of the App, for {what}"))
             }
             Self::TooLong { .. } => ForgeError::Invalid(format!("{what}: the answer is too long")),
             Self::Garbled(problem) => ForgeError::Transient(format!(

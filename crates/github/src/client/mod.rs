@@ -7,6 +7,7 @@ mod api;
 mod changes;
 mod checks;
 mod comments;
+mod deliveries;
 mod failure;
 mod files;
 mod http;
@@ -20,7 +21,8 @@ mod tokens;
 mod trees;
 
 use crate::forge::{
-    ChangeSet, ChangedFiles, CheckState, Forge, ForgeError, JobToken, NewCheck, PlanningFiles, RepoRef,
+    AttemptId, ChangeSet, ChangedFiles, CheckState, DeliveryLog, Forge, ForgeError, JobToken, NewCheck,
+    PlanningFiles, RepoRef,
 };
 use crate::settings::{ApiUrl, AppId, SettingsError};
 use api::Client;
@@ -238,5 +240,13 @@ impl Forge for GitHub {
         permissions: &TokenPermissions,
     ) -> Result<JobToken, ForgeError> {
         job_token::mint(&self.client.within(FORGE_CALL), repo, permissions).await
+    }
+
+    async fn deliveries(&self, since: UnixMillis, limit: usize) -> Result<DeliveryLog, ForgeError> {
+        deliveries::list(&self.api, since, limit).await
+    }
+
+    async fn redeliver(&self, attempt: AttemptId) -> Result<(), ForgeError> {
+        deliveries::redeliver(&self.api, attempt).await
     }
 }

@@ -7,5 +7,5 @@ pub mod payload;
 pub mod signature;
 mod wire;
 
-pub use payload::{Parsed, PayloadError, parse, parse_for_app};
+pub use payload::{Parsed, PayloadError, may_concern_us, parse, parse_for_app};
 pub use signature::{SecretError, SignatureError, WebhookSecrets, sign};

@@ -65,6 +65,18 @@ pub enum PayloadError {
     },
 }
 
+/// Whether a delivery of this name and action may be one for us, as the table above has it; what is in its body may still
+/// say otherwise. For a list of deliveries, which has no bodies.
+#[must_use]
+pub fn may_concern_us(event_name: &str, action: Option<&str>) -> bool {
+    match event_name {
+        "push" | "pull_request" | "workflow_dispatch" => true,
+        "check_run" => matches!(action, Some("rerequested" | "requested_action")),
+        "check_suite" => action == Some("rerequested"),
+        _ => false,
+    }
+}
+
 /// Reads a delivery: `event_name` is `X-GitHub-Event`, `delivery` is `X-GitHub-Delivery`, `body` is verified.
 ///
 /// # Errors

@@ -278,7 +278,7 @@ async fn an_installation_that_is_gone() {
     let login: Login = "octocat".parse().unwrap();
     let write = world.github.may_write(&repo(), &login).await;
     assert!(
-        matches!(&write, Err(ForgeError::NotFound(what)) if what.contains("installation 1")),
+        matches!(&write, Err(ForgeError::NotInstalled(what)) if what.contains("installation 1")),
         "{write:?}"
     );
     let resolved = world.github.resolve_ref(&repo(), &main_branch()).await;

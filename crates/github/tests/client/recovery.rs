@@ -170,7 +170,7 @@ async fn the_wrong_key_an_installation_that_is_gone_and_one_that_is_suspended() 
     world.fake.uninstall(repo.installation).unwrap();
     let error = world.github.resolve_ref(&repo, &main).await.unwrap_err();
     assert!(
-        matches!(&error, ForgeError::NotFound(what) if what.contains("installation")),
+        matches!(&error, ForgeError::NotInstalled(what) if what.contains("installation")),
         "{error}"
     );
     let _ = world.events();

@@ -308,8 +308,8 @@ async fn the_deliveries_api_lists_and_redelivers() {
             .map(|d| d["id"].as_u64().unwrap())
             .collect()
     };
-    let page = bench.get(&jwt, "/app/hook/deliveries?per_page=2").await;
-    assert_eq!(ids(&page.json()), [8003, 8002]);
+    let page = bench.get(&jwt, "/app/hook/deliveries?per_page=1").await;
+    assert_eq!(ids(&page.json()), [8002], "one that is on its way is not listed");
     let next = page
         .header("link")
         .unwrap()
@@ -326,11 +326,7 @@ async fn the_deliveries_api_lists_and_redelivers() {
         .get(&jwt, "/app/hook/deliveries?status=failure")
         .await
         .json();
-    assert_eq!(
-        ids(&failed),
-        [8003, 8001],
-        "one without an answer counts as failed"
-    );
+    assert_eq!(ids(&failed), [8001], "a status of 400 and more, or none");
     assert_eq!(failed[1]["status_code"], 502);
     let whole = bench.get(&jwt, "/app/hook/deliveries/8001").await.json();
     assert_eq!(whole["request"]["payload"]["ref"], "refs/heads/main");

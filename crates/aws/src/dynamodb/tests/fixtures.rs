@@ -116,6 +116,7 @@ pub(crate) fn job(run: &Run, leg: &str) -> Job {
         early_report: None,
         check: None,
         check_uncertain: false,
+        check_busy_until: None,
         previous_check: None,
         revived_at: None,
         task_token: None,

@@ -93,6 +93,14 @@ fn delivery_json(delivery: &Delivery) -> Value {
     })
 }
 
+/// Whether the attempt is over: one that waits or is on its way is not in the list.
+const fn is_over(delivery: &Delivery) -> bool {
+    matches!(
+        delivery.outcome,
+        Outcome::Answered { .. } | Outcome::Failed { .. }
+    )
+}
+
 /// Newest first, with a cursor rather than page numbers.
 pub(super) fn list_deliveries(state: &State, call: &Call) -> Result<Reply, Refusal> {
     let app = app(state, call)?.id;
@@ -114,7 +122,7 @@ pub(super) fn list_deliveries(state: &State, call: &Call) -> Result<Reply, Refus
         .deliveries
         .iter()
         .rev()
-        .filter(|d| d.app == app && d.made_at.0 >= oldest && d.id < before)
+        .filter(|d| d.app == app && d.made_at.0 >= oldest && d.id < before && is_over(d))
         .filter(wanted)
         .collect();
     let page: Vec<Value> = all.iter().take(size).map(|d| delivery_json(d)).collect();

@@ -1,0 +1,89 @@
+//! What must hold when the world has come to rest.
+
+use super::backend::LOG;
+use super::forge::SimCheck;
+use super::world::World;
+use checkmill_core::{Job, JobState};
+use checkmill_github::forge::CheckStatus;
+use checkmill_phases::keys;
+
+impl World {
+    /// Whether every promise was kept.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn verdict(&self) -> Result<(), String> {
+        let checks = self.forge().checks();
+        let jobs: Vec<Job> = self.store().all_jobs();
+        if jobs.is_empty() {
+            return Err("no job came into being".to_owned());
+        }
+        if let Some(broken) = self.store().broken().first() {
+            return Err(broken.clone());
+        }
+        for job in &jobs {
+            let own: Vec<_> = checks.values().filter(|check| check.job == job.id).collect();
+            told_once(job, &own)?;
+            self.log_is_kept(job)?;
+        }
+        for run in self.store().all_runs() {
+            if run.trust.may_run() && run.nodes.values().any(|node| node.expansion.is_none()) {
+                return Err(format!("run {} was not expanded to its end", run.id));
+            }
+        }
+        if let Some(key) = self.backend().started_again().first() {
+            return Err(format!("{key} was started twice"));
+        }
+        if self.forge().comments() > self.store().all_runs().len() {
+            return Err("a run has two comments".to_owned());
+        }
+        match self.backend().live().first() {
+            Some(key) => Err(format!("{key} still runs on the backend")),
+            None => Ok(()),
+        }
+    }
+
+    /// What an attempt wrote is kept before its backend may forget it.
+    fn log_is_kept(&self, job: &Job) -> Result<(), String> {
+        let log = self.store().blob(&keys::log(&job.id, job.attempt));
+        match (job.handle(), log) {
+            (Some(_), Some(log)) if log != LOG => Err(format!("the log of {} is lost", job.id)),
+            (Some(_), None) => Err(format!("the log of {} was never kept", job.id)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The job has ended, and each of its attempts has one check, which says how it ended and never said anything else.
+fn told_once(job: &Job, checks: &[&SimCheck]) -> Result<(), String> {
+    let JobState::Concluded { end, .. } = &job.state else {
+        return Err(format!("{} is {}", job.id, job.state.name()));
+    };
+    if checks.len() != job.attempt.0 as usize {
+        return Err(format!(
+            "{} has {} checks for {} attempts",
+            job.id,
+            checks.len(),
+            job.attempt
+        ));
+    }
+    for check in checks {
+        let Some(first) = check.conclusions.first() else {
+            return Err(format!("a check of {} was left open", job.id));
+        };
+        if !matches!(check.state.status, CheckStatus::Completed { .. }) {
+            return Err(format!("a check of {} was opened again", job.id));
+        }
+        if check.conclusions.iter().any(|conclusion| conclusion != first) {
+            return Err(format!("a check of {} said {:?}", job.id, check.conclusions));
+        }
+    }
+    let last = checks.last().and_then(|check| check.conclusions.last());
+    if last != Some(&end.reason.conclusion()) {
+        return Err(format!(
+            "{} ended {:?}, its check says {last:?}",
+            job.id, end.reason
+        ));
+    }
+    Ok(())
+}
