@@ -1,6 +1,7 @@
 //! The Forge port: what Checkmill asks of GitHub. The adapter is `crate::client` (feature `client`), over octocrab; tests and
 //! `checkmill run` put the same adapter in front of the fake GitHub of `checkmill-testkit`.
 
+use crate::changed_lines::ChangedLines;
 use async_trait::async_trait;
 use checkmill_core::event::{ButtonAction, GitRef};
 use checkmill_core::policy::TokenPermissions;
@@ -118,6 +119,8 @@ pub enum ChangeSet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedFiles {
     pub paths: Vec<String>,
+    /// Of the same files.
+    pub lines: ChangedLines,
     /// Whether there are more than the limit.
     pub truncated: bool,
 }

@@ -12,7 +12,7 @@ use checkmill_core::event::{ButtonAction, EventKind};
 use checkmill_core::policy::{ForkPolicy, Policy};
 use checkmill_core::run::{Hold, Trust};
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Run, RunId};
-use checkmill_github::forge::{ChangeSet, Forge, PlanningFiles, RepoRef, SourceContent, SourceFile};
+use checkmill_github::forge::{Forge, PlanningFiles, RepoRef, SourceContent, SourceFile};
 
 /// Where Checkmill's own workflow files are.
 pub const WORKFLOW_DIR: &str = ".checkmill/workflows";
@@ -200,13 +200,8 @@ impl Plan<'_> {
         repo: &RepoRef,
         sha: &CommitSha,
     ) -> Result<Vec<String>, PhaseError> {
-        let of = match &event.kind {
-            EventKind::PullRequest(pr) => ChangeSet::PullRequest { number: pr.number },
-            EventKind::Push(push) => ChangeSet::Push {
-                before: push.before.clone(),
-                after: sha.clone(),
-            },
-            _ => return Ok(Vec::new()),
+        let Some(of) = view::change_set(event, sha) else {
+            return Ok(Vec::new());
         };
         Ok(self.forge.changed_files(repo, &of).await?.paths)
     }

@@ -10,9 +10,11 @@ use crate::step::{load, step};
 use crate::{keys, log, verdict, view};
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
+use checkmill_core::limits::ANNOTATIONS;
 use checkmill_core::policy::CommentPolicy;
 use checkmill_core::transition::JobEvent;
 use checkmill_core::{CheckRunId, End, ErrorName, EventKind, Job, JobState, Millis, Reason, Run};
+use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck};
 use serde::{Deserialize, Serialize};
 
@@ -138,13 +140,31 @@ impl Results<'_> {
                 .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
             _ => None,
         };
+        let changed = match &result {
+            Some(result) if result.annotations.len() > ANNOTATIONS => self.changed_lines(run).await,
+            _ => None,
+        };
         Ok(view::completed(&view::Completed {
             job,
             end,
             result: result.as_ref(),
             log: log.as_deref(),
             diagnostics: diagnostics.as_deref().map(view::fenced_diagnostics).as_deref(),
+            changed: changed.as_ref(),
         }))
+    }
+
+    /// What the run's event changes, to choose between annotations. GitHub may find a change too large to show: the order is
+    /// worth a request, and no more.
+    async fn changed_lines(&self, run: &Run) -> Option<ChangedLines> {
+        let of = view::change_set(&run.event, &run.sha)?;
+        match self.forge.changed_files(&view::repo(run), &of).await {
+            Ok(changed) => Some(changed.lines),
+            Err(error) => {
+                tracing::warn!(run = %run.id, %error, "could not read what changed, to put annotations in order");
+                None
+            }
+        }
     }
 
     /// Completes the check. Where GitHub finds something in it invalid, the verdict counts more than what the job put beside

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use checkmill_core::event::GitRef;
 use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{CheckRunId, CommitSha, Conclusion, JobId, Login, UnixMillis};
+use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
     ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, ForgeError, JobToken, NewCheck, PlanningFiles,
     RepoRef, SourceContent, SourceFile,
@@ -102,6 +103,7 @@ impl Forge for MemForge {
         self.faults.call(failed, || {
             Ok(ChangedFiles {
                 paths: vec!["src/lib.rs".to_owned()],
+                lines: ChangedLines::default(),
                 truncated: false,
             })
         })

@@ -3,7 +3,7 @@
 use checkmill_core::{AttemptNumber, CommitSha, End, Event, JobId, Millis, Reason, UnixMillis};
 use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, NewCheck, RepoRef};
-use checkmill_github::render::{self, Attempt, Ended, completed};
+use checkmill_github::render::{self, Attempt, Ended, Tests, completed};
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::{Parsed, WebhookSecrets, parse_for_app};
 use checkmill_testkit::{APP_ID, FakeClock, FakeGitHub, NewCommit, NewRepository, Options, Role};
@@ -150,6 +150,7 @@ pub(crate) fn ended(reason: Reason, at: UnixMillis, annotations: usize) -> Check
         queued_for: Millis(100),
         ran_for: Some(Millis(5000)),
         steps: &[],
+        tests: Tests::default(),
         diagnostics: None,
         log: Some(&"line\n".repeat(100_000)),
         step_summary: "",
