@@ -147,6 +147,8 @@ impl JobRunner<'_> {
         crate::commands::Annotation {
             message: masks.apply(&annotation.message),
             title: annotation.title.map(|title| masks.apply(&title)),
+            // A path with a secret in it is none that could be shown.
+            file: annotation.file.map(|file| masks.apply(&file)),
             ..annotation
         }
     }

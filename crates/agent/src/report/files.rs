@@ -213,6 +213,14 @@ mod tests {
     }
 
     #[test]
+    fn the_default_list_is_documented() {
+        let docs = include_str!("../../../../docs/reports.md");
+        let list = docs.split("<!-- patterns -->\n```\n").nth(1).unwrap();
+        let list = list.split("\n```").next().unwrap();
+        assert_eq!(list.lines().collect::<Vec<_>>(), DEFAULT_PATTERNS);
+    }
+
+    #[test]
     fn the_default_list_finds_what_tools_write() {
         let temp = tempfile::tempdir().unwrap();
         let wanted = [

@@ -215,7 +215,7 @@ impl Case {
         // pytest counts lines from 0 here.
         let line = self.line.map(|line| {
             if tool == Some(Tool::Pytest) {
-                line + 1
+                line.saturating_add(1)
             } else {
                 line
             }

@@ -32,7 +32,7 @@ pub struct FailedTest<'a> {
 
 impl Tests<'_> {
     const fn ran(&self) -> u64 {
-        self.passed + self.failed
+        self.passed.saturating_add(self.failed)
     }
 
     /// `12 of 340 tests failed`; nothing where none did.
@@ -55,7 +55,7 @@ impl Tests<'_> {
             skipped => format!(", {} skipped", count(skipped)),
         };
         match self.failed() {
-            None if self.passed + self.skipped == 0 => String::new(),
+            None if self.passed == 0 && self.skipped == 0 => String::new(),
             None if self.passed == 1 => format!("1 test passed{skipped}.\n"),
             None => format!("{} tests passed{skipped}.\n", count(self.passed)),
             Some(failed) => format!("#### {failed}{skipped}\n\n{}", self.table()),
@@ -154,7 +154,16 @@ mod tests {
             skipped: 0,
             failures: &failures,
         };
-        insta::assert_snapshot!(tests.section(), @"");
+        insta::assert_snapshot!(tests.section(), @r"
+        #### 5 of 6 tests failed
+
+        | Suite | Test | Message | Place |
+        |---|---|---|---|
+        | tests.test\_sums | test\_adds | AssertionError: a &#124; b | tests/test\_sums.py:14 |
+        | tests.test\_sums | x &#124; y &#124; \`z\` &lt;b&gt; @&#8203;octocat | #&#8203; no heading |  |
+
+        *… and 3 more; the log has them all.*
+        ");
     }
 
     #[test]

@@ -310,5 +310,7 @@ fn nextest_failure(text: &str) -> Option<(Option<u64>, &str, &str)> {
 /// `3 failed`; of several words the first.
 fn counted(text: &str) -> Option<(u64, &str)> {
     let (count, what) = text.trim().split_once(' ')?;
-    Some((count.parse().ok()?, what.split(' ').next().unwrap_or(what)))
+    // So small that no sum overflows.
+    let count: u32 = count.parse().ok()?;
+    Some((u64::from(count), what.split(' ').next().unwrap_or(what)))
 }

@@ -200,7 +200,9 @@ fn counts(line: &str) -> Option<Vec<(u64, &str)>> {
         .split(", ")
         .map(|part| {
             let (count, what) = part.split_once(' ')?;
-            Some((count.parse().ok()?, *WORDS.iter().find(|word| **word == what)?))
+            // So small that no sum overflows.
+            let count: u32 = count.parse().ok()?;
+            Some((u64::from(count), *WORDS.iter().find(|word| **word == what)?))
         })
         .collect()
 }

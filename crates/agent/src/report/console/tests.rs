@@ -283,6 +283,7 @@ fn ordinary_output_says_nothing() {
                 Error: it went wrong\n\
                 error[E0308]: a code\nand no place\n\n --> src/lib.rs:1:2\n\
                 3 failed in the year 2020\n\
+                99999999999999999999 passed in 1.0s\n\
                 10 passed in 3.5s, or so\n\
                 FAILED to do it\n\
                 test of something ... FAILED\n\
