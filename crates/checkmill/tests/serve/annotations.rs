@@ -147,11 +147,25 @@ jobs:
 "#;
     served.push_workflow(text).await;
     let check = served.completed("CI / test").await;
-    let page = page(&check);
-    let summary = page.split("### Log").next().unwrap_or_default();
-    insta::assert_snapshot!(summary, @"");
+    let summary = check.output.summary.clone().unwrap_or_default();
+    let title = check.output.title.as_deref().unwrap_or_default();
+    assert_eq!(
+        title,
+        "1 of 2 tests failed. Step \"Test\" failed with exit code 3"
+    );
+    assert!(
+        summary.contains("#### 1 of 2 tests failed, 1 skipped"),
+        "{summary}"
+    );
+    let row = r"| tests.test\_sums | test\_adds\_badly | assert 2 == 3 | tests/test\_sums.py:14 |";
+    assert!(summary.contains(row), "{summary}");
     let lines: Vec<_> = check.annotations.iter().map(line).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    let expected = [
+        "src/lib.rs:1: warning: by a matcher",
+        "src/lib.rs:1:4: failure: E0308: mismatched types",
+        "tests/test_sums.py:14: failure: test_adds_badly failed: assert 2 == 3",
+    ];
+    assert_eq!(lines, expected);
     served.finish().await;
 }
 
