@@ -118,15 +118,7 @@ jobs:
 /// What tools print and write: messages at their lines, failed tests in a table.
 #[tokio::test]
 async fn failed_tests_and_compiler_messages_stand_at_their_lines() {
-    let junit = r#"<testsuites><testsuite name="tests"><testcase classname="tests.test_sums" name="test_adds"/>
-<testcase classname="tests.test_sums" name="test_adds_badly" file="tests/test_sums.py" line="14"><failure message="assert 2 == 3"/></testcase>
-<testcase classname="tests.test_sums" name="test_left_out"><skipped/></testcase></testsuite></testsuites>
-"#;
-    let repository = NewRepository::new(REPO)
-        .file("src/lib.rs", "fn a() {}\n")
-        .file("tests/test_sums.py", "pass\n")
-        .file("fixtures/junit.xml", junit);
-    let served = Served::start(repository).await;
+    let served = Served::start(NewRepository::new(REPO)).await;
     let text = r#"
 name: CI
 on: push
@@ -134,11 +126,16 @@ jobs:
   test:
     runs-on: linux
     steps:
-      - uses: actions/checkout@v5
       - run: |
+          mkdir src tests && touch src/lib.rs tests/test_sums.py
           printf '{"problemMatcher": [{"owner": "mine", "severity": "warning", "pattern": [{"regexp": "^(.+) at (\\\\d+): (.+)$", "file": 1, "line": 2, "message": 3}]}]}' > matcher.json
           echo "::add-matcher::matcher.json"
-          cp fixtures/junit.xml junit.xml
+          {
+            echo '<testsuite name="tests"><testcase classname="tests.test_sums" name="test_adds"/>'
+            echo '<testcase classname="tests.test_sums" name="test_adds_badly" file="tests/test_sums.py" line="14">'
+            echo '<failure message="assert 2 == 3"/></testcase>'
+            echo '<testcase classname="tests.test_sums" name="test_left_out"><skipped/></testcase></testsuite>'
+          } > junit.xml
       - name: Test
         run: |
           echo "src/lib.rs at 1: by a matcher"
@@ -185,8 +182,8 @@ jobs:
   lint:
     runs-on: linux
     steps:
-      - uses: actions/checkout@v5
       - run: |
+          touch a.c z.c
           for n in $(seq 1 900); do echo "a.c:$n:1: warning: old $n"; done
           for n in $(seq 1 20); do echo "z.c:$n:1: warning: new $n"; done
 "#;
