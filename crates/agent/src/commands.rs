@@ -23,8 +23,13 @@ pub enum Command {
     Echo,
     /// Removed by GitHub because printed text from outside could use them.
     Disabled(String),
-    /// Problem matchers and what else we don't have.
-    Unsupported(String),
+    /// Registers the problem matchers of a file.
+    AddMatcher(String),
+    /// Removes the matcher of this owner; without one, all that the file names.
+    RemoveMatcher {
+        owner: Option<String>,
+        file: String,
+    },
     /// A known command that lacks something, with what.
     Malformed(String),
 }
@@ -71,7 +76,17 @@ pub fn parse(line: &str) -> Option<Command> {
         "save-state" => Command::SaveState,
         "echo" => Command::Echo,
         disabled @ ("set-env" | "add-path") => Command::Disabled(disabled.to_owned()),
-        unsupported @ ("add-matcher" | "remove-matcher") => Command::Unsupported(unsupported.to_owned()),
+        "add-matcher" if message.trim().is_empty() => {
+            Command::Malformed("add-matcher needs a file".to_owned())
+        }
+        "add-matcher" => Command::AddMatcher(message.trim().to_owned()),
+        "remove-matcher" => match (properties.get("owner"), message.trim()) {
+            (None, "") => Command::Malformed("remove-matcher needs an owner or a file".to_owned()),
+            (owner, file) => Command::RemoveMatcher {
+                owner,
+                file: file.to_owned(),
+            },
+        },
         _ => return None,
     };
     Some(command)
@@ -200,9 +215,28 @@ mod tests {
             ("::save-state name=a::b", Command::SaveState),
             ("::set-env name=PATH::/evil", Command::Disabled("set-env".into())),
             ("::add-path::/evil", Command::Disabled("add-path".into())),
+            ("::add-matcher::x.json", Command::AddMatcher("x.json".into())),
             (
-                "::add-matcher::x.json",
-                Command::Unsupported("add-matcher".into()),
+                "::add-matcher::",
+                Command::Malformed("add-matcher needs a file".into()),
+            ),
+            (
+                "::remove-matcher owner=eslint-stylish::",
+                Command::RemoveMatcher {
+                    owner: Some("eslint-stylish".into()),
+                    file: String::new(),
+                },
+            ),
+            (
+                "::remove-matcher::x.json",
+                Command::RemoveMatcher {
+                    owner: None,
+                    file: "x.json".into(),
+                },
+            ),
+            (
+                "::remove-matcher::",
+                Command::Malformed("remove-matcher needs an owner or a file".into()),
             ),
         ];
         for (line, expected) in table {

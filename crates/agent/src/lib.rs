@@ -16,6 +16,7 @@ pub mod layout;
 pub mod log;
 pub mod mask;
 pub mod processes;
+pub mod report;
 pub mod result;
 pub mod script;
 pub mod secrets;

@@ -1,6 +1,6 @@
 //! Results as a whole.
 
-use checkmill_workflow::job::{JobResult, JobVerdict};
+use checkmill_workflow::job::{JobResult, JobVerdict, TestSummary};
 use std::collections::BTreeMap;
 
 /// What the agent's process exits with: the failing step's code where there is one, so that a backend that knows nothing
@@ -32,6 +32,7 @@ pub fn without_steps(conclusion: JobVerdict, detail: &str) -> JobResult {
         steps: Vec::new(),
         outputs: BTreeMap::new(),
         annotations: Vec::new(),
+        tests: TestSummary::default(),
         summary: String::new(),
         log_bytes: 0,
     }

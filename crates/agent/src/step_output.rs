@@ -1,10 +1,12 @@
 //! What a step prints, on its way to the log: lines are masked and written, commands among them obeyed.
 
-use crate::annotations::Annotations;
 use crate::commands::{self, Annotation, Command};
 use crate::log::lines::{Line, Lines};
 use crate::log::writer::LogWriter;
-use checkmill_core::limits::FAILURE_TAIL_LINES;
+use crate::report::collect::Reports;
+use crate::report::console::Console;
+use crate::report::paths::Paths;
+use checkmill_core::limits::{FAILURE_TAIL_LINES, MATCHED_LINE_BYTES};
 use checkmill_workflow::job::ResultLevel;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -15,8 +17,12 @@ const TAIL_LINE_CHARS: usize = 500;
 /// The output of one step.
 pub struct StepOutput<'a> {
     log: &'a mut LogWriter,
-    annotations: &'a mut Annotations,
+    reports: &'a mut Reports,
     workspace: &'a Path,
+    /// What the tools of the step name their files from.
+    paths: Paths,
+    /// None where the job wants nothing recognised that it has not said itself.
+    console: Option<Console>,
     /// `RUNNER_DEBUG`: `::debug::` is shown.
     debug: bool,
     lines: Lines,
@@ -37,21 +43,33 @@ pub struct Said {
 }
 
 impl<'a> StepOutput<'a> {
-    pub fn new(
-        log: &'a mut LogWriter,
-        annotations: &'a mut Annotations,
-        workspace: &'a Path,
-        debug: bool,
-    ) -> Self {
+    pub fn new(log: &'a mut LogWriter, reports: &'a mut Reports, workspace: &'a Path, debug: bool) -> Self {
+        reports.begin_step();
         Self {
             log,
-            annotations,
+            reports,
             workspace,
+            paths: Paths::new(workspace, workspace),
+            console: Some(Console::default()),
             debug,
             lines: Lines::default(),
             paused_until: None,
             said: Said::default(),
         }
+    }
+
+    /// The step runs in this directory.
+    #[must_use]
+    pub fn in_directory(mut self, directory: &Path) -> Self {
+        self.paths = Paths::new(self.workspace, directory);
+        self
+    }
+
+    /// Whether known tools are recognised by what they print.
+    #[must_use]
+    pub fn recognising(mut self, wanted: bool) -> Self {
+        self.console = wanted.then(Console::default);
+        self
     }
 
     /// Takes bytes as they come; whether the log still takes them.
@@ -69,6 +87,12 @@ impl<'a> StepOutput<'a> {
         if let Some(line) = self.lines.finish() {
             self.line(&line);
         }
+        if let Some((runs, found)) = self.console.take().map(Console::finish) {
+            self.reports.printed(runs, &self.paths, self.log.masks());
+            for annotation in found {
+                self.reports.found(annotation, &self.paths);
+            }
+        }
         self.log.flush();
         for line in &mut self.said.tail {
             *line = strip_ansi(line).chars().take(TAIL_LINE_CHARS).collect();
@@ -78,7 +102,8 @@ impl<'a> StepOutput<'a> {
 
     fn line(&mut self, line: &Line) {
         if line.continued {
-            return self.plain(&line.text);
+            let masked = self.log.output(&line.text);
+            return self.keep(&masked);
         }
         if let Some(word) = &self.paused_until {
             let ends = line
@@ -100,6 +125,25 @@ impl<'a> StepOutput<'a> {
     fn plain(&mut self, text: &str) {
         let masked = self.log.output(text);
         self.keep(&masked);
+        self.report(&masked);
+    }
+
+    /// Looks for what a line says about the code.
+    fn report(&mut self, masked: &str) {
+        if masked.len() > MATCHED_LINE_BYTES {
+            return;
+        }
+        // Between control sequences a secret is none, and without them it is one again.
+        let plain = self.log.masks().apply(&strip_ansi(masked));
+        if self.reports.line(&plain, self.console.as_mut(), &self.paths) {
+            self.say_full();
+        }
+    }
+
+    fn say_full(&mut self) {
+        self.log.text(
+            "##[warning]The job has reached the limit of annotations; further ones are only in this log.",
+        );
     }
 
     fn keep(&mut self, masked: &str) {
@@ -142,10 +186,18 @@ impl<'a> StepOutput<'a> {
                 self.log.text(&format!("##[error]{message}"));
                 self.said.disabled.get_or_insert(message);
             }
-            Command::Unsupported(name) => {
-                self.log.text(&format!(
-                    "##[warning]The command ::{name}:: is not supported and has no effect."
-                ));
+            Command::AddMatcher(file) => {
+                for problem in self.reports.add_matchers(&self.workspace.join(&file)) {
+                    self.log
+                        .text(&format!("##[warning]Problem matchers of {file}: {problem}."));
+                }
+            }
+            Command::RemoveMatcher { owner, file } => {
+                let path = self.workspace.join(&file);
+                if let Some(problem) = self.reports.remove_matchers(owner.as_deref(), &path) {
+                    self.log
+                        .text(&format!("##[warning]Problem matchers of {file}: {problem}."));
+                }
             }
             Command::Malformed(problem) => {
                 self.log.text(&format!(
@@ -174,16 +226,14 @@ impl<'a> StepOutput<'a> {
             file: mask(annotation.file),
             ..annotation
         };
-        if self.annotations.add(masked, self.workspace) {
-            self.log.text(
-                "##[warning]The job has reached the limit of annotations; further ones are only in this log.",
-            );
+        if self.reports.annotations_mut().add(masked, self.workspace) {
+            self.say_full();
         }
     }
 }
 
 /// The text without terminal control sequences: they are for the log, not for tables.
-fn strip_ansi(text: &str) -> String {
+pub(crate) fn strip_ansi(text: &str) -> String {
     let mut stripped = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -218,20 +268,26 @@ mod tests {
     use crate::log::writer::LogWriter;
     use crate::mask::Masks;
     use crate::testing::clock_at;
+    use checkmill_core::UnixMillis;
+    use checkmill_workflow::job::ResultAnnotation;
 
-    fn printed(text: &str, debug: bool) -> (String, Said, Annotations) {
+    fn printed(text: &str, debug: bool) -> (String, Said, Vec<ResultAnnotation>) {
         let temp = tempfile::tempdir().unwrap();
         let mut log =
             LogWriter::create(temp.path(), "log", clock_at(0), LOG_LIMITS, Masks::default()).unwrap();
-        let mut annotations = Annotations::default();
-        let mut output = StepOutput::new(&mut log, &mut annotations, Path::new("/w"), debug);
+        let mut reports = Reports::new(UnixMillis(0));
+        let mut output = StepOutput::new(&mut log, &mut reports, Path::new("/w"), debug);
         for chunk in text.as_bytes().chunks(7) {
             assert!(output.push(chunk));
         }
         let said = output.finish();
         log.finish().unwrap();
         let text = std::fs::read_to_string(temp.path().join("log")).unwrap();
-        (text.replace("1970-01-01T00:00:00.000Z ", "| "), said, annotations)
+        (
+            text.replace("1970-01-01T00:00:00.000Z ", "| "),
+            said,
+            reports.finish().0,
+        )
     }
 
     #[test]
@@ -252,7 +308,7 @@ mod tests {
         | ##[notice]psst
         | ::add-mask::***
         | *** and ***
-        | ##[warning]The command ::add-matcher:: is not supported and has no effect.
+        | ##[warning]Problem matchers of m.json: it can't be read: No such file or directory (os error 2).
         | ##[error]The command ::set-env:: is disabled, as on GitHub; write to $GITHUB_ENV instead.
         | ##[warning]A workflow command was not understood: set-output needs a name.
         |  ##[step]9/9 fake
@@ -283,7 +339,6 @@ mod tests {
         }
         "###);
         let kept: Vec<_> = annotations
-            .into_kept()
             .into_iter()
             .map(|kept| (kept.level, kept.message, kept.path))
             .collect();
@@ -306,7 +361,7 @@ mod tests {
             log,
             "| ::stop-commands::pause\n| ::error::not one\n| ::other::\n| ::pause::\n| ##[error]one\n"
         );
-        assert_eq!(annotations.into_kept().len(), 1);
+        assert_eq!(annotations.len(), 1);
     }
 
     #[test]

@@ -72,10 +72,36 @@ pub const CHECK_TEXT_CHARS: usize = 65_535;
 pub const CHECK_TITLE_CHARS: usize = 255;
 /// Annotations in one request. GitHub docs: 50.
 pub const ANNOTATIONS_PER_REQUEST: usize = 50;
-/// Annotations of one attempt.
+/// Annotations of one attempt that GitHub shows: ten requests.
 pub const ANNOTATIONS: usize = 500;
+/// Annotations of one attempt that the agent tells of; past [`ANNOTATIONS`], those on changed lines come first.
+pub const ANNOTATIONS_REPORTED: usize = 2000;
 /// Message of an annotation. GitHub docs: 64 KB.
 pub const ANNOTATION_MESSAGE_BYTES: usize = 64 * 1024;
+/// Failed tests of one attempt that are named; the rest is counted.
+pub const FAILED_TESTS: usize = 200;
+/// Message of a failed test: its first lines. With [`FAILED_TESTS`] it must fit the result beside everything else.
+pub const FAILED_TEST_MESSAGE_BYTES: usize = 2 * 1024;
+/// Suite and name of a failed test, each. Parametrised tests can have whole documents in their names.
+pub const TEST_NAME_BYTES: usize = 512;
+/// Report files (JUnit XML, SARIF) of one attempt.
+pub const REPORT_FILES: usize = 500;
+/// One report file: tens of thousands of tests with what they printed.
+pub const REPORT_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// All report files of one attempt.
+pub const REPORT_BYTES: u64 = 128 * 1024 * 1024;
+/// Files and directories that the search for report files looks at.
+pub const REPORT_SEARCH_ENTRIES: usize = 500_000;
+/// How long finding and reading report files may take: less than what a stopped job has to come to its end.
+pub const REPORT_TIME: Millis = Millis::from_secs(15);
+/// Problem matchers of one job.
+pub const PROBLEM_MATCHERS: usize = 100;
+/// Patterns of one problem matcher, one for each line of a message.
+pub const PROBLEM_MATCHER_PATTERNS: usize = 20;
+/// A file of problem matchers.
+pub const PROBLEM_MATCHER_FILE_BYTES: u64 = 256 * 1024;
+/// A longer line of a job's output is not looked at for problems: it is data, not a message.
+pub const MATCHED_LINE_BYTES: usize = 8 * 1024;
 /// A job's outputs together. GitHub docs: 1 MB per job; ours must fit a DynamoDB item of 400 KB beside the rest.
 pub const OUTPUTS_BYTES: usize = 256 * 1024;
 /// A step's summary. GitHub docs: 1 MiB a step.

@@ -1,6 +1,7 @@
 //! The Forge port: what Checkmill asks of GitHub. The adapter is `crate::client` (feature `client`), over octocrab; tests and
 //! `checkmill run` put the same adapter in front of the fake GitHub of `checkmill-testkit`.
 
+use crate::changed_lines::ChangedLines;
 use async_trait::async_trait;
 use checkmill_core::event::{ButtonAction, EventKind, GitRef};
 use checkmill_core::policy::TokenPermissions;
@@ -199,6 +200,8 @@ impl fmt::Display for ChangeSet {
 pub enum ChangedFiles {
     Known {
         paths: Vec<String>,
+        /// Of the same files, where GitHub shows them.
+        lines: ChangedLines,
         /// Whether there are, or may be, more than the limit.
         truncated: bool,
     },

@@ -12,6 +12,7 @@ use checkmill_core::event::{ButtonAction, EventKind};
 use checkmill_core::policy::{ForkPolicy, Policy};
 use checkmill_core::run::{Hold, Trust};
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Run, RunId};
+use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
     ChangeSet, ChangedFiles, Forge, PlanningFiles, RepoRef, SourceContent, SourceFile,
 };
@@ -201,6 +202,7 @@ impl Plan<'_> {
         let Some(of) = ChangeSet::of(&event.kind) else {
             return Ok(ChangedFiles::Known {
                 paths: Vec::new(),
+                lines: ChangedLines::default(),
                 truncated: false,
             });
         };
@@ -276,7 +278,7 @@ impl Plan<'_> {
 /// As the trigger's rules want it.
 fn known(changed: &ChangedFiles) -> Changed<'_> {
     match changed {
-        ChangedFiles::Known { paths, truncated } => Changed::Files {
+        ChangedFiles::Known { paths, truncated, .. } => Changed::Files {
             paths,
             truncated: *truncated,
         },

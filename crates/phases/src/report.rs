@@ -4,9 +4,11 @@ use crate::error::PhaseError;
 use crate::ports::Blobs;
 use crate::{keys, log, verdict, view};
 use checkmill_backends::registry::Backends;
+use checkmill_core::limits::ANNOTATIONS;
 use checkmill_core::run::Hold;
 use checkmill_core::{End, Job, Reason, Run};
-use checkmill_github::forge::CheckState;
+use checkmill_github::changed_lines::ChangedLines;
+use checkmill_github::forge::{ChangeSet, ChangedFiles, CheckState, Forge};
 
 /// Gathers the result and the log, which is kept from now on, and puts the check together.
 ///
@@ -14,6 +16,7 @@ use checkmill_github::forge::CheckState;
 /// The store's, and the backend's where the log is not kept yet.
 pub(crate) async fn report(
     blobs: &dyn Blobs,
+    forge: &dyn Forge,
     backends: &Backends,
     job: &Job,
     run: &Run,
@@ -32,11 +35,30 @@ pub(crate) async fn report(
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         _ => None,
     };
+    let changed = match &result {
+        Some(result) if result.annotations.len() > ANNOTATIONS => changed_lines(forge, run).await,
+        _ => None,
+    };
     Ok(view::completed(&view::Completed {
         job,
         end,
         result: result.as_ref(),
         log: log.as_deref(),
         diagnostics: diagnostics.as_deref().map(view::fenced_diagnostics).as_deref(),
+        changed: changed.as_ref(),
     }))
+}
+
+/// What the run's event changes, to choose between annotations. GitHub may find a change too large to show: the order is
+/// worth a request, and no more.
+async fn changed_lines(forge: &dyn Forge, run: &Run) -> Option<ChangedLines> {
+    let of = ChangeSet::of(&run.event.kind)?;
+    match forge.changed_files(&view::repo(run), &of).await {
+        Ok(ChangedFiles::Known { lines, .. }) => Some(lines),
+        Ok(ChangedFiles::Unknown { .. }) => None,
+        Err(error) => {
+            tracing::warn!(run = %run.id, %error, "could not read what changed, to put annotations in order");
+            None
+        }
+    }
 }

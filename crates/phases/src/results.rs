@@ -73,7 +73,7 @@ impl Results<'_> {
             // It did not end by itself: nothing of it may run on.
             cancel_on_backend(self.backends, &job).await?;
         }
-        let report = report(self.blobs, self.backends, &job, &run, &end).await?;
+        let report = report(self.blobs, self.forge, self.backends, &job, &run, &end).await?;
         let check = self.tell_alone(&job, &run, &end, report).await?;
         let advanced = self.advance().run_after(&run_id, &job.key).await?;
         if advanced.finished {

@@ -20,8 +20,10 @@ fn masked(mut result: JobResult) -> JobResult {
     let annotations = result.annotations.iter_mut();
     let annotations = annotations.flat_map(|a| a.title.iter_mut().chain(std::iter::once(&mut a.message)));
     let outputs = result.outputs.values_mut();
+    let tests = result.tests.failures.iter_mut();
+    let tests = tests.flat_map(|test| [&mut test.suite, &mut test.name, &mut test.message]);
     let single = [&mut result.summary, &mut result.detail];
-    for text in tails.chain(annotations).chain(outputs).chain(single) {
+    for text in tails.chain(annotations).chain(tests).chain(outputs).chain(single) {
         *text = mask(text);
     }
     result

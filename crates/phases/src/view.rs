@@ -2,11 +2,14 @@
 
 use checkmill_backends::registry::Backends;
 use checkmill_core::event::EventKind;
-use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ANNOTATIONS, ATTEMPTS};
+use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ATTEMPTS};
 use checkmill_core::policy::ForkPolicy;
 use checkmill_core::{End, Event, Job, JobState, Millis, Reason, Run, UnixMillis};
+use checkmill_github::changed_lines::{ChangedLines, Closeness};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
-use checkmill_github::render::{self, Attempt, Ended, JobRow, JobRowState, RunComment, Step, StepMark};
+use checkmill_github::render::{
+    self, Attempt, Ended, FailedTest, JobRow, JobRowState, RunComment, Step, StepMark, Tests,
+};
 use checkmill_workflow::job::{JobResult, ResultAnnotation, ResultLevel, StepResult, StepStatus};
 
 /// The repository of an event.
@@ -51,6 +54,8 @@ pub(crate) struct Completed<'a> {
     /// Masked.
     pub(crate) log: Option<&'a str>,
     pub(crate) diagnostics: Option<&'a str>,
+    /// What the run's event changes, where it is needed.
+    pub(crate) changed: Option<&'a ChangedLines>,
 }
 
 /// The check of a job that has ended.
@@ -60,14 +65,14 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
     let steps: Vec<Step<'_>> = result
         .map(|r| r.steps.iter().map(step).collect())
         .unwrap_or_default();
-    let annotations = result
-        .map(|r| {
-            r.annotations
-                .iter()
-                .filter_map(annotation)
-                .take(ANNOTATIONS)
-                .collect()
-        })
+    let mut annotations: Vec<_> = result
+        .map(|r| r.annotations.iter().filter_map(annotation).collect())
+        .unwrap_or_default();
+    if let Some(changed) = of.changed {
+        annotations.sort_by_key(|annotation| importance(annotation, changed));
+    }
+    let failures: Vec<_> = result
+        .map(|r| r.tests.failures.iter().map(failed_test).collect())
         .unwrap_or_default();
     render::completed(&Ended {
         attempt: attempt(job),
@@ -76,6 +81,12 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
         queued_for: started_at.unwrap_or(end.at).since(job.queued_at),
         ran_for: started_at.map(|started| end.at.since(started)),
         steps: &steps,
+        tests: result.map_or_else(Tests::default, |r| Tests {
+            passed: r.tests.passed,
+            failed: r.tests.failed,
+            skipped: r.tests.skipped,
+            failures: &failures,
+        }),
         diagnostics: of.diagnostics,
         log: of.log,
         step_summary: result.map_or("", |r| r.summary.as_str()),
@@ -98,6 +109,27 @@ fn step(result: &StepResult) -> Step<'_> {
         exit_code: result.exit_code,
         tail: &result.tail,
     }
+}
+
+fn failed_test(test: &checkmill_workflow::job::FailedTest) -> FailedTest<'_> {
+    FailedTest {
+        suite: &test.suite,
+        name: &test.name,
+        message: &test.message,
+        path: test.path.as_deref(),
+        line: test.line,
+    }
+}
+
+/// What comes first where not all can be shown: what is on changed lines, then in changed files; errors before the rest.
+fn importance(annotation: &Annotation, changed: &ChangedLines) -> (Closeness, u8) {
+    let level = match annotation.level {
+        AnnotationLevel::Failure => 0,
+        AnnotationLevel::Warning => 1,
+        AnnotationLevel::Notice => 2,
+    };
+    let lines = annotation.start_line..=annotation.end_line;
+    (changed.closeness(&annotation.path, lines), level)
 }
 
 /// GitHub shows annotations on lines of files; one without a file is in the log only.

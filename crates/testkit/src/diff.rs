@@ -34,6 +34,8 @@ pub(crate) struct FileChange {
     pub(crate) blob: String,
     pub(crate) additions: u64,
     pub(crate) deletions: u64,
+    /// In the unified format; none for what is no text.
+    pub(crate) patch: Option<String>,
 }
 
 /// The changes from `before` to `after`, sorted by path; a rename is one change under its new path.
@@ -88,7 +90,47 @@ fn change(
         blob: new.or(old).map(|file| file.id.clone()).unwrap_or_default(),
         additions,
         deletions,
+        patch: patch(objects, old, new),
     }
+}
+
+/// One hunk from the first line that differs to the last. GitHub's are smaller where lines in between are alike.
+fn patch(objects: &Objects, old: Option<&File>, new: Option<&File>) -> Option<String> {
+    const CONTEXT: usize = 3;
+    if old.map(|f| &f.id) == new.map(|f| &f.id) {
+        return None;
+    }
+    let text = |file: Option<&File>| {
+        let content = file.and_then(|file| objects.blob(&file.id)).unwrap_or_default();
+        String::from_utf8(content.to_vec()).ok()
+    };
+    let (old, new) = (text(old)?, text(new)?);
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let alike = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();
+    let before = alike(&mut old.iter().zip(&new));
+    let after = alike(&mut old[before..].iter().rev().zip(new[before..].iter().rev()));
+    let start = before.saturating_sub(CONTEXT);
+    let tail = after.min(CONTEXT);
+    let (old_end, new_end) = (old.len() - after, new.len() - after);
+    let first = |count: usize| if count == 0 { 0 } else { start + 1 };
+    let (old_count, new_count) = (old_end + tail - start, new_end + tail - start);
+    let mut patch = format!(
+        "@@ -{},{old_count} +{},{new_count} @@",
+        first(old_count),
+        first(new_count)
+    );
+    let parts = [
+        (' ', &new[start..before]),
+        ('-', &old[before..old_end]),
+        ('+', &new[before..new_end]),
+        (' ', &new[new_end..new_end + tail]),
+    ];
+    for (sign, lines) in parts {
+        for line in lines {
+            patch.push_str(&format!("\n{sign}{line}"));
+        }
+    }
+    Some(patch)
 }
 
 /// Lines added and deleted. Lines that only moved count as unchanged, unlike in a real diff; nobody decides by these.

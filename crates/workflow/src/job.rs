@@ -118,7 +118,11 @@ pub struct JobResult {
     pub exit_code: Option<i32>,
     pub steps: Vec<StepResult>,
     pub outputs: BTreeMap<String, String>,
+    /// At most [`checkmill_core::limits::ANNOTATIONS_REPORTED`].
     pub annotations: Vec<ResultAnnotation>,
+    /// What its tests came to, from report files and from what known tools print.
+    #[serde(default)]
+    pub tests: TestSummary,
     /// `GITHUB_STEP_SUMMARY` of all steps, Markdown, cut to [`checkmill_core::limits::CHECK_TEXT_CHARS`].
     #[serde(default)]
     pub summary: String,
@@ -164,6 +168,36 @@ pub enum StepStatus {
     Failure,
     Cancelled,
     Skipped,
+}
+
+/// Tests over all steps of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TestSummary {
+    /// 0 where the tools did not say: `go test` names only those that fail.
+    pub passed: u64,
+    pub failed: u64,
+    pub skipped: u64,
+    /// In the order in which they failed, at most [`checkmill_core::limits::FAILED_TESTS`].
+    pub failures: Vec<FailedTest>,
+}
+
+/// One test that failed. Its texts are masked and cut.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedTest {
+    /// The class, package, file or binary it belongs to; may be empty.
+    pub suite: String,
+    pub name: String,
+    /// The first lines of what it said; may be empty.
+    pub message: String,
+    /// A file of the repository, relative to its root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

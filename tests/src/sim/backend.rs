@@ -155,6 +155,7 @@ impl SimBackend {
             steps: vec![],
             outputs: BTreeMap::new(),
             annotations: vec![],
+            tests: checkmill_workflow::job::TestSummary::default(),
             summary: String::new(),
             log_bytes: 4,
         })

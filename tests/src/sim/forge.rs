@@ -7,6 +7,7 @@ use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{
     CheckRunId, CommitSha, Conclusion, DeliveryId, Event, JobId, Login, Millis, UnixMillis,
 };
+use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
     AttemptId, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog, Forge,
     ForgeError, JobToken, NewCheck, PlanningFiles, RepoRef, SourceContent, SourceFile,
@@ -166,6 +167,7 @@ impl Forge for MemForge {
             .call(Peer::Forge, failed, || {
                 Ok(ChangedFiles::Known {
                     paths: vec!["src/lib.rs".to_owned()],
+                    lines: ChangedLines::default(),
                     truncated: false,
                 })
             })

@@ -78,7 +78,7 @@ impl JobRunner<'_> {
     /// The result. The length of the log is not known yet.
     pub(super) fn finish(mut self) -> JobResult {
         let verdict = self.verdict();
-        let dropped = self.annotations.dropped();
+        let (annotations, tests, dropped) = self.reports.finish();
         if dropped > 0 {
             self.log.text(&format!(
                 "##[warning]{dropped} annotations are not on the check: there were too many."
@@ -101,7 +101,8 @@ impl JobRunner<'_> {
             exit_code: verdict.exit_code,
             steps: self.results,
             outputs: self.outputs,
-            annotations: self.annotations.into_kept(),
+            annotations,
+            tests,
             summary: cut_summary(&masks.apply(&self.summary)),
             log_bytes: 0,
         }

@@ -3,18 +3,19 @@
 pub mod control;
 pub mod fault;
 mod finish;
+mod reports;
 mod script;
 mod step;
 #[cfg(test)]
 mod tests;
 
-use crate::annotations::Annotations;
 use crate::clock::SharedClock;
 use crate::environment::{self, Variables};
 use crate::exec::Graces;
 use crate::hash_files::Workspace;
 use crate::layout::Layout;
 use crate::log::writer::LogWriter;
+use crate::report::collect::Reports;
 use crate::script::inject::Untrusted;
 use crate::secrets::Secrets;
 use checkmill_core::UnixMillis;
@@ -53,7 +54,7 @@ struct JobRunner<'a> {
     /// By which git finds the token, once a checkout has been asked to leave it.
     credentials: Variables,
     untrusted: Untrusted,
-    annotations: Annotations,
+    reports: Reports,
     summary: String,
     results: Vec<StepResult>,
     /// Of the first step that failed the job.
@@ -78,7 +79,7 @@ pub async fn run(
         env: Variables::new(),
         added_paths: Vec::new(),
         credentials: Variables::new(),
-        annotations: Annotations::default(),
+        reports: Reports::new(surroundings.clock.now()),
         summary: String::new(),
         results: Vec::new(),
         failure: None,
@@ -87,6 +88,7 @@ pub async fn run(
     match runner.prepare() {
         Ok(()) => {
             runner.steps().await;
+            runner.read_reports();
             runner.job_outputs();
         }
         Err(verdict) => runner.failure = Some(verdict),

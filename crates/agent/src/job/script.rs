@@ -40,12 +40,10 @@ impl JobRunner<'_> {
         self.header(running, &ready);
         let surroundings = self.surroundings;
         let debug = self.contexts["runner"].get("debug").is_some();
-        let mut output = StepOutput::new(
-            self.log,
-            &mut self.annotations,
-            &surroundings.layout.workspace,
-            debug,
-        );
+        let recognising = self.recognises(running.env);
+        let mut output = StepOutput::new(self.log, &mut self.reports, &surroundings.layout.workspace, debug)
+            .in_directory(&ready.program.directory)
+            .recognising(recognising);
         let stop = surroundings.control.clone().stop_of_step(|| running.goes_on);
         let ended = exec::run(
             &ready.program,

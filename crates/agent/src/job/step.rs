@@ -77,6 +77,9 @@ impl JobRunner<'_> {
             Ok(true) => Some(self.run_step(number, step).await),
             Err(fault) => Some(fault.into()),
         };
+        if matches!(step.action, StepAction::Checkout { .. }) {
+            self.know_reports();
+        }
         self.show_env(None);
         let duration_ms = self.now().since(started).0;
         let result = self.conclude(step, name, duration_ms, outcome);

@@ -13,6 +13,7 @@ use super::api::{Api, has_next_page, json};
 use super::failure::Failure;
 use super::http::Request;
 use super::trees;
+use crate::changed_lines::ChangedLines;
 use crate::forge::{ChangeSet, ChangedFiles, ForgeError, RepoRef};
 use checkmill_core::{CommitSha, limits};
 use serde::Deserialize;
@@ -27,6 +28,9 @@ struct File {
     /// Where it was, for a renamed one.
     #[serde(default)]
     previous_filename: Option<String>,
+    /// Left out for binary and very large files.
+    #[serde(default)]
+    patch: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -163,7 +167,9 @@ async fn paged<T: serde::de::DeserializeOwned>(
 fn gathered(files: Vec<File>, truncated: bool) -> ChangedFiles {
     let mut seen = BTreeSet::new();
     let mut paths = Vec::new();
+    let mut lines = ChangedLines::default();
     for file in files.into_iter().take(limits::CHANGED_FILES) {
+        lines.add(&file.filename, file.patch.as_deref());
         for path in [Some(file.filename), file.previous_filename]
             .into_iter()
             .flatten()
@@ -175,5 +181,9 @@ fn gathered(files: Vec<File>, truncated: bool) -> ChangedFiles {
     }
     let truncated = truncated || paths.len() > limits::CHANGED_FILES;
     paths.truncate(limits::CHANGED_FILES);
-    ChangedFiles::Known { paths, truncated }
+    ChangedFiles::Known {
+        paths,
+        lines,
+        truncated,
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::api::Api;
 use super::failure::Failure;
+use crate::changed_lines::ChangedLines;
 use crate::forge::{ChangedFiles, RepoRef};
 use checkmill_core::{CommitSha, limits};
 use serde::Deserialize;
@@ -60,7 +61,11 @@ fn between(before: &Tree, after: &Tree) -> ChangedFiles {
         .collect();
     let truncated = paths.len() > limits::CHANGED_FILES;
     paths.truncate(limits::CHANGED_FILES);
-    ChangedFiles::Known { paths, truncated }
+    ChangedFiles::Known {
+        paths,
+        lines: ChangedLines::default(),
+        truncated,
+    }
 }
 
 /// Mode and object of each path; a submodule counts as a file, a directory as what is in it.
@@ -91,6 +96,7 @@ mod tests {
     fn known(paths: &[&str]) -> ChangedFiles {
         ChangedFiles::Known {
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+            lines: ChangedLines::default(),
             truncated: false,
         }
     }
@@ -143,7 +149,7 @@ mod tests {
             .map(|name| (name.as_str(), "blob", "100644", "1"))
             .collect();
         for (count, more) in [(limits::CHANGED_FILES, false), (limits::CHANGED_FILES + 1, true)] {
-            let ChangedFiles::Known { paths, truncated } =
+            let ChangedFiles::Known { paths, truncated, .. } =
                 between(&Tree::default(), &tree(&entries[..count]))
             else {
                 panic!("not known")

@@ -6,13 +6,14 @@ use super::fence::{fenced, shorten_runs};
 use super::log::excerpt;
 use super::span::{grouped, span};
 use super::steps::{Step, failing, last_lines, table};
+use super::tests_table::Tests;
 use crate::forge::{Annotation, CheckState, CheckStatus};
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::event::ButtonAction;
 use checkmill_core::{AttemptNumber, End, Millis, Reason, UnixMillis, limits};
 
-/// Of a check's text, what the steps' own summaries may take; the log has the rest.
-const STEP_SUMMARY_BYTES: usize = 30_000;
+/// Of a check's text, what the log has at the least where the steps' own summaries are long; else it has what they leave.
+const LOG_BYTES: usize = 8_000;
 /// Of a check's summary, what the diagnostics of a broken file may take.
 const DIAGNOSTICS_BYTES: usize = 30_000;
 /// Headings and fences around the parts of a check's text.
@@ -41,12 +42,14 @@ pub struct Ended<'a> {
     /// None where it never ran.
     pub ran_for: Option<Millis>,
     pub steps: &'a [Step<'a>],
+    pub tests: Tests<'a>,
     /// What is wrong with the workflow file or the policy: Markdown of ours, with quoted lines in fences.
     pub diagnostics: Option<&'a str>,
     /// Plain text.
     pub log: Option<&'a str>,
     /// `GITHUB_STEP_SUMMARY` of all steps: Markdown of the job's.
     pub step_summary: &'a str,
+    /// The most important first; those past [`limits::ANNOTATIONS`] are not shown.
     pub annotations: Vec<Annotation>,
 }
 
@@ -121,17 +124,21 @@ fn title(ended: &Ended<'_>) -> String {
     let ran = span(ended.ran_for.unwrap_or_default());
     match &end.reason {
         Reason::Success => format!("Passed in {ran}"),
-        Reason::Test => match failing(ended.steps) {
-            Some(Step {
-                name,
-                exit_code: Some(code),
-                ..
-            }) => {
-                format!("Step \"{}\" failed with exit code {code}", cut_line(name, 120))
+        Reason::Test => {
+            let step = match failing(ended.steps) {
+                Some(Step {
+                    name,
+                    exit_code: Some(code),
+                    ..
+                }) => format!("Step \"{}\" failed with exit code {code}", cut_line(name, 120)),
+                Some(step) => format!("Step \"{}\" failed", cut_line(step.name, 120)),
+                None => format!("Failed after {ran}"),
+            };
+            match ended.tests.failed() {
+                Some(failed) => format!("{failed}. {step}"),
+                None => step,
             }
-            Some(step) => format!("Step \"{}\" failed", cut_line(step.name, 120)),
-            None => format!("Failed after {ran}"),
-        },
+        }
         Reason::Configuration => "Can't run as it is written".to_owned(),
         Reason::Infrastructure => "No verdict: the infrastructure failed".to_owned(),
         Reason::QueueTimeout => format!("No compute within {}", span(ended.queued_for)),
@@ -179,13 +186,13 @@ fn summary(ended: &Ended<'_>) -> String {
         parts.push(format!("{}\n", cut(diagnostics.trim_end(), DIAGNOSTICS_BYTES)));
     }
     parts.push(table(ended.steps));
+    parts.push(ended.tests.section());
     parts.push(last_lines(ended.steps));
     if ended.annotations.len() > limits::ANNOTATIONS {
-        let more = ended.annotations.len() - limits::ANNOTATIONS;
-        let kept = limits::ANNOTATIONS;
         parts.push(format!(
-            "*The first {kept} annotations are shown, {} more are left out.*\n",
-            grouped(more)
+            "*Of {} annotations {} are shown: those on changed lines first, then those in changed files.*\n",
+            grouped(ended.annotations.len()),
+            limits::ANNOTATIONS
         ));
     }
     parts.push(footer(&ended.attempt, Some(ended.queued_for), ended.ran_for));
@@ -249,16 +256,19 @@ fn footer(attempt: &Attempt<'_>, queued_for: Option<Millis>, ran_for: Option<Mil
 /// The steps' own summaries and the log.
 fn text(ended: &Ended<'_>) -> Option<String> {
     let mut out = String::new();
+    let log = ended.log.filter(|log| !log.trim().is_empty());
     if !ended.step_summary.trim().is_empty() {
+        let room = limits::CHECK_TEXT_CHARS - FRAME_BYTES;
+        let room = room - log.map_or(0, |_| LOG_BYTES);
         // Shortened and closed, so that a fence left open in it does not swallow the log.
-        let summary = cut(ended.step_summary.trim_end(), STEP_SUMMARY_BYTES);
+        let summary = cut(ended.step_summary.trim_end(), room);
         out.push_str(&format!(
             "### Summary\n\n{}\n\n",
             shorten_runs(&summary, super::fence::LONGEST_FENCE)
         ));
     }
-    if let Some(log) = ended.log.filter(|log| !log.trim().is_empty()) {
-        let room = limits::CHECK_TEXT_CHARS - FRAME_BYTES - out.len();
+    if let Some(log) = log {
+        let room = (limits::CHECK_TEXT_CHARS - FRAME_BYTES).saturating_sub(out.len());
         out.push_str(&format!("### Log\n\n{}", fenced(&excerpt(log, room))));
     }
     (!out.is_empty()).then(|| cut(out.trim_end(), limits::CHECK_TEXT_CHARS))

@@ -12,9 +12,11 @@ mod fence;
 mod log;
 mod span;
 mod steps;
+mod tests_table;
 
 pub use check::{Attempt, Ended, completed, in_progress, queued};
 pub use comment::{JobRow, JobRowState, RunComment, comment, comment_marker};
 pub use cut::{cut, cut_line};
 pub use span::span;
 pub use steps::{Step, StepMark};
+pub use tests_table::{FailedTest, Tests};

@@ -5,7 +5,7 @@ use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::forge::{
     Annotation, AnnotationLevel, ChangeSet, ChangedFiles, CheckState, Forge, NewCheck, RepoRef,
 };
-use checkmill_github::render::{self, Attempt, Ended, completed};
+use checkmill_github::render::{self, Attempt, Ended, Tests, completed};
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::{Parsed, WebhookSecrets, parse_for_app};
 use checkmill_testkit::{APP_ID, FakeClock, FakeGitHub, NewCommit, NewRepository, Options, Role};
@@ -97,7 +97,7 @@ impl World {
     pub(crate) async fn changed_by(&self, event: &Event) -> Vec<String> {
         let of = ChangeSet::of(&event.kind).unwrap();
         match self.github.changed_files(&repo(event), &of).await.unwrap() {
-            ChangedFiles::Known { paths, truncated } => {
+            ChangedFiles::Known { paths, truncated, .. } => {
                 assert!(!truncated, "{paths:?}");
                 paths
             }
@@ -164,6 +164,7 @@ pub(crate) fn ended(reason: Reason, at: UnixMillis, annotations: usize) -> Check
         queued_for: Millis(100),
         ran_for: Some(Millis(5000)),
         steps: &[],
+        tests: Tests::default(),
         diagnostics: None,
         log: Some(&"line\n".repeat(100_000)),
         step_summary: "",

@@ -4,6 +4,7 @@ use crate::support::{Reply, SHA, Seen, TOKENS, ok, repo, sha, status, world};
 use checkmill_core::event::GitRef;
 use checkmill_core::policy::{Access, TokenPermissions};
 use checkmill_core::{CommitSha, Login, UnixMillis};
+use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{ChangeSet, ChangedFiles, Forge, ForgeError};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -43,7 +44,7 @@ fn created(first: Option<&str>) -> ChangeSet {
 
 fn known(changed: ChangedFiles) -> (Vec<String>, bool) {
     match changed {
-        ChangedFiles::Known { paths, truncated } => (paths, truncated),
+        ChangedFiles::Known { paths, truncated, .. } => (paths, truncated),
         ChangedFiles::Unknown { why } => panic!("not known: {why}"),
     }
 }
@@ -79,17 +80,21 @@ fn page(seen: &Seen, total: usize) -> (Vec<(&'static str, String)>, Value) {
 async fn a_push_is_compared() {
     let world = world(|_: &Seen| {
         ok(json!({"files": [
-            {"filename": "a.rs"},
+            {"filename": "a.rs", "patch": "@@ -3 +3,2 @@\n x\n+y"},
             {"filename": "new.rs", "previous_filename": "old.rs", "status": "renamed"},
             {"filename": "a.rs"},
         ]}))
     })
     .await;
     let changed = world.github.changed_files(&repo(), &advanced()).await.unwrap();
+    let mut lines = ChangedLines::default();
+    lines.add("a.rs", Some("@@ -3 +3,2 @@\n x\n+y"));
+    lines.add("new.rs", None);
     assert_eq!(
         changed,
         ChangedFiles::Known {
             paths: ["a.rs", "new.rs", "old.rs"].map(str::to_owned).to_vec(),
+            lines,
             truncated: false
         }
     );

@@ -121,7 +121,7 @@ impl State {
         }
     }
 
-    /// A changed file of a comparison or a pull request. `patch` is left out, as GitHub does for large and binary files.
+    /// A changed file of a comparison or a pull request. `patch` is left out for binary files, as GitHub does.
     pub(crate) fn file_json(&self, repo: &Repository, change: &FileChange, at: &CommitSha) -> Value {
         let web = self.repository_web_url(repo);
         let api = self.repository_api_url(repo);
@@ -137,6 +137,9 @@ impl State {
             "raw_url": format!("{web}/raw/{at}/{path}"),
             "contents_url": format!("{api}/contents/{path}?ref={at}"),
         });
+        if let Some(patch) = &change.patch {
+            json["patch"] = patch.as_str().into();
+        }
         if let Some(previous) = &change.previous_path {
             json["previous_filename"] = previous.as_str().into();
         }

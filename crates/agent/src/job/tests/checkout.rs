@@ -385,3 +385,29 @@ async fn a_wrong_token_is_not_tried_again() {
         ran.log
     );
 }
+
+/// Reports that the repository holds are for its tests to read; those that the job writes over them are the job's.
+#[tokio::test]
+async fn reports_of_the_repository_are_not_the_jobs() {
+    let origin = Origin::new();
+    let report = |name: &str| format!("<testsuite><testcase name='{name}'><failure/></testcase></testsuite>");
+    for name in ["junit.xml", "fixtures/junit.xml"] {
+        let path = origin.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, report("committed")).unwrap();
+    }
+    let sha = origin.commit("three");
+    let steps = json!([
+        {"type": "checkout", "with": {}},
+        run(&format!("printf %s \"{}\" > junit.xml", report("of the job"))),
+    ]);
+    let ran = origin.world(&sha, "refs/heads/main", steps).run().await;
+    let names: Vec<_> = ran
+        .result
+        .tests
+        .failures
+        .iter()
+        .map(|test| test.name.as_str())
+        .collect();
+    assert_eq!(names, ["of the job"], "{}", ran.log);
+}

@@ -2,6 +2,7 @@
 
 mod checkout;
 mod commands;
+mod reports;
 mod scripts;
 mod secrets;
 mod steps;

@@ -65,6 +65,12 @@ async fn a_job_that_passes() {
         ],
         outputs: {},
         annotations: [],
+        tests: TestSummary {
+            passed: 0,
+            failed: 0,
+            skipped: 0,
+            failures: [],
+        },
         summary: "",
         log_bytes: 0,
     }

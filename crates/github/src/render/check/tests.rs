@@ -1,4 +1,5 @@
 use super::super::steps::StepMark;
+use super::super::tests_table::FailedTest;
 use super::*;
 use crate::forge::AnnotationLevel;
 use checkmill_core::Conclusion;
@@ -38,6 +39,7 @@ fn held(end: &End) -> Ended<'_> {
         queued_for: Millis(300),
         ran_for: None,
         steps: &[],
+        tests: Tests::default(),
         diagnostics: None,
         log: None,
         step_summary: "",
@@ -464,9 +466,24 @@ fn everything_at_its_largest_keeps_githubs_limits() {
         title: None,
         message: "m".to_owned(),
     };
+    let failure = FailedTest {
+        suite: &name,
+        name: &name,
+        message: &name,
+        path: Some(&name),
+        line: Some(u32::MAX),
+    };
+    let failures = vec![failure; 1000];
+    let tests = Tests {
+        passed: u64::MAX,
+        failed: u64::MAX,
+        skipped: u64::MAX,
+        failures: &failures,
+    };
     let ended = Ended {
         ran_for: Some(Millis(u64::MAX)),
         steps: &steps,
+        tests,
         diagnostics: Some(&"```\nopen".repeat(50_000)),
         log: Some(&log),
         step_summary: &"~~~ \u{1f980}\n".repeat(50_000),
@@ -492,12 +509,106 @@ fn everything_at_its_largest_keeps_githubs_limits() {
             .summary
             .contains("*… and 900 more steps; the log has them all.*")
     );
-    assert!(
-        state
-            .summary
-            .contains("*The first 500 annotations are shown, 200 more are left out.*")
-    );
+    assert!(state.summary.contains(
+        "*Of 700 annotations 500 are shown: those on changed lines first, then those in changed files.*"
+    ));
     assert!(text.contains("### Summary") && text.contains("### Log") && text.contains("lines, "));
+}
+
+#[test]
+fn failed_tests_stand_in_the_title_and_in_a_table() {
+    let end = end(Reason::Test, "Step \"Test\" failed with exit code 1");
+    let steps = [Step {
+        exit_code: Some(1),
+        ..step("Test", StepMark::Failure, 61_000)
+    }];
+    let failures = [
+        FailedTest {
+            suite: "demo",
+            name: "tests::adds_badly",
+            message: "assertion `left == right` failed: sums differ\n  left: 4\n right: 5",
+            path: Some("src/lib.rs"),
+            line: Some(22),
+        },
+        FailedTest {
+            suite: "demo",
+            name: "tests::answers",
+            ..FailedTest::default()
+        },
+    ];
+    let tests = Tests {
+        passed: 338,
+        failed: 2,
+        skipped: 1,
+        failures: &failures,
+    };
+    let ended = Ended {
+        ran_for: Some(Millis(63_000)),
+        steps: &steps,
+        tests,
+        ..held(&end)
+    };
+    insta::assert_snapshot!(shown(&completed(&ended)), @r#"
+    failure (None to 1700000100000) | 2 of 340 tests failed. Step "Test" failed with exit code 1
+    buttons [], details none, 0 annotations
+    --- summary
+    **Failed** (`test`): Step "Test" failed with exit code 1
+
+    | | Step | Result | Duration |
+    |---|---|---|---:|
+    | ❌ | Test | failure (exit code 1) | 1 min 1 s |
+
+    #### 2 of 340 tests failed, 1 skipped
+
+    | Suite | Test | Message | Place |
+    |---|---|---|---|
+    | demo | tests::adds\_badly | assertion \`left == right\` failed: sums differ | src/lib.rs:22 |
+    | demo | tests::answers |  |  |
+
+    Queued 0.3 s · ran 1 min 3 s
+    "#);
+}
+
+/// Whatever fits is shown whole; what does not leaves the log its part, and no fence open.
+#[test]
+fn step_summaries_are_shown_in_full_up_to_the_limit() {
+    let end = end(Reason::Success, "1 step succeeded");
+    let log = "a line of the log\n".repeat(100_000);
+    let with = |summary: &str, log: Option<&str>| {
+        let ended = Ended {
+            log,
+            step_summary: summary,
+            ..held(&end)
+        };
+        completed(&ended).text.unwrap()
+    };
+    let large = format!(
+        "```rust\n{}```\n| a |\n|---|\n| end |",
+        "let x = 1;\n".repeat(5_150)
+    );
+    assert!(large.len() > 56_000);
+    for log in [None, Some(log.as_str())] {
+        let text = with(&large, log);
+        assert!(text.contains(&large), "{} bytes", text.len());
+        assert_eq!(text.contains("### Log\n\n```text\na line"), log.is_some());
+        assert!(text.len() <= limits::CHECK_TEXT_CHARS);
+    }
+    let open = format!("{}\n````\nopen {}", "word ".repeat(9_000), "x\n".repeat(40_000));
+    let text = with(&open, Some(&log));
+    assert!(
+        text.len() <= limits::CHECK_TEXT_CHARS && text.len() > 60_000,
+        "{}",
+        text.len()
+    );
+    assert!(text.contains("characters left out"));
+    let parser = pulldown_cmark::Parser::new(&text);
+    let headings = parser.filter(|event| {
+        matches!(
+            event,
+            pulldown_cmark::Event::Start(pulldown_cmark::Tag::Heading { .. })
+        )
+    });
+    assert_eq!(headings.count(), 2, "the log's heading is no code");
 }
 
 #[test]
