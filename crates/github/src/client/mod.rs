@@ -243,10 +243,10 @@ impl Forge for GitHub {
     }
 
     async fn deliveries(&self, since: UnixMillis, limit: usize) -> Result<DeliveryLog, ForgeError> {
-        deliveries::list(&self.api, since, limit).await
+        deliveries::list(&self.client.within(FORGE_PLANNING_CALL), since, limit).await
     }
 
     async fn redeliver(&self, attempt: AttemptId) -> Result<(), ForgeError> {
-        deliveries::redeliver(&self.api, attempt).await
+        deliveries::redeliver(&self.client.within(FORGE_CALL), attempt).await
     }
 }
