@@ -333,31 +333,37 @@ const BRIEF: Script = Script {
 #[test]
 fn a_job_that_has_had_all_its_attempts_says_so_on_its_check() {
     let alone = "on: push\nname: CI\njobs:\n  build:\n    runs-on: linux\n    steps:\n      - run: exit 1\n";
-    let mut world = World::new(Host::Aws, false, &[(PATH, alone)], vec![BRIEF], Faults::default());
+    let mut world = World::new(
+        Host::Aws,
+        false,
+        &[(PATH, alone)],
+        vec![BRIEF],
+        Trouble::default(),
+    );
     world.schedule(Millis(0), Action::Deliver(push()));
-    world.run();
+    world.run().unwrap();
     for attempt in 2..=ATTEMPTS {
         let rerun = rerun_job(&format!("rerun-{attempt}"), "build");
         world.schedule(Millis(0), Action::Deliver(rerun));
-        world.run();
+        world.run().unwrap();
     }
-    let job = |world: &World| world.store.all_jobs().remove(0);
+    let job = |world: &World| world.store().all_jobs().remove(0);
     assert_eq!(job(&world).attempt.0, ATTEMPTS);
-    let before = world.forge.checks();
+    let before = world.forge().checks();
 
     let texts = |world: &World| {
-        let check = world.forge.checks().remove(&job(world).check.unwrap()).unwrap();
+        let check = world.forge().checks().remove(&job(world).check.unwrap()).unwrap();
         let first = check.state.summary.lines().next().unwrap().to_owned();
         (check.state.title, first)
     };
     for request in [rerun_job("one-too-many", "build"), rerun_failed("and-another")] {
         let delivery = request.delivery.to_string();
         world.schedule(Millis(0), Action::Deliver(request));
-        world.run();
+        world.run().unwrap();
         // Also that the check still says what it concluded.
         world.verdict().unwrap();
         assert_eq!(job(&world).attempt.0, ATTEMPTS);
-        assert_eq!(world.forge.checks().len(), before.len());
+        assert_eq!(world.forge().checks().len(), before.len());
         let (title, first) = texts(&world);
         assert_eq!(title, "Not run again: all 100 attempts are used up");
         assert_eq!(

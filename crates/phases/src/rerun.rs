@@ -267,7 +267,7 @@ impl Rerun<'_> {
         let Some(run) = self.runs.load(&job.id.run()).await? else {
             return Ok(());
         };
-        let last = report(self.blobs, self.backends, job, &run, end).await?;
+        let last = report(self.blobs, self.forge, self.backends, job, &run, end).await?;
         let told = self
             .forge
             .update_check(&view::repo(&run), check, &view::exhausted(last, event))

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench's result is its output")]
 
+#[expect(dead_code, reason = "the bench hands out no work")]
 #[path = "../tests/fake_lambda/mod.rs"]
 mod fake_lambda;
 

@@ -108,9 +108,13 @@ impl Reports {
         match matched {
             // What a job says of a line itself comes before what we make of it.
             Some(matched) => self.matched(matched, paths),
-            None => recognised
-                .into_iter()
-                .fold(false, |full, annotation| self.found(annotation, paths) || full),
+            None => {
+                let mut full = false;
+                for annotation in recognised {
+                    full |= self.found(annotation, paths);
+                }
+                full
+            }
         }
     }
 

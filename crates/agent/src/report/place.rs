@@ -103,7 +103,7 @@ fn python(line: &str) -> Option<Place> {
     Some(Place::new(file, Some(line)))
 }
 
-/// `	at org.example.FooTest.adds(FooTest.java:12)`: the file is in the package's directory below a source root.
+/// `at org.example.FooTest.adds(FooTest.java:12)`: the file is in the package's directory below a source root.
 fn java(line: &str) -> Option<Place> {
     const ROOTS: [&str; 6] = [
         "src/test/java",

@@ -310,8 +310,7 @@ fn decoded(uri: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let hex =
-            || Some(u8::from_str_radix(std::str::from_utf8(bytes.get(at + 1..at + 3)?).ok()?, 16).ok()?);
+        let hex = || u8::from_str_radix(std::str::from_utf8(bytes.get(at + 1..at + 3)?).ok()?, 16).ok();
         match hex().filter(|_| byte == b'%') {
             Some(decoded) => {
                 out.push(decoded);

@@ -27,7 +27,7 @@ struct Listed {
     action: Option<String>,
 }
 
-pub(super) async fn list(api: &Api<'_'>, since: UnixMillis, limit: usize) -> Result<DeliveryLog, ForgeError> {
+pub(super) async fn list(api: &Api<'_>, since: UnixMillis, limit: usize) -> Result<DeliveryLog, ForgeError> {
     let what = "the App's webhook deliveries";
     let mut log = DeliveryLog::default();
     let mut next = Some(api.at(&format!("/app/hook/deliveries?per_page={PER_PAGE}")));
@@ -64,7 +64,7 @@ pub(super) async fn list(api: &Api<'_'>, since: UnixMillis, limit: usize) -> Res
     Ok(log)
 }
 
-pub(super) async fn redeliver(api: &Api<'_'>, attempt: AttemptId) -> Result<(), ForgeError> {
+pub(super) async fn redeliver(api: &Api<'_>, attempt: AttemptId) -> Result<(), ForgeError> {
     let url = api.at(&format!("/app/hook/deliveries/{attempt}/attempts"));
     let request = Request::send(Method::POST, url, &serde_json::json!({}), Repeat::Once);
     let asked = api.call_as_app(&request).await;

@@ -23,8 +23,8 @@ pub(crate) enum News {
     AskedForWork(Instant),
     /// It answered an event.
     Answered(String),
-    /// It called a service: the operation, and the call's body.
-    Called(String, String),
+    /// It called a service: the operation.
+    Called(String),
 }
 
 struct Request {
@@ -133,7 +133,7 @@ fn answer(request: &Request, events: &Mutex<VecDeque<String>>, tell: &Sender<New
         return Some(response("", "{}"));
     }
     let operation = request.target.split('.').next_back().unwrap_or_default();
-    told(News::Called(operation.to_owned(), request.body.clone()));
+    told(News::Called(operation.to_owned()));
     Some(response(
         "content-type: application/x-amz-json-1.0\r\n",
         match operation {

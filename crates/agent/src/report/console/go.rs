@@ -126,9 +126,8 @@ pub(in crate::report) fn entries<'a>(
         let entry = leading(text).filter(|located| located.file.ends_with(".go"));
         match entry {
             Some(located) if panicked && (located.rest.is_empty() || located.rest.starts_with(" +")) => {
-                if places.len() < PLACES {
-                    places.push(located.place());
-                }
+                let room = places.len() < PLACES;
+                places.extend(room.then(|| located.place()));
             }
             Some(located) if !panicked && located.rest.starts_with(": ") => {
                 message = Message::default();

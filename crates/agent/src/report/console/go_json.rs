@@ -60,14 +60,7 @@ impl GoJson {
     fn event(&mut self, event: Event) {
         let key = (event.package, event.test);
         match event.action.as_str() {
-            "output" => {
-                if self.printed.len() < RUNNING || self.printed.contains_key(&key) {
-                    let lines = self.printed.entry(key).or_default();
-                    if lines.len() < LINES {
-                        lines.push(event.output.trim_end_matches('\n').to_owned());
-                    }
-                }
-            }
+            "output" => self.output(key, &event.output),
             ended @ ("pass" | "fail" | "skip") => {
                 let lines = self.printed.remove(&key).unwrap_or_default();
                 let run = self.tests.get_or_insert_with(|| TestRun::of(Tool::Go));
@@ -78,6 +71,15 @@ impl GoJson {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn output(&mut self, key: (String, String), text: &str) {
+        if self.printed.len() < RUNNING || self.printed.contains_key(&key) {
+            let lines = self.printed.entry(key).or_default();
+            if lines.len() < LINES {
+                lines.push(text.trim_end_matches('\n').to_owned());
+            }
         }
     }
 
