@@ -105,8 +105,12 @@ impl Sweep<'_> {
             swept.deliveries_queued += 1;
         }
         for job in self.jobs.due(end_of_time, usize::MAX).await? {
+            // Nobody is left who holds a claim: neither of the job nor of its check.
             if matches!(job.state, JobState::Claimed { .. }) {
                 step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::ClaimLost).await?;
+            } else if job.check_busy_until.is_some() {
+                let released = JobEvent::CheckReleased;
+                step(self.jobs, self.clock, &job.id, job.attempt, &released).await?;
             }
             swept.executions_restarted += usize::from(self.restart(&job).await?);
         }

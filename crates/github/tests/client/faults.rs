@@ -282,7 +282,10 @@ async fn an_installation_that_is_gone() {
         "{write:?}"
     );
     let resolved = world.github.resolve_ref(&repo(), &main_branch()).await;
-    assert!(matches!(resolved, Err(ForgeError::NotFound(_))), "{resolved:?}");
+    assert!(
+        matches!(resolved, Err(ForgeError::NotInstalled(_))),
+        "{resolved:?}"
+    );
 }
 
 #[tokio::test]
