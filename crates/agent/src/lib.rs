@@ -1,5 +1,6 @@
 //! What runs a job's steps on the compute, reports and streams the log.
 
+pub mod actions;
 pub mod annotations;
 pub mod callback;
 pub mod checkout;
@@ -10,6 +11,7 @@ pub mod commands;
 pub mod env_file;
 pub mod environment;
 pub mod exec;
+pub mod git;
 pub mod hash_files;
 pub mod job;
 pub mod layout;

@@ -70,3 +70,11 @@ pub const DETAIL_CHARS: usize = 1000;
 pub const ROW_RETENTION: Millis = Millis::from_minutes(90 * 24 * 60);
 /// Tries of one store update that loses to a concurrent one, before the phase asks its state machine for a retry.
 pub const STORE_CONFLICT_RETRIES: u32 = 8;
+/// Composite actions inside one another. GitHub docs: ten.
+pub const COMPOSITE_DEPTH: usize = 10;
+/// Repositories that the actions of one job come from.
+pub const ACTION_REPOSITORIES: usize = 200;
+/// The repository of an action, one commit of it with git's own files. The largest in use hold some 100 MB.
+pub const ACTION_REPOSITORY_BYTES: u64 = 1024 * 1024 * 1024;
+/// To download one action.
+pub const ACTION_DOWNLOAD: Millis = Millis::from_minutes(10);

@@ -2,7 +2,8 @@
 //!
 //! The way of a file: [`parse`] gives a [`Workflow`] or says all that is wrong; [`matches`] says whether an event starts
 //! it; [`inputs()`] and [`github_context`] make the contexts; [`expand()`] evaluates a job's `if` and matrix once what it
-//! needs has ended; [`describe()`] writes down what the agent runs. [`parse_policy`] reads the policy.
+//! needs has ended; [`describe()`] writes down what the agent runs. [`parse_policy`] reads the policy, [`parse_action`] the
+//! file of an action that a step uses.
 
 mod contexts;
 mod describe;
@@ -14,6 +15,7 @@ pub mod filter;
 mod inputs;
 pub mod job;
 mod keys;
+pub mod manifest;
 mod matrix;
 mod model;
 mod nearest;
@@ -23,12 +25,13 @@ mod resolve;
 mod source;
 mod text;
 mod trigger;
+pub mod uses;
 mod yaml;
 
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use dialect::parse;
+pub use dialect::{parse, parse_action};
 pub use expand::{Expansion, JobContext, Leg, expand};
 pub use inputs::inputs;
 pub use keys::{Key, Keys, Support};

@@ -17,6 +17,7 @@ mod hello;
 #[cfg(test)]
 mod inputs;
 #[cfg(test)]
+mod manifest;
 mod matrix;
 #[cfg(test)]
 mod policy;
