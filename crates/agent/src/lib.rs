@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod annotations;
+pub mod archive;
 pub mod callback;
 pub mod checkout;
 pub mod cli;

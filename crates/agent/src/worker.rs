@@ -97,7 +97,7 @@ async fn run(attempt: &AttemptDir, settings: Settings, clock: SharedClock) -> Re
         clock,
         control,
         graces: GRACES,
-        git_retry_delays: RETRY_DELAYS.into(),
+        retry_delays: RETRY_DELAYS.into(),
     };
     let limit = Duration::from_millis(description.timeout_ms);
     let mut result = tokio::select! {

@@ -5,6 +5,7 @@
 //! needs has ended; [`describe()`] writes down what the agent runs. [`parse_policy`] reads the policy, [`parse_action`] the
 //! file of an action that a step uses.
 
+pub mod archive;
 mod contexts;
 mod describe;
 mod diagnostic;

@@ -72,6 +72,13 @@ locals {
       Action   = ["s3:GetObject", "s3:PutObject"]
       Resource = ["${aws_s3_bucket.logs.arn}/*"]
     }
+    # Artifacts that are replaced, and the oldest caches, go.
+    delete_blobs = {
+      Sid      = "DeleteBlobs"
+      Effect   = "Allow"
+      Action   = ["s3:DeleteObject"]
+      Resource = ["${aws_s3_bucket.logs.arn}/*"]
+    }
     # Without it S3 answers 403 instead of 404 for a key that is not there.
     list_blobs = {
       Sid      = "ListBlobs"
@@ -155,6 +162,7 @@ locals {
     api = concat(local.decrypt, local.rows, local.blobs, [
       local.may.wake_executions,
       local.may.read_webhook_secrets,
+      local.may.delete_blobs,
     ])
   }
 }

@@ -478,6 +478,7 @@ impl World {
             };
             let token = self.settings.callback_keys.sign(&claims);
             let callback = Callback {
+                runs: &*self.store,
                 jobs: &*self.store,
                 blobs: &*self.store,
                 engine: &*self.engine,

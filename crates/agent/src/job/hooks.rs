@@ -9,6 +9,7 @@ use super::frame::Frame;
 use super::step::{Outcome, Running};
 use crate::actions::Loaded;
 use crate::actions::inputs::Inputs;
+use crate::archive::cache::Options;
 use crate::environment::Variables;
 use checkmill_core::limits::{COMPOSITE_DEPTH, STEPS};
 use checkmill_workflow::job::{StepAction, StepDescription};
@@ -37,6 +38,7 @@ pub(super) enum PostKind {
         inputs: Inputs,
         program: String,
     },
+    SaveCache(Options),
 }
 
 /// `pre-if` and `post-if` where there is none.
@@ -175,6 +177,7 @@ impl JobRunner<'_> {
                 self.leave_action(replaced);
                 outcome
             }
+            PostKind::SaveCache(options) => self.save_cache(options, goes_on).await,
         }
     }
 

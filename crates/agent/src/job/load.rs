@@ -163,7 +163,7 @@ impl<'j> JobRunner<'j> {
             token,
             ours: &surroundings.layout.ours,
             graces: surroundings.graces,
-            retry_delays: &surroundings.git_retry_delays,
+            retry_delays: &surroundings.retry_delays,
             deadline,
             control: surroundings.control.clone(),
             goes_on,

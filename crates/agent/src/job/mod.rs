@@ -1,5 +1,6 @@
 //! One job: its steps in order, then its outputs and verdict.
 
+mod archives;
 mod checkout;
 mod composite;
 pub mod control;
@@ -47,7 +48,8 @@ pub struct Surroundings {
     pub clock: SharedClock,
     pub control: Control,
     pub graces: Graces,
-    pub git_retry_delays: Vec<Duration>,
+    /// Before each further try of what the network may have broken.
+    pub retry_delays: Vec<Duration>,
 }
 
 /// A job under way.
@@ -80,6 +82,7 @@ struct JobRunner<'a> {
     posts: Vec<Post>,
     /// The steps whose action has its last part in `posts`.
     registered: BTreeSet<String>,
+    archives_made: u32,
     /// Steps before the first of the workflow.
     before_count: usize,
     annotations: Annotations,
@@ -114,6 +117,7 @@ pub async fn run(
         states: BTreeMap::new(),
         posts: Vec::new(),
         registered: BTreeSet::new(),
+        archives_made: 0,
         before_count: 0,
         credentials: Variables::new(),
         annotations: Annotations::default(),

@@ -93,7 +93,7 @@ impl JobRunner<'_> {
             | Builtin::DownloadArtifact
             | Builtin::Cache
             | Builtin::CacheRestore
-            | Builtin::CacheSave => Fault::Configuration("not there yet".to_owned()).into(),
+            | Builtin::CacheSave => self.archives(running, action, with).await,
         }
     }
 

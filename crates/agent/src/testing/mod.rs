@@ -76,7 +76,7 @@ impl World {
                 interrupt: Duration::from_secs(5),
                 terminate: Duration::from_secs(5),
             },
-            git_retry_delays: vec![Duration::ZERO],
+            retry_delays: vec![Duration::ZERO],
         };
         Self {
             description: description(steps),

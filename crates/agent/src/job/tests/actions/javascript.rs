@@ -184,7 +184,7 @@ async fn without_node_the_message_says_what_to_do() {
     // A PATH with what the test needs, but node.
     let bin = world.temp.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
-    for program in ["bash", "git", "git-upload-pack"] {
+    for program in ["bash", "sh", "git", "git-upload-pack"] {
         let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
             .map(|directory| directory.join(program))
             .find(|path| path.exists())
@@ -195,5 +195,5 @@ async fn without_node_the_message_says_what_to_do() {
     world.surroundings.environment.insert("PATH".to_owned(), path);
     let ran = world.run().await;
     assert_eq!(ran.result.conclusion, JobVerdict::Configuration, "{}", ran.log);
-    insta::assert_snapshot!(ran.result.detail, @"The action tools/js/only-failed@main can't be used: file:///tmp/.tmpzrLW0V/tools/js can't be read without a login; of private repositories only the job's own can be used: git ls-remote failed with exit code 128: fatal: Could not read from remote repository");
+    insta::assert_snapshot!(ran.result.detail, @"The action tools/js/only-failed@main can't be used: file:///tmp/.tmpHIMTH7/tools/js can't be read without a login; of private repositories only the job's own can be used: git ls-remote failed with exit code 128: fatal: Could not read from remote repository");
 }
