@@ -54,6 +54,12 @@ impl CommandFiles {
         })
     }
 
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> [&Path; 5] {
+        [&self.output, &self.env, &self.path, &self.summary, &self.state].map(PathBuf::as_path)
+    }
+
     /// Reads and removes them.
     #[must_use]
     pub fn take(self) -> Written {

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod command_files;
 pub mod commands;
+pub mod container;
 pub mod env_file;
 pub mod environment;
 pub mod exec;

@@ -5,6 +5,7 @@
 //! one first. Each is a step of its own in the result.
 
 use super::JobRunner;
+use super::docker::Entry;
 use super::frame::Frame;
 use super::step::{Outcome, Running};
 use crate::actions::Loaded;
@@ -194,7 +195,13 @@ impl JobRunner<'_> {
                 self.javascript(running, loaded, inputs, using, (what, program))
                     .await
             }
-            Runs::Docker(_) | Runs::Composite { .. } => Outcome::default(),
+            Runs::Docker(docker) => {
+                let reference = loaded.reference.to_string();
+                let action = (reference.as_str(), Some(loaded));
+                self.docker(running, action, docker, inputs, Entry::Hook(program))
+                    .await
+            }
+            Runs::Composite { .. } => Outcome::default(),
         }
     }
 }

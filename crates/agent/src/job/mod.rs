@@ -4,6 +4,7 @@ mod archives;
 mod checkout;
 mod composite;
 pub mod control;
+mod docker;
 pub mod fault;
 mod finish;
 mod frame;
@@ -30,6 +31,7 @@ use checkmill_workflow::expr::{JobStatus, Scope, interpolate};
 use checkmill_workflow::job::{JobDescription, JobResult, JobVerdict, StepResult};
 use checkmill_workflow::uses::ActionReference;
 use control::{Control, StopReason};
+use docker::Engine;
 use fault::Verdict;
 use frame::Frame;
 use hooks::Post;
@@ -83,6 +85,12 @@ struct JobRunner<'a> {
     /// The steps whose action has its last part in `posts`.
     registered: BTreeSet<String>,
     archives_made: u32,
+    /// The container engine, once it was needed.
+    engine: Option<Engine>,
+    /// Of container actions, by reference.
+    images: BTreeMap<String, String>,
+    /// Those of them that were built here.
+    built: Vec<String>,
     /// Steps before the first of the workflow.
     before_count: usize,
     annotations: Annotations,
@@ -118,6 +126,9 @@ pub async fn run(
         posts: Vec::new(),
         registered: BTreeSet::new(),
         archives_made: 0,
+        engine: None,
+        images: BTreeMap::new(),
+        built: Vec::new(),
         before_count: 0,
         credentials: Variables::new(),
         annotations: Annotations::default(),
@@ -135,6 +146,7 @@ pub async fn run(
             runner.before_steps().await;
             runner.steps().await;
             runner.after_steps().await;
+            runner.remove_images().await;
             runner.job_outputs();
         }
         Err(verdict) => runner.failure = Some(verdict),

@@ -39,24 +39,22 @@ impl JobRunner<'_> {
             Err(fault) => return fault.into(),
         };
         self.header(running, &ready);
-        self.execute(running, &ready.program, ready.files).await
+        let workspace = &self.surroundings.layout.workspace;
+        self.execute(running, &ready.program, ready.files, workspace)
+            .await
     }
 
-    /// Runs a step's program, and takes what it has left.
+    /// Runs a step's program, and takes what it has left. `workspace` is where the program sees it.
     pub(super) async fn execute(
         &mut self,
         running: &Running<'_>,
         program: &Program,
         files: CommandFiles,
+        workspace: &Path,
     ) -> Outcome {
         let surroundings = self.surroundings;
         let debug = self.contexts["runner"].get("debug").is_some();
-        let mut output = StepOutput::new(
-            self.log,
-            &mut self.annotations,
-            &surroundings.layout.workspace,
-            debug,
-        );
+        let mut output = StepOutput::new(self.log, &mut self.annotations, workspace, debug);
         let stop = surroundings.control.clone().stop_of_step(|| running.goes_on);
         let ended = exec::run(program, surroundings.graces, running.timeout(), stop, |bytes| {
             output.push(bytes)

@@ -1,6 +1,7 @@
 //! A `uses` step.
 
 use super::JobRunner;
+use super::docker::Entry;
 use super::fault::Fault;
 use super::hooks::{Post, PostKind};
 use super::step::{Outcome, Running};
@@ -48,11 +49,11 @@ impl JobRunner<'_> {
                 self.action_header(running, reference, &given.values);
                 self.builtin(running, *action, &given.values).await
             }
-            ActionReference::Docker { .. } => {
+            ActionReference::Docker { image } => {
                 if let Err(fault) = self.allowed(reference) {
                     return fault.into();
                 }
-                Fault::Configuration(format!("The action {reference} needs a container engine")).into()
+                self.docker_image(running, reference, image, &given).await
             }
             ActionReference::Local(_) | ActionReference::Repository(_) => {
                 let loaded = match self.load(reference).await {
@@ -113,10 +114,10 @@ impl JobRunner<'_> {
                         self.javascript(running, loaded, &inputs, using, ("main", main))
                             .await
                     }
-                    Runs::Docker(_) => {
-                        let reference = &loaded.reference;
-                        Fault::Configuration(format!("The action {reference} needs a container engine"))
-                            .into()
+                    Runs::Docker(docker) => {
+                        let reference = loaded.reference.to_string();
+                        let action = (reference.as_str(), Some(&**loaded));
+                        self.docker(running, action, docker, &inputs, Entry::Main).await
                     }
                 }
             }
@@ -213,7 +214,7 @@ impl JobRunner<'_> {
             directory: workspace.clone(),
             environment,
         };
-        self.execute(running, &program, files).await
+        self.execute(running, &program, files, workspace).await
     }
 
     /// The variables of an action's program: those of a script, its inputs, and what an earlier part of it has kept.
@@ -225,9 +226,15 @@ impl JobRunner<'_> {
     ) -> environment::Variables {
         let mut variables = self.variables(running.env, files, &[]);
         variables.extend(inputs.variables());
-        let state = self.states.get(running.key).into_iter().flatten();
-        variables.extend(state.map(|(name, value)| (format!("STATE_{name}"), value.clone())));
+        variables.extend(self.state_variables(running));
         variables
+    }
+
+    /// What an earlier part of the action has kept.
+    pub(super) fn state_variables(&self, running: &Running<'_>) -> environment::Variables {
+        let state = self.states.get(running.key).into_iter().flatten();
+        let variable = |(name, value): (&String, &String)| (format!("STATE_{name}"), value.clone());
+        state.map(variable).collect()
     }
 
     /// What runs, for the log. The folded part is as on GitHub.

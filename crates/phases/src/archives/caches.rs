@@ -21,7 +21,7 @@ pub(crate) struct Caches<'a> {
 }
 
 /// The refs whose caches a run of this event finds; the first one is its own.
-pub(crate) fn scopes(event: &Event) -> Vec<String> {
+fn scopes(event: &Event) -> Vec<String> {
     let mut scopes = vec![checkmill_workflow::full_ref(event)];
     if let EventKind::PullRequest(pull) = &event.kind {
         scopes.push(format!("refs/heads/{}", pull.base_ref));

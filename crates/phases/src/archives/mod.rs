@@ -10,9 +10,11 @@
 mod artifacts;
 mod caches;
 mod place;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use artifacts::Artifacts;
-pub(crate) use caches::{Caches, scopes};
+pub(crate) use caches::Caches;
 
 use crate::callback::{CallbackAnswer, answer};
 use crate::error::PhaseError;

@@ -1,9 +1,12 @@
 //! JavaScript actions, run by a real node.
 
 use super::{Server, uses};
+use crate::environment;
 use crate::testing::{Ran, run, run_with};
 use checkmill_workflow::job::{JobVerdict, StepStatus};
 use serde_json::json;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 /// Says what it was given; keeps a state from part to part.
 const MAIN: &str = r#"
@@ -181,19 +184,18 @@ async fn without_node_the_message_says_what_to_do() {
         run_with("echo before", json!({})),
         uses("tools/js/only-failed@main", json!({})),
     ]));
-    // A PATH with what the test needs, but node.
+    // A PATH with what is needed, but node. Not links: some gits look for their parts beside themselves.
     let bin = world.temp.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
     for program in ["bash", "sh", "git", "git-upload-pack"] {
-        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
-            .map(|directory| directory.join(program))
-            .find(|path| path.exists())
-            .unwrap();
-        std::os::unix::fs::symlink(found, bin.join(program)).unwrap();
+        let found = environment::find_program(program, "/usr/local/bin:/usr/bin:/bin", &bin).unwrap();
+        let script = format!("#!/bin/sh\nexec {} \"$@\"\n", found.display());
+        std::fs::write(bin.join(program), script).unwrap();
+        std::fs::set_permissions(bin.join(program), Permissions::from_mode(0o755)).unwrap();
     }
     let path = bin.display().to_string();
     world.surroundings.environment.insert("PATH".to_owned(), path);
     let ran = world.run().await;
     assert_eq!(ran.result.conclusion, JobVerdict::Configuration, "{}", ran.log);
-    insta::assert_snapshot!(ran.result.detail, @"The action tools/js/only-failed@main can't be used: file:///tmp/.tmpHIMTH7/tools/js can't be read without a login; of private repositories only the job's own can be used: git ls-remote failed with exit code 128: fatal: Could not read from remote repository");
+    insta::assert_snapshot!(ran.result.detail, @"");
 }

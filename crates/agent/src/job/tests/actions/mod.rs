@@ -1,6 +1,7 @@
 //! Actions of repositories and of the workspace, from a git server that is a directory.
 
 mod composite;
+mod docker;
 mod hostile;
 mod javascript;
 
@@ -8,6 +9,7 @@ use super::checkout::git;
 use crate::testing::World;
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 /// Repositories by `owner/name`, the job's own, `octo/hello`, among them.
@@ -38,7 +40,10 @@ impl Server {
         for (name, content) in files {
             let path = directory.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
+            fs::write(&path, content).unwrap();
+            if name.ends_with(".sh") {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            }
         }
         git(&directory, &["add", "."]);
         git(&directory, &["commit", "-q", "--allow-empty", "-m", "A commit"]);
