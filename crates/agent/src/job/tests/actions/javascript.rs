@@ -180,7 +180,8 @@ async fn last_parts_run_after_a_failure_and_fail_the_job_themselves() {
 
 #[tokio::test]
 async fn without_node_the_message_says_what_to_do() {
-    let mut world = server().world(json!([
+    let server = server();
+    let mut world = server.world(json!([
         run_with("echo before", json!({})),
         uses("tools/js/only-failed@main", json!({})),
     ]));
@@ -197,5 +198,7 @@ async fn without_node_the_message_says_what_to_do() {
     world.surroundings.environment.insert("PATH".to_owned(), path);
     let ran = world.run().await;
     assert_eq!(ran.result.conclusion, JobVerdict::Configuration, "{}", ran.log);
-    insta::assert_snapshot!(ran.result.detail, @"");
+    insta::assert_snapshot!(ran.result.detail, @r#"
+    Step "Run tools/js/only-failed@main" can't be run: The action tools/js/only-failed@main is a JavaScript action (node24) and there is no `node` where the job runs; install Node.js there, choose a machine that has it with `runs-on`, or do the same in a `run` step
+    "#);
 }
