@@ -71,7 +71,8 @@ impl JobRunner<'_> {
         let title = self.step_name(step);
         let replaced = self.enter_action(&loaded);
         self.show_action(key, step);
-        if let Ok(inputs) = self.inputs(&loaded, &given.values) {
+        // What is odd about them is said when the step itself runs.
+        if let Ok((inputs, _)) = Inputs::of(&loaded.manifest.inputs, &given.values, &self.scope()) {
             let running = Running {
                 key,
                 title,

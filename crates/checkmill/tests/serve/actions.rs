@@ -85,8 +85,11 @@ async fn artifacts_reach_the_next_job_and_caches_the_next_push() {
         served.mark(&format!("test-{first}")).await,
         "built deep Hello Mona"
     );
-    assert_eq!(served.mark(&format!("hit-{first}")).await, "nobody");
-    insta::assert_snapshot!(served.checks(2).await, @"");
+    assert_eq!(served.mark(&format!("hit-{first}")).await, " nobody");
+    insta::assert_snapshot!(served.checks(2).await, @"
+    CI / build: success
+    CI / test: success
+    ");
     served.concluded(2).await;
 
     let second = served.push(NewCommit::new("Again").write("file", "2")).await;
@@ -133,7 +136,42 @@ async fn a_javascript_action_runs_and_cleans_up() {
     served.push_workflow(JAVASCRIPT).await;
     assert_eq!(served.mark("said").await, "hello");
     let check = served.completed("CI / build").await;
-    insta::assert_snapshot!(crate::page::page(&check), @"");
+    insta::assert_snapshot!(crate::page::page(&check), @r#"
+    CI / build: success
+    Passed in TIME
+
+    **Passed** (`success`): 3 steps succeeded
+
+    | | Step | Result | Duration |
+    |---|---|---|---:|
+    | ✅ | Run tools/js@&#8203;v1 | success | TIME |
+    | ✅ | Run echo "hello" &gt; /TMP/desk/said | success | TIME |
+    | ✅ | Post Run tools/js@&#8203;v1 | success | TIME |
+
+    Queued TIME · ran TIME · on `process`
+
+
+    ### Log
+
+    ```text
+    Download action repository 'tools/js@v1' (SHA:SHA)
+    ##[step]1/2 Run tools/js@v1
+    ##[group]Run tools/js@v1
+    with:
+      say: hello
+    ##[endgroup]
+    ##[endstep]success TIME
+    ##[step]2/2 Run echo "hello" > /TMP/desk/said
+    ##[group]Run echo "hello" > /TMP/desk/said
+    echo "hello" > /TMP/desk/said
+    shell: /usr/bin/bash -e {0}
+    ##[endgroup]
+    ##[endstep]success TIME
+    ##[step]3/3 Post Run tools/js@v1
+    ##[endstep]success TIME
+    ##[job]success 3 steps succeeded
+    ```
+    "#);
     served.finish().await;
 }
 
@@ -145,6 +183,22 @@ async fn an_action_that_the_policy_does_not_allow_is_not_run() {
         .write(".checkmill/config.yml", "actions: [octo/*]\n");
     served.push(policy).await;
     let check = served.completed("CI / build").await;
-    insta::assert_snapshot!(crate::page::page(&check), @"");
+    insta::assert_snapshot!(crate::page::page(&check), @r"
+    CI / build: failure
+    Can't run as it is written
+
+    **Not run** (`configuration`): .checkmill/workflows/ci.yml:9:15: the repository's policy does not allow the action \`tools/js@&#8203;v1\`
+
+    Nothing was run: correct what is said here, and push or start the workflow again.
+
+    ```text
+    .checkmill/workflows/ci.yml:9:15: the repository's policy does not allow the action `tools/js@v1`
+    9 |         uses: tools/js@v1
+      |               ^^^^^^^^^^^
+      = help: allow it with `actions` in `.checkmill/config.yml` of the default branch
+    ```
+
+    Queued TIME
+    ");
     served.finish().await;
 }

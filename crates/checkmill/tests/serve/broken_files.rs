@@ -78,7 +78,28 @@ jobs:
           kye: deps
 ";
     served.push_workflow(text).await;
-    insta::assert_snapshot!(page(&served.completed(CI).await), @"");
+    insta::assert_snapshot!(page(&served.completed(CI).await), @r"
+    .checkmill/workflows/ci.yml: failure
+    Can't run as it is written
+
+    **Not run** (`configuration`): .checkmill/workflows/ci.yml:7:15: step 1 uses \`actions/setup-node\` without a version
+
+    Nothing was run: correct what is said here, and push or start the workflow again.
+
+    ```text
+    .checkmill/workflows/ci.yml:7:15: step 1 uses `actions/setup-node` without a version
+    7 |       - uses: actions/setup-node
+      |               ^^^^^^^^^^^^^^^^^^
+      = help: add `@` and a tag, a branch or a commit, such as `actions/setup-node@v1`
+
+    .checkmill/workflows/ci.yml:11:11: unknown input `kye` of `actions/cache`
+    11 |           kye: deps
+       |           ^^^
+      = help: did you mean `key`?
+    ```
+
+    Queued TIME
+    ");
     served.finish().await;
 }
 
