@@ -40,7 +40,7 @@ pub fn find(text: &str, workspace: &Path, home: Option<&Path>, mode: Mode) -> Re
         .collect();
     let root = common(&roots);
     roots.sort();
-    roots.dedup_by(|later, earlier| later.starts_with(&earlier));
+    roots.dedup_by(|later, earlier| later.starts_with(earlier));
     let mut walk = Walk {
         patterns: &patterns,
         mode,

@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn nothing_is_written_outside() {
         use EntryType::{Block, Link, Regular, Symlink};
-        let table: [(&[(&str, EntryType, &str)], &str); 8] = [
+        type Entries<'a> = &'a [(&'a str, EntryType, &'a str)];
+        let table: [(Entries<'_>, &str); 8] = [
             (&[("files/../../../evil", Regular, "x")], "its name leads out"),
             (
                 &[("/etc/evil", Regular, "x")],

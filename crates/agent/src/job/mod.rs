@@ -1,6 +1,8 @@
 //! One job: its steps in order, then its outputs and verdict.
 
 mod archives;
+mod artifacts;
+mod caches;
 mod checkout;
 mod composite;
 pub mod control;

@@ -4,6 +4,7 @@ mod composite;
 mod docker;
 mod hostile;
 mod javascript;
+mod storage;
 
 use super::checkout::git;
 use crate::testing::World;
