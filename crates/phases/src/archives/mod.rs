@@ -113,9 +113,7 @@ impl Space<'_> {
                 "the query must be upload=UPLOAD&part=NUMBER, the upload being this attempt's",
             ));
         };
-        if bytes.len() > ARCHIVE_PART_BYTES
-            || u64::from(part) >= ARCHIVE_BYTES / ARCHIVE_PART_BYTES as u64 + 1
-        {
+        if bytes.len() > ARCHIVE_PART_BYTES || u64::from(part) > ARCHIVE_BYTES / ARCHIVE_PART_BYTES as u64 {
             let message = format!(
                 "a part has at most {ARCHIVE_PART_BYTES} bytes, and an archive at most {ARCHIVE_BYTES}"
             );

@@ -18,6 +18,7 @@ mod hello;
 mod inputs;
 #[cfg(test)]
 mod manifest;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod policy;
