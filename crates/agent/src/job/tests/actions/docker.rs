@@ -2,7 +2,7 @@
 
 use super::{Server, uses};
 use crate::environment::{Variables, find_program};
-use crate::testing::{World, run};
+use crate::testing::{World, run, skipped};
 use checkmill_workflow::job::JobVerdict;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ impl Engine {
     fn start(name: &str) -> Option<Self> {
         let found = Self::try_start(name);
         if let Err(why) = &found {
-            println!("SKIPPED: an action in a container — {why}");
+            skipped("an action in a container", why);
         }
         found.ok()
     }

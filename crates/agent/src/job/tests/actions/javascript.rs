@@ -2,11 +2,12 @@
 
 use super::{Server, uses};
 use crate::environment;
-use crate::testing::{Ran, run, run_with};
+use crate::testing::{Ran, run, run_with, skipped};
 use checkmill_workflow::job::{JobVerdict, StepStatus};
 use serde_json::json;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 /// Says what it was given; keeps a state from part to part.
 const MAIN: &str = r#"
@@ -38,12 +39,9 @@ fn server() -> Server {
 
 /// Whether there is a node; if not, the test says so.
 fn has_node() -> bool {
-    let found = std::process::Command::new("node")
-        .arg("--version")
-        .output()
-        .is_ok();
+    let found = environment::find_program("node", "/usr/local/bin:/usr/bin:/bin", Path::new("/")).is_some();
     if !found {
-        println!("SKIPPED: JavaScript actions — node is not installed");
+        skipped("a JavaScript action", "node is not installed");
     }
     found
 }
