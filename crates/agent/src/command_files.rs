@@ -20,7 +20,7 @@ pub struct CommandFiles {
     pub env: PathBuf,
     pub path: PathBuf,
     pub summary: PathBuf,
-    /// Written for actions that have a second part; nothing reads it here.
+    /// For the later parts of the same action.
     pub state: PathBuf,
 }
 
@@ -31,6 +31,7 @@ pub struct Written {
     pub env: Vec<(String, String)>,
     pub paths: Vec<String>,
     pub summary: String,
+    pub state: Vec<(String, String)>,
     /// What could not be used, each a sentence that names the file. The step fails.
     pub problems: Vec<String>,
     /// What was not used, the step being none the worse.
@@ -38,12 +39,12 @@ pub struct Written {
 }
 
 impl CommandFiles {
-    /// Makes empty files for the step with this number.
+    /// Makes empty files for the step that this key names.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn create(layout: &Layout, number: usize) -> io::Result<Self> {
-        let file = |kind: &str| layout.write(&format!("{kind}_{number}"), b"");
+    pub fn create(layout: &Layout, key: &str) -> io::Result<Self> {
+        let file = |kind: &str| layout.write(&format!("{kind}_{key}"), b"");
         Ok(Self {
             output: file("output")?,
             env: file("env")?,
@@ -53,12 +54,19 @@ impl CommandFiles {
         })
     }
 
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> [&Path; 5] {
+        [&self.output, &self.env, &self.path, &self.summary, &self.state].map(PathBuf::as_path)
+    }
+
     /// Reads and removes them.
     #[must_use]
     pub fn take(self) -> Written {
         let mut written = Written::default();
         written.outputs = entries(&self.output, "GITHUB_OUTPUT", &mut written.problems);
         written.env = entries(&self.env, "GITHUB_ENV", &mut written.problems);
+        written.state = entries(&self.state, "GITHUB_STATE", &mut written.problems);
         let paths = text(&self.path, "GITHUB_PATH", ENV_FILE_BYTES, &mut written.problems);
         written.paths = env_file::paths(&paths);
         // GitHub, too, leaves out a summary that is too long and lets the step be.
@@ -120,7 +128,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let layout = Layout::new(temp.path(), "o/r");
         layout.create().unwrap();
-        let files = CommandFiles::create(&layout, 1).unwrap();
+        let files = CommandFiles::create(&layout, "1").unwrap();
         (temp, files)
     }
 
@@ -130,10 +138,12 @@ mod tests {
         fs::write(&files.output, "a=1\n").unwrap();
         fs::write(&files.env, "B<<E\n2\n3\nE\n").unwrap();
         fs::write(&files.path, "/x\n").unwrap();
+        fs::write(&files.state, "s=4\n").unwrap();
         fs::write(&files.summary, "# Hi\n").unwrap();
         let written = files.take();
         assert_eq!(written.outputs, [("a".to_owned(), "1".to_owned())]);
         assert_eq!(written.env, [("B".to_owned(), "2\n3".to_owned())]);
+        assert_eq!(written.state, [("s".to_owned(), "4".to_owned())]);
         assert_eq!(
             (written.paths, written.summary.as_str()),
             (vec!["/x".to_owned()], "# Hi\n")

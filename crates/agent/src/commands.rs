@@ -18,8 +18,11 @@ pub enum Command {
         name: String,
         value: String,
     },
-    /// Deprecated by GitHub; nothing reads the state here.
-    SaveState,
+    /// Deprecated by GitHub, still there.
+    SaveState {
+        name: String,
+        value: String,
+    },
     Echo,
     /// Removed by GitHub because printed text from outside could use them.
     Disabled(String),
@@ -73,7 +76,10 @@ pub fn parse(line: &str) -> Option<Command> {
             Some(name) => Command::SetOutput { name, value: message },
             None => Command::Malformed("set-output needs a name".to_owned()),
         },
-        "save-state" => Command::SaveState,
+        "save-state" => match properties.get("name") {
+            Some(name) => Command::SaveState { name, value: message },
+            None => Command::Malformed("save-state needs a name".to_owned()),
+        },
         "echo" => Command::Echo,
         disabled @ ("set-env" | "add-path") => Command::Disabled(disabled.to_owned()),
         "add-matcher" if message.trim().is_empty() => {
@@ -212,7 +218,13 @@ mod tests {
                 "::set-output::b",
                 Command::Malformed("set-output needs a name".into()),
             ),
-            ("::save-state name=a::b", Command::SaveState),
+            (
+                "::save-state name=a::b",
+                Command::SaveState {
+                    name: "a".into(),
+                    value: "b".into(),
+                },
+            ),
             ("::set-env name=PATH::/evil", Command::Disabled("set-env".into())),
             ("::add-path::/evil", Command::Disabled("add-path".into())),
             ("::add-matcher::x.json", Command::AddMatcher("x.json".into())),

@@ -11,7 +11,7 @@ use std::path::Path;
 pub type Variables = BTreeMap<String, String>;
 
 /// From the `github` context, by the variable's name.
-const FROM_GITHUB: [(&str, &str); 29] = [
+const FROM_GITHUB: [(&str, &str); 31] = [
     ("GITHUB_ACTOR", "actor"),
     ("GITHUB_ACTOR_ID", "actor_id"),
     ("GITHUB_API_URL", "api_url"),
@@ -41,6 +41,8 @@ const FROM_GITHUB: [(&str, &str); 29] = [
     ("GITHUB_WORKFLOW_SHA", "workflow_sha"),
     ("GITHUB_WORKSPACE", "workspace"),
     ("GITHUB_ACTION", "action"),
+    ("GITHUB_ACTION_REF", "action_ref"),
+    ("GITHUB_ACTION_REPOSITORY", "action_repository"),
 ];
 
 /// GitHub's variables for a step. They win over the workflow's of the same name.
@@ -57,6 +59,10 @@ pub fn defaults(contexts: &Map<String, Value>, layout: &Layout, files: &CommandF
         variables.insert(name.to_owned(), value);
     }
     let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
+    // Only inside an action.
+    if let Some(path) = github.and_then(|github| github.get("action_path")) {
+        set("GITHUB_ACTION_PATH", text(path));
+    }
     set("GITHUB_ACTIONS", "true".to_owned());
     for (name, path) in [
         ("GITHUB_ENV", &files.env),
@@ -189,7 +195,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let layout = Layout::new(temp.path(), "octo/hello");
         layout.create().unwrap();
-        let files = CommandFiles::create(&layout, 1).unwrap();
+        let files = CommandFiles::create(&layout, "1").unwrap();
         let contexts = json!({
             "github": {"sha": "abc", "run_number": 7, "ref_protected": true, "workspace": layout.workspace, "head_ref": null},
             "runner": runner(&layout, true),

@@ -15,6 +15,8 @@ pub struct Layout {
     pub temp: PathBuf,
     /// `RUNNER_TOOL_CACHE`.
     pub tool_cache: PathBuf,
+    /// Where repositories of actions are.
+    pub actions: PathBuf,
     /// Scripts, command files and what else is ours, inside `RUNNER_TEMP`.
     pub ours: PathBuf,
 }
@@ -33,6 +35,7 @@ impl Layout {
         Self {
             workspace: work.join(name).join(name),
             tool_cache: work.join("_tool"),
+            actions: work.join("_actions"),
             ours: temp.join("_checkmill"),
             temp,
         }

@@ -1,15 +1,19 @@
 //! What runs a job's steps on the compute, reports and streams the log.
 
+pub mod actions;
 pub mod annotations;
+pub mod archive;
 pub mod callback;
 pub mod checkout;
 pub mod cli;
 pub mod clock;
 pub mod command_files;
 pub mod commands;
+pub mod container;
 pub mod env_file;
 pub mod environment;
 pub mod exec;
+pub mod git;
 pub mod hash_files;
 pub mod job;
 pub mod layout;

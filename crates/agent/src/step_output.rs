@@ -36,6 +36,8 @@ pub struct StepOutput<'a> {
 pub struct Said {
     /// `::set-output::`, in order.
     pub outputs: Vec<(String, String)>,
+    /// `::save-state::`, in order.
+    pub state: Vec<(String, String)>,
     /// The last lines, masked.
     pub tail: VecDeque<String>,
     /// A command that GitHub has disabled: the step fails, lest it goes unnoticed.
@@ -165,7 +167,7 @@ impl<'a> StepOutput<'a> {
             Command::Debug(message) if self.debug => {
                 self.log.text(&format!("##[debug]{message}"));
             }
-            Command::Debug(_) | Command::SaveState | Command::Echo => {}
+            Command::Debug(_) | Command::Echo => {}
             Command::AddMask(value) => {
                 self.log.masks_mut().add(&value);
                 self.log.text("::add-mask::***");
@@ -175,6 +177,7 @@ impl<'a> StepOutput<'a> {
                 self.paused_until = Some(word);
             }
             Command::SetOutput { name, value } => self.said.outputs.push((name, value)),
+            Command::SaveState { name, value } => self.said.state.push((name, value)),
             Command::Disabled(name) => {
                 let instead = if name == "set-env" {
                     "GITHUB_ENV"
@@ -322,6 +325,7 @@ mod tests {
                     "1",
                 ),
             ],
+            state: [],
             tail: [
                 "red",
                 "in it",

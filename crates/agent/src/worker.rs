@@ -2,9 +2,9 @@
 
 use crate::callback::client::Client;
 use crate::callback::{Pace, Uploader};
-use crate::checkout::RETRY_DELAYS;
 use crate::clock::SharedClock;
 use crate::exec::GRACES;
+use crate::git::calls::RETRY_DELAYS;
 use crate::job::control::{Controller, StopReason, control};
 use crate::job::{self, Surroundings};
 use crate::layout::Layout;
@@ -97,7 +97,7 @@ async fn run(attempt: &AttemptDir, settings: Settings, clock: SharedClock) -> Re
         clock,
         control,
         graces: GRACES,
-        checkout_retry_delays: RETRY_DELAYS.into(),
+        retry_delays: RETRY_DELAYS.into(),
     };
     let limit = Duration::from_millis(description.timeout_ms);
     let mut result = tokio::select! {

@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use checkmill_phases::ports::{Blobs, StoreError};
+use aws_sdk_s3::types::Object;
+use checkmill_core::UnixMillis;
+use checkmill_phases::ports::{BlobInfo, Blobs, StoreError};
 
 #[derive(Debug, Clone)]
 pub struct S3Blobs {
@@ -65,7 +67,49 @@ impl Blobs for S3Blobs {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let mut keys = Vec::new();
+        let objects = self.objects(prefix).await?;
+        Ok(objects.into_iter().filter_map(|object| object.key).collect())
+    }
+
+    async fn put_new(&self, key: &str, bytes: Vec<u8>) -> Result<bool, StoreError> {
+        let put = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .if_none_match("*");
+        match put.body(ByteStream::from(bytes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match Fault::of(&error) {
+                Fault::Refused { code, .. } if code == "PreconditionFailed" => Ok(false),
+                fault => Err(store_error(&fault)),
+            },
+        }
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let delete = self.client.delete_object().bucket(&self.bucket).key(key);
+        let deleted = delete.send().await;
+        deleted.map(drop).map_err(|error| store_error(&Fault::of(&error)))
+    }
+
+    async fn describe(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
+        let info = |object: Object| {
+            let millis = object.last_modified?.to_millis().ok()?;
+            Some(BlobInfo {
+                key: object.key?,
+                bytes: u64::try_from(object.size?).ok()?,
+                modified: UnixMillis(u64::try_from(millis).ok()?),
+            })
+        };
+        Ok(self.objects(prefix).await?.into_iter().filter_map(info).collect())
+    }
+}
+
+impl S3Blobs {
+    /// What a listing says, to its end, sorted by key.
+    async fn objects(&self, prefix: &str) -> Result<Vec<Object>, StoreError> {
+        let mut objects = Vec::new();
         let mut next = None;
         loop {
             let page = self
@@ -77,17 +121,12 @@ impl Blobs for S3Blobs {
                 .send()
                 .await
                 .map_err(|error| store_error(&Fault::of(&error)))?;
-            keys.extend(
-                page.contents
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|object| object.key),
-            );
+            objects.extend(page.contents.unwrap_or_default());
             next = page.next_continuation_token;
             if next.is_none() {
                 // S3 sorts, its directory buckets and imitations may not.
-                keys.sort_unstable();
-                return Ok(keys);
+                objects.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+                return Ok(objects);
             }
         }
     }
@@ -133,6 +172,39 @@ mod tests {
                 Err(StoreError::Corrupt(format!("S3: {code}: words")))
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_new_blob_is_put_on_the_condition_that_there_is_none() {
+        let taken = "<Error><Code>PreconditionFailed</Code><Message>words</Message></Error>";
+        let script = Scripted::new([(200, ""), (412, taken), (204, "")]);
+        let blobs = blobs(&script);
+        assert_eq!(blobs.put_new("a", b"1".to_vec()).await, Ok(true));
+        assert_eq!(blobs.put_new("a", b"2".to_vec()).await, Ok(false));
+        assert_eq!(blobs.delete("a").await, Ok(()));
+        assert_eq!(
+            script.asked(),
+            [
+                "PUT /logs/a?x-id=PutObject 1",
+                "PUT /logs/a?x-id=PutObject 2",
+                "DELETE /logs/a?x-id=DeleteObject"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn blobs_are_described_with_size_and_time() {
+        let page = "<ListBucketResult><Contents><Key>a</Key><Size>7</Size>\
+                    <LastModified>1970-01-01T00:00:01.500Z</LastModified></Contents></ListBucketResult>";
+        let script = Scripted::new([(200, page)]);
+        assert_eq!(
+            blobs(&script).describe("").await.unwrap(),
+            [BlobInfo {
+                key: "a".to_owned(),
+                bytes: 7,
+                modified: UnixMillis(1500)
+            }]
+        );
     }
 
     #[tokio::test]

@@ -118,3 +118,33 @@ pub const DETAIL_CHARS: usize = 1000;
 pub const ROW_RETENTION: Millis = Millis::from_minutes(90 * 24 * 60);
 /// Tries of one store update that loses to a concurrent one, before the phase asks its state machine for a retry.
 pub const STORE_CONFLICT_RETRIES: u32 = 8;
+/// Composite actions inside one another. GitHub docs: ten.
+pub const COMPOSITE_DEPTH: usize = 10;
+/// Repositories that the actions of one job come from.
+pub const ACTION_REPOSITORIES: usize = 200;
+/// The repository of an action, one commit of it with git's own files. The largest in use hold some 100 MB.
+pub const ACTION_REPOSITORY_BYTES: u64 = 1024 * 1024 * 1024;
+/// To download one action.
+pub const ACTION_DOWNLOAD: Millis = Millis::from_minutes(10);
+/// One part of an artifact or a cache, as an agent sends or gets it. Lambda takes 6 MB a request, base64 adds a third.
+pub const ARCHIVE_PART_BYTES: usize = 3 * 1024 * 1024;
+/// One artifact or cache, packed: what some 700 parts bring over in minutes.
+pub const ARCHIVE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// One artifact or cache, unpacked: a small archive must not fill a disk.
+pub const ARCHIVE_UNPACKED_BYTES: u64 = 20 * 1024 * 1024 * 1024;
+/// Files of one artifact or cache.
+pub const ARCHIVE_FILES: usize = 500_000;
+/// A request about archives that is no part of one: names, keys.
+pub const ARCHIVE_REQUEST_BYTES: usize = 64 * 1024;
+/// Name of an artifact.
+pub const ARTIFACT_NAME_BYTES: usize = 256;
+/// Artifacts of one run. GitHub docs: 500 of a job.
+pub const ARTIFACTS: usize = 500;
+/// Key of a cache. GitHub docs: 512 characters.
+pub const CACHE_KEY_CHARS: usize = 512;
+/// Keys that one restore may try. GitHub's action: ten.
+pub const CACHE_KEYS: usize = 10;
+/// All caches of one repository; past it the oldest go. GitHub docs: 10 GB.
+pub const CACHES_BYTES: u64 = 10 * 1024 * 1024 * 1024;
+/// How long parts may lie about that no archive was made of: longer than an upload takes.
+pub const ARCHIVE_ORPHAN: Millis = Millis::from_minutes(24 * 60);

@@ -14,6 +14,9 @@ pub struct Policy {
     pub forks: ForkPolicy,
     /// The comment on a pull request.
     pub comment: CommentPolicy,
+    /// Which actions steps may use.
+    #[serde(default)]
+    pub actions: AllowedActions,
     /// The `vars` context.
     pub vars: BTreeMap<String, String>,
     pub queue_timeout: Millis,
@@ -27,6 +30,7 @@ impl Default for Policy {
             permissions: TokenPermissions::read_only(),
             forks: ForkPolicy::Approval,
             comment: CommentPolicy::OnFailure,
+            actions: AllowedActions::All,
             vars: BTreeMap::new(),
             queue_timeout: limits::QUEUE_TIMEOUT_DEFAULT,
             run_timeout_max: limits::RUN_TIMEOUT_MAX,
@@ -41,6 +45,18 @@ pub enum ForkPolicy {
     Approval,
     /// They never run.
     Never,
+}
+
+/// The actions that steps may use. Built-in ones and the repository's own (`./path`) may always be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum AllowedActions {
+    #[default]
+    All,
+    /// No others.
+    Builtin,
+    /// Patterns: `owner/*`, `owner/repository`, either with `@ref`, or `docker://image`; a `*` at an end is any rest.
+    Only(Vec<String>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

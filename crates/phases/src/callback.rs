@@ -1,8 +1,10 @@
-//! What a job's agent tells us while it runs: that it runs, its log piece by piece, its end.
+//! What a job's agent tells us while it runs: that it runs, its log piece by piece, its end; and what it leaves for other
+//! jobs, or takes of what they left ([`crate::archives`]).
 
+use crate::archives::{Artifacts, Caches};
 use crate::effects::wake_execution;
 use crate::error::PhaseError;
-use crate::ports::{Blobs, Clock, Engine, Jobs};
+use crate::ports::{Blobs, Clock, Engine, Jobs, Runs};
 use crate::step::step;
 use crate::token::{CallbackKeys, TokenError};
 use crate::{keys, verdict};
@@ -11,6 +13,7 @@ use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{AttemptNumber, Job, JobId, JobState};
 
 pub struct Callback<'a> {
+    pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
     pub blobs: &'a dyn Blobs,
     pub engine: &'a dyn Engine,
@@ -18,7 +21,8 @@ pub struct Callback<'a> {
     pub keys: &'a CallbackKeys,
 }
 
-/// One call of an agent: `POST /jobs/{job}/{attempt}/{running|log|end}`.
+/// One call of an agent: `POST /jobs/{job}/{attempt}/…`, with `running`, `log` or `end`, or with `artifacts/` or `caches/`
+/// and `reserve`, `part`, `commit`, `find` or `read` (`checkmill_workflow::archive`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackRequest<'a> {
     pub path: &'a str,
@@ -28,17 +32,42 @@ pub struct CallbackRequest<'a> {
     pub body: &'a [u8],
 }
 
-/// What to answer: a status and a sentence for its JSON body.
+/// What to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackAnswer {
     pub status: u16,
-    pub message: String,
+    pub content: Content,
 }
 
-fn answer(status: u16, message: impl Into<String>) -> CallbackAnswer {
+/// The body of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A sentence, for the field `message` of a JSON object.
+    Message(String),
+    Json(String),
+    Bytes(Vec<u8>),
+}
+
+impl CallbackAnswer {
+    pub(crate) const fn json(text: String) -> Self {
+        Self {
+            status: 200,
+            content: Content::Json(text),
+        }
+    }
+
+    pub(crate) const fn bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            status: 200,
+            content: Content::Bytes(bytes),
+        }
+    }
+}
+
+pub(crate) fn answer(status: u16, message: impl Into<String>) -> CallbackAnswer {
     CallbackAnswer {
         status,
-        message: message.into(),
+        content: Content::Message(message.into()),
     }
 }
 
@@ -46,6 +75,31 @@ enum Verb {
     Running,
     Log,
     End,
+    Archives(Kind, Act),
+}
+
+enum Kind {
+    Artifacts,
+    Caches,
+}
+
+enum Act {
+    Reserve,
+    Part,
+    Commit,
+    Find,
+    Read,
+}
+
+fn act(name: &str) -> Option<Act> {
+    match name {
+        "reserve" => Some(Act::Reserve),
+        "part" => Some(Act::Part),
+        "commit" => Some(Act::Commit),
+        "find" => Some(Act::Find),
+        "read" => Some(Act::Read),
+        _ => None,
+    }
 }
 
 fn route(path: &str) -> Option<(JobId, AttemptNumber, Verb)> {
@@ -56,6 +110,8 @@ fn route(path: &str) -> Option<(JobId, AttemptNumber, Verb)> {
         "running" => Verb::Running,
         "log" => Verb::Log,
         "end" => Verb::End,
+        "artifacts" => Verb::Archives(Kind::Artifacts, act(parts.next()?)?),
+        "caches" => Verb::Archives(Kind::Caches, act(parts.next()?)?),
         _ => return None,
     };
     parts.next().is_none().then_some((job, attempt, verb))
@@ -71,7 +127,7 @@ impl Callback<'_> {
         let Some((id, attempt, verb)) = route(request.path) else {
             return Ok(answer(
                 404,
-                "there is no such path; jobs post to /jobs/JOB/ATTEMPT/running, log or end",
+                "there is no such path; jobs post to /jobs/JOB/ATTEMPT/running, log, end, artifacts/… or caches/…",
             ));
         };
         let Some(token) = request
@@ -106,6 +162,43 @@ impl Callback<'_> {
             Verb::Running => self.running(&job).await,
             Verb::Log => self.log(&job, request).await,
             Verb::End => self.end(&job, request.body).await,
+            Verb::Archives(Kind::Artifacts, act) => self.artifacts(&job, &act, request).await,
+            Verb::Archives(Kind::Caches, act) => self.caches(&job, &act, request).await,
+        }
+    }
+
+    async fn artifacts(
+        &self,
+        job: &Job,
+        act: &Act,
+        request: &CallbackRequest<'_>,
+    ) -> Result<CallbackAnswer, PhaseError> {
+        let artifacts = Artifacts::new(self.blobs, job);
+        match act {
+            Act::Reserve => artifacts.reserve(request.body).await,
+            Act::Part => artifacts.put_part(request.query, request.body).await,
+            Act::Commit => artifacts.commit(request.body).await,
+            Act::Find => artifacts.find().await,
+            Act::Read => artifacts.read(request.body).await,
+        }
+    }
+
+    async fn caches(
+        &self,
+        job: &Job,
+        act: &Act,
+        request: &CallbackRequest<'_>,
+    ) -> Result<CallbackAnswer, PhaseError> {
+        let Some(run) = self.runs.load(&job.id.run()).await? else {
+            return Ok(answer(404, format!("there is no run {}", job.id.run())));
+        };
+        let caches = Caches::new(self.blobs, &run, job);
+        match act {
+            Act::Reserve => caches.reserve(request.body).await,
+            Act::Part => caches.put_part(request.query, request.body).await,
+            Act::Commit => caches.commit(request.body, self.clock.now()).await,
+            Act::Find => caches.find(request.body).await,
+            Act::Read => caches.read(request.body).await,
         }
     }
 

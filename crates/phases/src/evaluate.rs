@@ -433,6 +433,7 @@ pub(crate) async fn describe(
             git_ref: checkmill_workflow::full_ref(&run.event),
         },
         callback: None,
+        actions: &run.policy.actions,
     };
     let described =
         checkmill_workflow::describe(workflow, &job.key, &job.leg, &contexts.of(&run.policy), attempt);

@@ -2,6 +2,7 @@
 //! the ports that it uses and a function; a Lambda and the local command call the same one.
 
 pub mod advance;
+mod archives;
 pub mod backoff;
 pub mod callback;
 mod effects;

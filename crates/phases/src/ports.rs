@@ -110,7 +110,7 @@ pub trait Engine: Send + Sync {
     async fn wake(&self, task_token: &str) -> Result<(), EngineError>;
 }
 
-/// Workflow sources, job logs and results: what is too large for a row.
+/// Workflow sources, job logs and results, artifacts and caches: what is too large for a row.
 #[async_trait]
 pub trait Blobs: Send + Sync {
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), StoreError>;
@@ -119,6 +119,24 @@ pub trait Blobs: Send + Sync {
 
     /// Keys that begin with `prefix`, sorted.
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Writes a blob unless there is one of that key; whether it was written.
+    async fn put_new(&self, key: &str, bytes: Vec<u8>) -> Result<bool, StoreError>;
+
+    /// Removes a blob; one that is not there is a success.
+    async fn delete(&self, key: &str) -> Result<(), StoreError>;
+
+    /// The blobs whose keys begin with `prefix`, sorted by key.
+    async fn describe(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError>;
+}
+
+/// What is known of a blob without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobInfo {
+    pub key: String,
+    pub bytes: u64,
+    /// By the store's clock.
+    pub modified: UnixMillis,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,6 +7,8 @@ use crate::job::{Callback, CheckoutSource, JobDescription, RunDefaults, StepActi
 use crate::model::{Action, EnvEntry, Job, Step, Workflow};
 use crate::resolve::Resolver;
 use crate::text::Text;
+use crate::uses::is_allowed;
+use checkmill_core::policy::AllowedActions;
 use checkmill_core::{AttemptNumber, JobId, JobKey};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -18,13 +20,15 @@ pub struct AttemptInfo<'a> {
     pub attempt: AttemptNumber,
     pub checkout: CheckoutSource,
     pub callback: Option<Callback>,
+    /// The policy's.
+    pub actions: &'a AllowedActions,
 }
 
 /// Builds the description of the leg whose text [`crate::expand()`] gave, from the same contexts; only `github.run_attempt`
 /// may have changed since.
 ///
 /// # Errors
-/// As [`crate::expand()`]; also a leg that the matrix doesn't have, which means that the contexts are not the same.
+/// As [`crate::expand()`]; also an action that the policy does not allow, and a leg that the matrix doesn't have, which means that the contexts are not the same.
 pub fn describe(
     workflow: &Workflow,
     key: &JobKey,
@@ -33,6 +37,7 @@ pub fn describe(
     attempt: AttemptInfo<'_>,
 ) -> Result<JobDescription, Diagnostics> {
     let job = find(workflow, key)?;
+    allowed(workflow, job, attempt.actions)?;
     let mut contexts = contexts(job, context);
     let plan = plan(workflow, job, contexts.clone())?;
     let planned = plan
@@ -60,10 +65,27 @@ pub fn describe(
         env: vec![env(&workflow.env), env(&job.env)],
         defaults: defaults(workflow, job),
         steps: job.steps.iter().map(step).collect(),
+        actions: attempt.actions.clone(),
         outputs: job.outputs.clone(),
         timeout_ms: timeout.0,
         callback: attempt.callback,
     })
+}
+
+/// Whether the policy allows what the job's steps use.
+fn allowed(workflow: &Workflow, job: &Job, rule: &AllowedActions) -> Result<(), Diagnostics> {
+    let refused = job.steps.iter().filter_map(|step| match &step.action {
+        Action::Uses { action, span, .. } if !is_allowed(rule, action) => {
+            let message = format!("the repository's policy does not allow the action `{action}`");
+            let hint = "allow it with `actions` in `.checkmill/config.yml` of the default branch";
+            Some(Diagnostic::new(&workflow.source, *span, message).with_hint(hint))
+        }
+        _ => None,
+    });
+    match Diagnostics::of(refused.collect(), 0) {
+        Some(refused) => Err(refused),
+        None => Ok(()),
+    }
 }
 
 /// The legs as they were expanded: a re-run has those of the first attempt, whatever `github.run_attempt` says now.
@@ -121,7 +143,10 @@ fn step(step: &Step) -> StepDescription {
                 shell: shell.clone(),
                 working_directory: working_directory.clone(),
             },
-            Action::Checkout { with } => StepAction::Checkout { with: with.clone() },
+            Action::Uses { action, with, .. } => StepAction::Uses {
+                uses: action.clone(),
+                with: with.clone(),
+            },
         },
     }
 }

@@ -1,5 +1,7 @@
 //! The contract with the agent: what it is told to run, and what it says at the end.
 
+use crate::uses::ActionReference;
+use checkmill_core::policy::AllowedActions;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -37,6 +39,9 @@ pub struct JobDescription {
     /// `env` is there too ([`crate::expr::Place::DefaultsRun`]).
     pub defaults: RunDefaults,
     pub steps: Vec<StepDescription>,
+    /// Which actions the policy allows. Those of the steps are; what composite actions use in their turn is not known yet.
+    #[serde(default)]
+    pub actions: AllowedActions,
     /// `outputs` of the job, unevaluated.
     pub outputs: BTreeMap<String, String>,
     /// `timeout-minutes` of the job.
@@ -103,8 +108,12 @@ pub enum StepAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         working_directory: Option<String>,
     },
-    /// `uses: actions/checkout@*`, built in.
-    Checkout { with: BTreeMap<String, String> },
+    Uses {
+        uses: ActionReference,
+        /// Unevaluated.
+        #[serde(default)]
+        with: BTreeMap<String, String>,
+    },
 }
 
 /// What the agent writes to its result file and posts to `{url}/end`.

@@ -2,8 +2,10 @@
 //!
 //! The way of a file: [`parse`] gives a [`Workflow`] or says all that is wrong; [`matches`] says whether an event starts
 //! it; [`inputs()`] and [`github_context`] make the contexts; [`expand()`] evaluates a job's `if` and matrix once what it
-//! needs has ended; [`describe()`] writes down what the agent runs. [`parse_policy`] reads the policy.
+//! needs has ended; [`describe()`] writes down what the agent runs. [`parse_policy`] reads the policy, [`parse_action`] the
+//! file of an action that a step uses.
 
+pub mod archive;
 mod contexts;
 mod describe;
 mod diagnostic;
@@ -14,6 +16,7 @@ pub mod filter;
 mod inputs;
 pub mod job;
 mod keys;
+pub mod manifest;
 mod matrix;
 mod model;
 mod nearest;
@@ -23,12 +26,13 @@ mod resolve;
 mod source;
 mod text;
 mod trigger;
+pub mod uses;
 mod yaml;
 
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use dialect::parse;
+pub use dialect::{parse, parse_action};
 pub use expand::{Expansion, JobContext, Leg, expand, unevaluated_name};
 pub use inputs::inputs;
 pub use keys::{Key, Keys, Support};

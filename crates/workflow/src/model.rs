@@ -3,6 +3,7 @@
 use crate::filter::PatternList;
 use crate::source::{Source, Span};
 use crate::text::Text;
+use crate::uses::ActionReference;
 use crate::yaml::Node;
 use checkmill_core::JobKey;
 use checkmill_core::graph;
@@ -190,7 +191,10 @@ pub(crate) enum Action {
         shell: Option<String>,
         working_directory: Option<String>,
     },
-    Checkout {
+    Uses {
+        action: ActionReference,
+        /// Of `uses`' value.
+        span: Span,
         with: BTreeMap<String, String>,
     },
 }

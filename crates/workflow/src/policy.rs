@@ -6,7 +6,7 @@ use crate::keys::{Keys, full};
 use crate::read::{Fields, Reader};
 use crate::source::Source;
 use crate::yaml::{self, Entry, Node, Value};
-use checkmill_core::policy::{CommentPolicy, ForkPolicy, Policy};
+use checkmill_core::policy::{AllowedActions, CommentPolicy, ForkPolicy, Policy};
 use checkmill_core::{Millis, limits};
 use std::collections::BTreeMap;
 
@@ -19,6 +19,9 @@ const VARS: usize = 500;
 /// Bytes of all variables together: they are part of every run's row, and a DynamoDB item has at most 400 KB.
 const VARS_BYTES: usize = 128 * 1024;
 
+/// Items of `actions`: they are part of every run's row.
+const ACTIONS: usize = 200;
+
 /// The file's keys.
 pub const KEYS: Keys = Keys {
     path: "",
@@ -28,6 +31,7 @@ pub const KEYS: Keys = Keys {
         full("permissions"),
         full("forks"),
         full("comment"),
+        full("actions"),
         full("vars"),
         full("queue-timeout-minutes"),
         full("timeout-minutes-max"),
@@ -79,6 +83,12 @@ fn policy(reader: &mut Reader<'_>, node: &Node) -> Option<Policy> {
     if let Some(comment) = choice(reader, &fields, "comment", &comment) {
         policy.comment = comment;
     }
+    if let Some(actions) = fields
+        .get("actions")
+        .and_then(|node| allowed_actions(reader, node))
+    {
+        policy.actions = actions;
+    }
     if let Some(node) = fields.get("vars") {
         policy.vars = vars(reader, node);
     }
@@ -105,6 +115,54 @@ fn choice<T: Copy>(
         reader.report_with(text.span, message, format!("it is one of {names}"));
     }
     found.map(|(_, value)| *value)
+}
+
+/// `all`, `builtin`, or a list of what is allowed besides the built-in ones.
+fn allowed_actions(reader: &mut Reader<'_>, node: &Node) -> Option<AllowedActions> {
+    let Value::List(items) = &node.value else {
+        let text = reader.literal(node, "`actions`")?;
+        return match text.value.as_str() {
+            "all" => Some(AllowedActions::All),
+            "builtin" => Some(AllowedActions::Builtin),
+            _ => {
+                let message = format!("`actions` can't be `{}`", quoted(&text.value));
+                let hint = "it is `all`, `builtin`, or a list such as `[owner/*, owner/repository@v1]`";
+                reader.report_with(text.span, message, hint);
+                None
+            }
+        };
+    };
+    if let Some(item) = items.get(ACTIONS) {
+        reader.report(item.span, format!("`actions` can have at most {ACTIONS} items"));
+    }
+    let items = items.iter().take(ACTIONS);
+    let patterns: Vec<String> = items.filter_map(|item| action_pattern(reader, item)).collect();
+    Some(AllowedActions::Only(patterns))
+}
+
+fn action_pattern(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let text = reader.literal(node, "an item of `actions`")?;
+    let pattern = text.value.trim();
+    let (name, git_ref) = pattern.split_once('@').unwrap_or((pattern, "*"));
+    let one_star_at_the_end = |text: &str| !text.strip_suffix('*').unwrap_or(text).contains('*');
+    let good = match pattern.strip_prefix("docker://") {
+        Some(image) => !image.is_empty() && one_star_at_the_end(image),
+        None => {
+            name.contains('/')
+                && !name.starts_with(['/', '.'])
+                && one_star_at_the_end(name)
+                && !git_ref.is_empty()
+                && one_star_at_the_end(git_ref)
+        }
+    };
+    if !good || pattern.contains(char::is_whitespace) {
+        let message = format!("`{}` names no action", quoted(pattern));
+        let hint = "write `owner/*`, `owner/repository`, `owner/repository@ref` or `docker://image*`; \
+                    a `*` stands at an end";
+        reader.report_with(text.span, message, hint);
+        return None;
+    }
+    Some(pattern.to_owned())
 }
 
 fn vars(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, String> {

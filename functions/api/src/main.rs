@@ -1,10 +1,11 @@
-//! The api function: hears from the jobs' agents, that they run, what they log and how they ended.
+//! The api function: hears from the jobs' agents, that they run, what they log and how they ended, and keeps their artifacts
+//! and caches.
 
 use checkmill_aws::lambda::{self, Deployment, HttpAnswer, HttpCall, StartError, serve_http};
 use checkmill_aws::settings::Variable;
 use checkmill_aws::{dynamodb::DynamoStore, s3::S3Blobs, sfn::SfnEngine, ssm::Parameters};
 use checkmill_phases::PhaseError;
-use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
+use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest, Content};
 use checkmill_phases::ports::StoreError;
 use std::process::ExitCode;
 
@@ -38,10 +39,17 @@ async fn serve() -> Result<(), StartError> {
 impl Api {
     async fn answer(&self, call: HttpCall) -> HttpAnswer {
         if call.method != "POST" {
-            return HttpAnswer::new(405, "jobs post to /jobs/JOB/ATTEMPT/running, log or end");
+            return HttpAnswer::new(
+                405,
+                "jobs post to /jobs/JOB/ATTEMPT/running, log, end, artifacts/… or caches/…",
+            );
         }
         match self.callback(&call).await {
-            Ok(answer) => HttpAnswer::new(answer.status, answer.message),
+            Ok(CallbackAnswer { status, content }) => match content {
+                Content::Message(message) => HttpAnswer::new(status, message),
+                Content::Json(text) => HttpAnswer::json(text),
+                Content::Bytes(bytes) => HttpAnswer::bytes(bytes),
+            },
             Err(error) => {
                 tracing::error!(path = call.path, %error, "a job could not be heard");
                 let status = if error.error_name().is_retryable() {
@@ -56,6 +64,7 @@ impl Api {
 
     async fn callback(&self, call: &HttpCall) -> Result<CallbackAnswer, PhaseError> {
         let callback = Callback {
+            runs: &self.store,
             jobs: &self.store,
             blobs: &self.blobs,
             engine: &self.engine,

@@ -1,4 +1,4 @@
-# Workflow sources, jobs' logs and results: what is too large for a row.
+# Workflow sources, jobs' logs and results, artifacts and caches: what is too large for a row.
 resource "aws_s3_bucket" "logs" {
   bucket        = coalesce(var.log_bucket_name, "${var.name}-${local.account}-${local.region}")
   force_destroy = !var.deletion_protection

@@ -84,11 +84,11 @@ locals {
       Action   = ["s3:GetObject", "s3:PutObject"]
       Resource = ["${aws_s3_bucket.logs.arn}/*"]
     }
-    # The jobs bring their logs and results and never see one again.
-    write_blobs = {
-      Sid      = "WriteBlobs"
+    # Artifacts that are replaced, and the oldest caches, go.
+    delete_blobs = {
+      Sid      = "DeleteBlobs"
       Effect   = "Allow"
-      Action   = ["s3:PutObject"]
+      Action   = ["s3:DeleteObject"]
       Resource = ["${aws_s3_bucket.logs.arn}/*"]
     }
     # The pieces of a log; and without it S3 answers 403 instead of 404 for a key that is not there.
@@ -178,11 +178,12 @@ locals {
       local.may.start_executions,
       local.may.watch_and_stop_executions,
     ]
-    api = concat(local.decrypt["api"], [
+    # It serves artifacts and caches to the jobs; their logs and results only come in.
+    api = concat(local.decrypt["api"], local.blobs, [
       local.read_parameters["api"],
       local.may.read_and_write_rows,
-      local.may.write_blobs,
       local.may.wake_executions,
+      local.may.delete_blobs,
     ])
   }
 }

@@ -154,7 +154,7 @@ variable "function_log_days" {
 }
 
 variable "job_log_days" {
-  description = "Days that jobs' logs are kept in the bucket. A finished run's rows are kept 90 days."
+  description = "Days that jobs' logs, artifacts and caches are kept in the bucket. A finished run's rows are kept 90 days."
   type        = number
   default     = 90
 

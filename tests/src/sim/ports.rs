@@ -94,6 +94,7 @@ impl Ports {
         };
         let token = self.settings.callback_keys.sign(&claims);
         let callback = Callback {
+            runs: &*self.store,
             jobs: &*self.store,
             blobs: &*self.store,
             engine: &*self.engine,

@@ -5,8 +5,8 @@ use super::world::SimClock;
 use async_trait::async_trait;
 use checkmill_core::{CommitSha, DeliveryId, Event, Job, JobId, RepositoryId, Run, RunId, UnixMillis};
 use checkmill_phases::ports::{
-    Blobs, Clock as _, Deliveries, DeliveryState, Inbox, Jobs, PlanMessage, Queue, QueueError, Runs,
-    StoreError,
+    BlobInfo, Blobs, Clock as _, Deliveries, DeliveryState, Inbox, Jobs, PlanMessage, Queue, QueueError,
+    Runs, StoreError,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -344,6 +344,38 @@ impl Blobs for MemStore {
                     .collect())
             })
             .await
+    }
+
+    async fn put_new(&self, key: &str, bytes: Vec<u8>) -> Result<bool, StoreError> {
+        self.faults.call(failed, || {
+            let mut rows = self.rows();
+            let absent = !rows.blobs.contains_key(key);
+            if absent {
+                rows.blobs.insert(key.to_owned(), bytes.clone());
+            }
+            Ok(absent)
+        })
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.faults.call(failed, || {
+            self.rows().blobs.remove(key);
+            Ok(())
+        })
+    }
+
+    async fn describe(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
+        let modified = self.clock.now();
+        self.faults.call(failed, || {
+            let rows = self.rows();
+            let found = rows.blobs.iter().filter(|(key, _)| key.starts_with(prefix));
+            let info = |(key, bytes): (&String, &Vec<u8>)| BlobInfo {
+                key: key.clone(),
+                bytes: bytes.len() as u64,
+                modified,
+            };
+            Ok(found.map(info).collect())
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The requests to Checkmill: `POST {url}/running`, `{url}/log?offset=N`, `{url}/end`.
 
+use checkmill_core::limits::ARCHIVE_PART_BYTES;
 use checkmill_workflow::job::Callback;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use std::net::IpAddr;
@@ -9,6 +10,9 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request: longer than API Gateway lets any take (30 s).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
+
+/// An answer: a part of an archive is the largest; a list of artifacts stays below it.
+const ANSWER_BYTES: usize = ARCHIVE_PART_BYTES;
 
 /// Talks to the callback of one attempt.
 #[derive(Clone)]
@@ -94,6 +98,22 @@ impl Client {
     }
 
     async fn post(&self, path: &str, content: &str, body: Vec<u8>) -> Result<(), CallFault> {
+        match self.exchange(path, content, body).await? {
+            (200..300, _) => Ok(()),
+            (status, _) => Err(CallFault::Refused(status)),
+        }
+    }
+
+    /// Posts, and gives the status, which is none that asks for another try, and the body.
+    ///
+    /// # Errors
+    /// [`CallFault::Unreachable`] only.
+    pub async fn exchange(
+        &self,
+        path: &str,
+        content: &str,
+        body: Vec<u8>,
+    ) -> Result<(u16, Vec<u8>), CallFault> {
         let request = self
             .http
             .post(format!("{}/{path}", self.url))
@@ -101,15 +121,22 @@ impl Client {
             .header(CONTENT_TYPE, content)
             .body(body);
         // The error names the URL, which holds no secret; its causes say what was wrong.
-        let response = request
-            .send()
-            .await
-            .map_err(|error| CallFault::Unreachable(causes(&error)))?;
-        match response.status().as_u16() {
-            200..300 => Ok(()),
-            status @ (408 | 429 | 500..) => Err(CallFault::Unreachable(format!("status {status}"))),
-            status => Err(CallFault::Refused(status)),
+        let unreachable = |error: reqwest::Error| CallFault::Unreachable(causes(&error));
+        let mut response = request.send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        if matches!(status, 408 | 429 | 500..) {
+            return Err(CallFault::Unreachable(format!("status {status}")));
         }
+        let mut answer = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(unreachable)? {
+            answer.extend_from_slice(&piece);
+            if answer.len() > ANSWER_BYTES {
+                return Err(CallFault::Unreachable(format!(
+                    "an answer of more than {ANSWER_BYTES} bytes"
+                )));
+            }
+        }
+        Ok((status, answer))
     }
 }
 

@@ -4,46 +4,26 @@
 //! by environment; without, which is the default here, they don't get it. Git LFS, sparse checkouts, SSH and other
 //! repositories are refused.
 
-pub mod git;
 pub mod options;
 
 use crate::environment::Variables;
-use crate::exec::{self, Ended, Graces, Program};
-use crate::job::control::Control;
-use crate::log::lines::Lines;
+use crate::exec::Ended;
+use crate::git;
+use crate::git::calls::{Git, GitFault};
 use crate::log::writer::LogWriter;
 use checkmill_workflow::job::CheckoutSource;
 use options::{Options, Submodules};
-use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// Before the second and third try of what the network may have broken. GitHub's checkout waits 10 to 20 s, twice.
-pub const RETRY_DELAYS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(15)];
-/// Of what git says, the last part is kept to judge a failure by, in bytes.
-const KEPT_BYTES: usize = 16 * 1024;
+use std::path::Path;
 
 /// Everything a checkout needs.
 pub struct Checkout<'a> {
     pub source: &'a CheckoutSource,
     pub options: &'a Options,
-    /// The job's token, where there is one.
-    pub token: Option<&'a str>,
     pub workspace: &'a Path,
-    /// Where files of ours may be written.
-    pub ours: &'a Path,
-    pub git: PathBuf,
-    /// The step's variables.
-    pub environment: Variables,
-    pub graces: Graces,
-    pub retry_delays: &'a [Duration],
-    pub deadline: Option<Instant>,
-    pub control: Control,
-    /// Goes on when the job is cancelled.
-    pub goes_on: bool,
+    /// For the source's URL and with the token to use.
+    pub git: Git<'a>,
 }
 
 /// What was checked out.
@@ -65,9 +45,14 @@ pub enum CheckoutFault {
     Ended(Ended),
 }
 
-struct Said {
-    code: i32,
-    text: String,
+impl From<GitFault> for CheckoutFault {
+    fn from(fault: GitFault) -> Self {
+        match fault {
+            GitFault::Failed { sentence, .. } => Self::Infrastructure(sentence),
+            GitFault::TooLarge => Self::Infrastructure("the repository is larger than it may be".to_owned()),
+            GitFault::Ended(ended) => Self::Ended(ended),
+        }
+    }
 }
 
 impl Checkout<'_> {
@@ -88,10 +73,12 @@ impl Checkout<'_> {
         self.fetch(&directory, &target, log).await?;
         self.check_out(&directory, &target, log).await?;
         if !fresh && self.options.clean {
-            self.must(&directory, &["clean", "-ffdx", "--quiet"], log).await?;
+            self.git
+                .must(&directory, &["clean", "-ffdx", "--quiet"], log)
+                .await?;
         }
         self.submodules(&directory, log).await?;
-        let commit = self.must(&directory, &["rev-parse", "HEAD"], log).await?.text;
+        let commit = self.git.must(&directory, &["rev-parse", "HEAD"], log).await?.text;
         let commit = commit.lines().next_back().unwrap_or_default().trim().to_owned();
         if target.exact && commit != target.sha {
             let message = format!("checked out {commit}, which is not the commit {}", target.sha);
@@ -105,13 +92,9 @@ impl Checkout<'_> {
     }
 
     fn credentials(&self) -> Variables {
-        let setting = self.auth().filter(|_| self.options.persist_credentials);
+        let token = self.git.token.filter(|_| self.options.persist_credentials);
+        let setting = token.and_then(|token| git::credentials(&self.source.clone_url, token));
         setting.map_or_else(Variables::new, |setting| git::configuration(&[setting]))
-    }
-
-    fn auth(&self) -> Option<(String, String)> {
-        let token = self.options.token.as_deref().or(self.token)?;
-        git::credentials(&self.source.clone_url, token)
     }
 
     /// A repository with our remote in the directory; whether it is new. What else is there goes, as with GitHub's action.
@@ -123,7 +106,8 @@ impl Checkout<'_> {
         let url = self.source.clone_url.as_str();
         if directory.join(".git").is_dir() {
             let said = self
-                .git(directory, &["config", "--get", "remote.origin.url"], log)
+                .git
+                .call(directory, &["config", "--get", "remote.origin.url"], log)
                 .await?;
             if said.code == 0 && said.text.trim() == url {
                 return Ok(false);
@@ -131,9 +115,11 @@ impl Checkout<'_> {
         }
         empty(directory).map_err(failed)?;
         // Without a template there are no hooks but the job's own.
-        self.must(directory, &["init", "--quiet", "--template=", "."], log)
+        self.git
+            .must(directory, &["init", "--quiet", "--template=", "."], log)
             .await?;
-        self.must(directory, &["remote", "add", "origin", url], log)
+        self.git
+            .must(directory, &["remote", "add", "origin", url], log)
             .await?;
         Ok(true)
     }
@@ -167,7 +153,7 @@ impl Checkout<'_> {
         };
         let mut arguments = vec!["ls-remote", "origin"];
         arguments.extend(candidates.iter().map(String::as_str));
-        let listed = self.retried(directory, &arguments, log).await?.text;
+        let listed = self.git.retried(directory, &arguments, log).await?.text;
         let found = candidates.into_iter().find_map(|candidate| {
             let line = listed
                 .lines()
@@ -210,10 +196,11 @@ impl Checkout<'_> {
             ]),
         }
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        self.retried(directory, &arguments, log).await?;
+        self.git.retried(directory, &arguments, log).await?;
         if let (Some(tracking), None) = (&tracking, self.options.depth) {
             // The branch may have moved on; here it stands at the event's commit.
-            self.must(directory, &["update-ref", tracking, &target.sha], log)
+            self.git
+                .must(directory, &["update-ref", tracking, &target.sha], log)
                 .await?;
         }
         Ok(())
@@ -232,20 +219,22 @@ impl Checkout<'_> {
         match branch.filter(|branch| git::is_ref(branch) && *branch != "HEAD") {
             Some(branch) => {
                 let remote = format!("refs/remotes/origin/{branch}");
-                self.must(
-                    directory,
-                    &["checkout", "--quiet", "--force", "-B", branch, &remote],
-                    log,
-                )
-                .await?
+                self.git
+                    .must(
+                        directory,
+                        &["checkout", "--quiet", "--force", "-B", branch, &remote],
+                        log,
+                    )
+                    .await?
             }
             None => {
-                self.must(
-                    directory,
-                    &["checkout", "--quiet", "--force", "--detach", &target.sha],
-                    log,
-                )
-                .await?
+                self.git
+                    .must(
+                        directory,
+                        &["checkout", "--quiet", "--force", "--detach", &target.sha],
+                        log,
+                    )
+                    .await?
             }
         };
         Ok(())
@@ -263,134 +252,9 @@ impl Checkout<'_> {
             sync.push("--recursive");
             update.push("--recursive");
         }
-        self.must(directory, &sync, log).await?;
-        self.retried(directory, &update, log).await.map(|_| ())
-    }
-
-    /// A call that has to work, of a kind that the network can't break.
-    async fn must(
-        &self,
-        directory: &Path,
-        arguments: &[&str],
-        log: &mut LogWriter,
-    ) -> Result<Said, CheckoutFault> {
-        let said = self.git(directory, arguments, log).await?;
-        if said.code == 0 {
-            Ok(said)
-        } else {
-            Err(failed(arguments, &said))
-        }
-    }
-
-    /// A call that the network can break: tried again, unless what git says shows that it is no use.
-    async fn retried(
-        &self,
-        directory: &Path,
-        arguments: &[&str],
-        log: &mut LogWriter,
-    ) -> Result<Said, CheckoutFault> {
-        for delay in self.retry_delays {
-            let said = self.git(directory, arguments, log).await?;
-            if said.code == 0 {
-                return Ok(said);
-            }
-            if git::is_permanent(&said.text) {
-                return Err(failed(arguments, &said));
-            }
-            log.text(&format!(
-                "##[warning]git {} failed; trying again in {} s.",
-                arguments[0],
-                delay.as_secs()
-            ));
-            self.wait(*delay).await?;
-        }
-        self.must(directory, arguments, log).await
-    }
-
-    async fn wait(&self, delay: Duration) -> Result<(), CheckoutFault> {
-        tokio::select! {
-            () = tokio::time::sleep(delay) => Ok(()),
-            () = self.control.clone().stop_of_step(|| self.goes_on) => Err(CheckoutFault::Ended(Ended::Stopped)),
-        }
-    }
-
-    /// Calls git, its words going to the log. They are no workflow commands: a server has no say here.
-    async fn git(
-        &self,
-        directory: &Path,
-        arguments: &[&str],
-        log: &mut LogWriter,
-    ) -> Result<Said, CheckoutFault> {
-        let program = Program {
-            path: self.git.clone(),
-            arguments: arguments.iter().map(OsString::from).collect(),
-            directory: directory.to_owned(),
-            environment: self.git_environment()?,
-        };
-        let quiet = matches!(arguments[0], "config" | "rev-parse" | "ls-remote");
-        if !quiet {
-            log.text(&format!("[command]git {}", arguments.join(" ")));
-        }
-        let mut lines = Lines::default();
-        let mut kept: Vec<u8> = Vec::new();
-        let output = |bytes: &[u8]| {
-            kept.extend_from_slice(bytes);
-            let excess = kept.len().saturating_sub(KEPT_BYTES);
-            kept.drain(..excess);
-            if !quiet {
-                lines.push(bytes, log.masks()).iter().for_each(|line| {
-                    log.output(&line.text);
-                });
-                log.flush();
-            }
-            log.fault().is_none()
-        };
-        let timeout = self
-            .deadline
-            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let stop = self.control.clone().stop_of_step(|| self.goes_on);
-        let ended = exec::run(&program, self.graces, timeout, stop, output).await;
-        if let Some(line) = lines.finish().filter(|_| !quiet) {
-            log.output(&line.text);
-            log.flush();
-        }
-        match ended {
-            Ok(Ended::Exited(code)) => Ok(Said {
-                code,
-                text: String::from_utf8_lossy(&kept).into_owned(),
-            }),
-            Ok(ended) => Err(CheckoutFault::Ended(ended)),
-            Err(error) => Err(CheckoutFault::Infrastructure(format!(
-                "git could not be started: {error}"
-            ))),
-        }
-    }
-
-    fn git_environment(&self) -> Result<Variables, CheckoutFault> {
-        let mut variables = self.environment.clone();
-        variables.retain(|name, _| !name.starts_with("GIT_"));
-        let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
-        set("GIT_TERMINAL_PROMPT", "0");
-        set("GIT_LFS_SKIP_SMUDGE", "1");
-        set("LC_ALL", "C");
-        // No helper may answer with the user's own password.
-        let mut settings = vec![
-            ("credential.helper".to_owned(), String::new()),
-            ("protocol.version".to_owned(), "2".to_owned()),
-        ];
-        settings.extend(self.auth());
-        if git::is_local(&self.source.clone_url) {
-            // A repository of another user of this machine; its git process reads nothing but this file.
-            let path = self.ours.join("gitconfig");
-            fs::write(&path, "[safe]\n\tdirectory = *\n").map_err(|error| {
-                CheckoutFault::Infrastructure(format!("git's settings can't be written: {error}"))
-            })?;
-            set("GIT_CONFIG_GLOBAL", &path.to_string_lossy());
-            set("GIT_CONFIG_NOSYSTEM", "1");
-            settings.push(("protocol.file.allow".to_owned(), "always".to_owned()));
-        }
-        variables.extend(git::configuration(&settings));
-        Ok(variables)
+        self.git.must(directory, &sync, log).await?;
+        self.git.retried(directory, &update, log).await?;
+        Ok(())
     }
 }
 
@@ -399,20 +263,6 @@ struct Target {
     git_ref: Option<String>,
     /// `sha` is a commit, and not perhaps an annotated tag.
     exact: bool,
-}
-
-fn failed(arguments: &[&str], said: &Said) -> CheckoutFault {
-    let last = said
-        .text
-        .lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or("it said nothing");
-    CheckoutFault::Infrastructure(format!(
-        "git {} failed with exit code {}: {last}",
-        arguments[0], said.code
-    ))
 }
 
 /// Removes what is in a directory, but not the directory.

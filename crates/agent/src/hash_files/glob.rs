@@ -1,6 +1,8 @@
 //! Patterns of `hashFiles`: those of `@actions/glob`. `*` and `?` stay within a name, `**` goes over directories, `[a-z]` is
 //! one character; a pattern that names a directory means all that is in it; names that begin with a dot are like others.
 
+use std::path::PathBuf;
+
 /// One pattern, relative to the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
@@ -61,6 +63,24 @@ impl Pattern {
             }
         }
         Ok(Self { exclude, segments })
+    }
+
+    /// The path before the first wildcard, from the root.
+    #[must_use]
+    pub fn literal_beginning(&self) -> PathBuf {
+        let mut path = PathBuf::from("/");
+        for segment in &self.segments {
+            let Segment::Name(tokens) = segment else { break };
+            let literal = tokens.iter().map(|token| match token {
+                Token::Char(c) => Some(*c),
+                _ => None,
+            });
+            let Some(name) = literal.collect::<Option<String>>() else {
+                break;
+            };
+            path.push(name);
+        }
+        path
     }
 
     /// Whether the path, its names given one by one, is matched or lies in a directory that is.

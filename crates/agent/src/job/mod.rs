@@ -1,14 +1,25 @@
 //! One job: its steps in order, then its outputs and verdict.
 
+mod archives;
+mod artifacts;
+mod caches;
+mod checkout;
+mod composite;
 pub mod control;
+mod docker;
 pub mod fault;
 mod finish;
+mod frame;
+mod hooks;
+mod load;
 mod reports;
 mod script;
 mod step;
 #[cfg(test)]
 mod tests;
+mod uses;
 
+use crate::actions::Loaded;
 use crate::clock::SharedClock;
 use crate::environment::{self, Variables};
 use crate::exec::Graces;
@@ -21,10 +32,16 @@ use crate::secrets::Secrets;
 use checkmill_core::UnixMillis;
 use checkmill_workflow::expr::{JobStatus, Scope, interpolate};
 use checkmill_workflow::job::{JobDescription, JobResult, JobVerdict, StepResult};
+use checkmill_workflow::uses::ActionReference;
 use control::{Control, StopReason};
+use docker::Engine;
 use fault::Verdict;
+use frame::Frame;
+use hooks::Post;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a job needs besides its description.
@@ -36,7 +53,8 @@ pub struct Surroundings {
     pub clock: SharedClock,
     pub control: Control,
     pub graces: Graces,
-    pub checkout_retry_delays: Vec<Duration>,
+    /// Before each further try of what the network may have broken.
+    pub retry_delays: Vec<Duration>,
 }
 
 /// A job under way.
@@ -54,6 +72,30 @@ struct JobRunner<'a> {
     /// By which git finds the token, once a checkout has been asked to leave it.
     credentials: Variables,
     untrusted: Untrusted,
+    /// The composite actions that the present step is in, the innermost last.
+    frames: Vec<Frame>,
+    /// The actions of repositories.
+    loaded: BTreeMap<ActionReference, Arc<Loaded>>,
+    /// The directories of those repositories.
+    fetched: BTreeSet<PathBuf>,
+    /// How often each name of a step without an id was given.
+    names: BTreeMap<String, usize>,
+    /// `github.action`, by the key of the step.
+    named: BTreeMap<String, String>,
+    /// What actions keep for their later parts, by the key of the step.
+    states: BTreeMap<String, Variables>,
+    posts: Vec<Post>,
+    /// The steps whose action has its last part in `posts`.
+    registered: BTreeSet<String>,
+    archives_made: u32,
+    /// The container engine, once it was needed.
+    engine: Option<Engine>,
+    /// Of container actions, by reference.
+    images: BTreeMap<String, String>,
+    /// Those of them that were built here.
+    built: Vec<String>,
+    /// Steps before the first of the workflow.
+    before_count: usize,
     reports: Reports,
     summary: String,
     results: Vec<StepResult>,
@@ -78,6 +120,19 @@ pub async fn run(
         contexts,
         env: Variables::new(),
         added_paths: Vec::new(),
+        frames: Vec::new(),
+        loaded: BTreeMap::new(),
+        fetched: BTreeSet::new(),
+        names: BTreeMap::new(),
+        named: BTreeMap::new(),
+        states: BTreeMap::new(),
+        posts: Vec::new(),
+        registered: BTreeSet::new(),
+        archives_made: 0,
+        engine: None,
+        images: BTreeMap::new(),
+        built: Vec::new(),
+        before_count: 0,
         credentials: Variables::new(),
         reports: Reports::new(surroundings.clock.now()),
         summary: String::new(),
@@ -85,9 +140,16 @@ pub async fn run(
         failure: None,
         outputs: BTreeMap::new(),
     };
-    match runner.prepare() {
+    let ready = match runner.prepare() {
+        Ok(()) => runner.set_up().await,
+        Err(verdict) => Err(verdict),
+    };
+    match ready {
         Ok(()) => {
+            runner.before_steps().await;
             runner.steps().await;
+            runner.after_steps().await;
+            runner.remove_images().await;
             runner.read_reports();
             runner.job_outputs();
         }
@@ -152,12 +214,21 @@ impl JobRunner<'_> {
         }
     }
 
-    /// What `success()` and its like answer from: a stop comes before what the steps have done.
+    /// What `success()` and its like answer from: a stop comes before what the steps have done, and inside an action only
+    /// its own steps count.
     fn status(&self) -> JobStatus {
-        match (self.stopped(), &self.failure) {
+        let failed = self
+            .frames
+            .last()
+            .map_or(self.failure.is_some(), |frame| frame.fault.is_some());
+        self.status_if(failed)
+    }
+
+    fn status_if(&self, failed: bool) -> JobStatus {
+        match (self.stopped(), failed) {
             (Some(_), _) => JobStatus::Cancelled,
-            (None, Some(_)) => JobStatus::Failure,
-            (None, None) => JobStatus::Success,
+            (None, true) => JobStatus::Failure,
+            (None, false) => JobStatus::Success,
         }
     }
 
@@ -171,7 +242,7 @@ impl JobRunner<'_> {
 
     /// Puts the variables of the job, and those of a step over them, where expressions see them.
     fn show_env(&mut self, step: Option<&Variables>) {
-        let mut env = self.env.clone();
+        let mut env = self.outer_env();
         env.extend(
             step.into_iter()
                 .flatten()
@@ -181,7 +252,7 @@ impl JobRunner<'_> {
     }
 
     fn show_status(&mut self) {
-        let status = match self.status() {
+        let status = match self.status_if(self.failure.is_some()) {
             JobStatus::Success => "success",
             JobStatus::Failure => "failure",
             JobStatus::Cancelled | JobStatus::Skipped => "cancelled",

@@ -6,10 +6,11 @@ use super::step::{Outcome, Running};
 use crate::command_files::{CommandFiles, Written};
 use crate::environment::{self, Variables};
 use crate::exec::{self, Ended, Program};
-use crate::script::inject::{FillError, Filled, Guards, VARIABLE_PREFIX, fill};
+use crate::script::inject::{FillError, Filled, Guards, VARIABLE_PREFIX, Variable, fill};
 use crate::script::shell::{SCRIPT, Shell};
 use crate::step_output::{Said, StepOutput};
-use checkmill_workflow::expr::{interpolate, untrusted_references};
+use checkmill_workflow::expr::interpolate;
+use checkmill_workflow::job::RunDefaults;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,26 +39,35 @@ impl JobRunner<'_> {
             Err(fault) => return fault.into(),
         };
         self.header(running, &ready);
+        let workspace = &self.surroundings.layout.workspace;
+        self.execute(running, &ready.program, ready.files, workspace)
+            .await
+    }
+
+    /// Runs a step's program, and takes what it has left. `workspace` is where the program sees it.
+    pub(super) async fn execute(
+        &mut self,
+        running: &Running<'_>,
+        program: &Program,
+        files: CommandFiles,
+        workspace: &Path,
+    ) -> Outcome {
         let surroundings = self.surroundings;
         let debug = self.contexts["runner"].get("debug").is_some();
         let recognising = self.recognises(running.env);
-        let mut output = StepOutput::new(self.log, &mut self.reports, &surroundings.layout.workspace, debug)
-            .in_directory(&ready.program.directory)
+        let mut output = StepOutput::new(self.log, &mut self.reports, workspace, debug)
+            .in_directory(&program.directory)
             .recognising(recognising);
         let stop = surroundings.control.clone().stop_of_step(|| running.goes_on);
-        let ended = exec::run(
-            &ready.program,
-            surroundings.graces,
-            running.timeout,
-            stop,
-            |bytes| output.push(bytes),
-        )
+        let ended = exec::run(program, surroundings.graces, running.timeout(), stop, |bytes| {
+            output.push(bytes)
+        })
         .await;
         let said = output.finish();
-        let written = ready.files.take();
+        let written = files.take();
         match ended {
             Ok(ended) => self.settle(running, ended, said, written),
-            Err(error) => start_fault(&ready.program, &error).into(),
+            Err(error) => start_fault(program, &error).into(),
         }
     }
 
@@ -69,14 +79,21 @@ impl JobRunner<'_> {
         working_directory: Option<&str>,
     ) -> Result<Ready, Fault> {
         let layout = &self.surroundings.layout;
-        let defaults = &self.description.defaults;
+        // Those of the workflow don't reach into an action.
+        let none = RunDefaults::default();
+        let defaults = if self.frames.is_empty() {
+            &self.description.defaults
+        } else {
+            &none
+        };
+        let untrusted = self.untrusted_references();
         let filled = |what: &str, text: Option<&str>| {
             let value = text.map(|text| interpolate(text, &self.scope())).transpose();
             value.map_err(|error| Fault::Configuration(format!("`{what}` can't be computed: {error}")))
         };
         let written = shell.or(defaults.shell.as_deref());
         let shell = filled("shell", written)?;
-        if !untrusted_references(written.unwrap_or_default()).is_empty() {
+        if !untrusted(written.unwrap_or_default()).is_empty() {
             let problem = "`shell` must not be text that outsiders may choose: it is a command".to_owned();
             return Err(Fault::Configuration(problem));
         }
@@ -88,19 +105,17 @@ impl JobRunner<'_> {
         )?;
         let directory = layout.workspace.join(directory.unwrap_or_default());
         let guards = Guards {
+            references: untrusted,
             untrusted: &self.untrusted,
             masks: self.log.masks(),
         };
         let filled = fill(run, shell.kind, &self.scope(), guards).map_err(fill_fault)?;
-        let broken = |error: io::Error| {
-            Fault::Infrastructure(format!("The step's files could not be written: {error}"))
-        };
-        let files = CommandFiles::create(layout, running.number).map_err(broken)?;
-        let name = format!("step_{}{}", running.number, shell.extension());
+        let files = self.files(running)?;
+        let name = format!("step_{}{}", running.key, shell.extension());
         let script = layout
             .write(&name, shell.script(&filled.text).as_bytes())
-            .map_err(broken)?;
-        let environment = self.variables(running.env, &files, &filled);
+            .map_err(|error| unwritten(&error))?;
+        let environment = self.variables(running.env, &files, &filled.variables);
         let path = self.find_shell(&shell, &environment)?;
         let script = script.to_string_lossy();
         let arguments = shell
@@ -121,15 +136,19 @@ impl JobRunner<'_> {
         })
     }
 
-    /// What the script sees: the machine's variables, below the workflow's, below GitHub's own.
-    fn variables(&self, step: &Variables, files: &CommandFiles, filled: &Filled) -> Variables {
+    pub(super) fn files(&self, running: &Running<'_>) -> Result<CommandFiles, Fault> {
+        CommandFiles::create(&self.surroundings.layout, running.key).map_err(|error| unwritten(&error))
+    }
+
+    /// What a program sees: the machine's variables, below the workflow's, below GitHub's own.
+    pub(super) fn variables(&self, step: &Variables, files: &CommandFiles, filled: &[Variable]) -> Variables {
         let mut variables = self.surroundings.environment.clone();
         variables.insert("CI".to_owned(), "true".to_owned());
         variables
             .entry("PATH".to_owned())
             .or_insert_with(|| DEFAULT_PATH.to_owned());
         variables.extend(self.credentials.clone());
-        variables.extend(self.env.clone());
+        variables.extend(self.outer_env());
         variables.extend(step.clone());
         variables.extend(environment::defaults(
             &self.contexts,
@@ -138,7 +157,6 @@ impl JobRunner<'_> {
         ));
         variables.extend(
             filled
-                .variables
                 .iter()
                 .map(|variable| (variable.name.clone(), variable.value.clone())),
         );
@@ -172,16 +190,22 @@ impl JobRunner<'_> {
         let program = ready.program.path.display();
         let arguments = ready.shell.arguments.join(" ");
         self.log.text(&format!("shell: {program} {arguments}"));
-        let mut env = self.env.clone();
+        self.log_env(running, &ready.filled.variables);
+        self.log.text("##[endgroup]");
+    }
+
+    /// The variables of the workflow, and those that stand for expressions.
+    pub(super) fn log_env(&mut self, running: &Running<'_>, filled: &[Variable]) {
+        let mut env = self.outer_env();
         env.extend(running.env.clone());
-        if !env.is_empty() || !ready.filled.variables.is_empty() {
+        if !env.is_empty() || !filled.is_empty() {
             self.log.text("env:");
         }
         for (name, value) in &env {
             self.log
                 .text(&format!("  {name}: {}", value.replace('\n', "\n    ")));
         }
-        for variable in &ready.filled.variables {
+        for variable in filled {
             let value = variable.value.replace('\n', "\n    ");
             self.log.text(&format!(
                 "  {}: {value}  # {}",
@@ -189,7 +213,6 @@ impl JobRunner<'_> {
                 variable.expression.replace('\n', " ")
             ));
         }
-        self.log.text("##[endgroup]");
     }
 
     /// What the step has left: outputs, variables, paths, a summary.
@@ -201,6 +224,11 @@ impl JobRunner<'_> {
         for (name, value) in written.env {
             self.take_variable(name, value, &mut problems);
         }
+        let state = said.state.into_iter().chain(written.state);
+        self.states
+            .entry(running.key.to_owned())
+            .or_default()
+            .extend(state);
         self.added_paths.extend(written.paths);
         self.summary.push_str(&written.summary);
         if !written.summary.is_empty() && !written.summary.ends_with('\n') {
@@ -224,6 +252,7 @@ impl JobRunner<'_> {
             exit_code,
             outputs,
             tail: said.tail.into(),
+            reported: false,
         }
     }
 
@@ -243,6 +272,10 @@ impl JobRunner<'_> {
             self.env.insert(name, value);
         }
     }
+}
+
+fn unwritten(error: &io::Error) -> Fault {
+    Fault::Infrastructure(format!("The step's files could not be written: {error}"))
 }
 
 fn fill_fault(error: FillError) -> Fault {

@@ -3,11 +3,10 @@
 use super::JobRunner;
 use super::control::Course;
 use super::fault::Fault;
-use crate::checkout::options::Options;
-use crate::checkout::{Checkout, CheckoutFault};
 use crate::environment::{self, Variables};
 use crate::exec::Ended;
 use crate::log::writer::{END_STEP_MARK, STEP_MARK};
+use checkmill_core::UnixMillis;
 use checkmill_workflow::expr::{JobStatus, Scope, condition, interpolate, interpolate_value};
 use checkmill_workflow::job::{StepAction, StepDescription, StepResult, StepStatus};
 use serde_json::{Value, json};
@@ -22,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) exit_code: Option<i32>,
     pub(super) outputs: Vec<(String, String)>,
     pub(super) tail: Vec<String>,
+    /// The log has said what is wrong.
+    pub(super) reported: bool,
 }
 
 impl From<Fault> for Outcome {
@@ -35,16 +36,25 @@ impl From<Fault> for Outcome {
 
 /// What holds for a step that runs.
 pub(super) struct Running<'a> {
-    pub(super) number: usize,
+    /// Names the step in the job: `3`, or `3_1` for the first one of the action that the third uses.
+    pub(super) key: &'a str,
+    /// As it is shown.
+    pub(super) title: String,
     pub(super) env: &'a Variables,
-    /// As written, for messages.
+    /// The time limit as written, for messages.
     pub(super) minutes: Option<String>,
-    pub(super) timeout: Option<Duration>,
+    pub(super) deadline: Option<Instant>,
     /// Goes on when the job is cancelled, its condition saying so.
     pub(super) goes_on: bool,
 }
 
 impl Running<'_> {
+    /// The time that is left.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
     /// The fault that an end of ours is.
     pub(super) fn fault(&self, ended: Ended) -> Option<Fault> {
         match ended {
@@ -58,44 +68,99 @@ impl Running<'_> {
     }
 }
 
+/// A step of the job that is in the log, and will be in the result.
+pub(super) struct Begun {
+    name: String,
+    started: UnixMillis,
+}
+
+/// What has become of a step.
+pub(super) struct Concluded {
+    /// Before `continue-on-error`.
+    status: StepStatus,
+    /// After it.
+    pub(super) conclusion: StepStatus,
+    pub(super) outcome: Outcome,
+}
+
 impl JobRunner<'_> {
+    /// A step of the job itself.
     pub(super) async fn step(&mut self, index: usize, step: &StepDescription) {
-        let number = index + 1;
-        let action = step.id.clone().unwrap_or_else(|| format!("__run_{number}"));
-        self.contexts["github"]["action"] = action.into();
+        let key = (index + 1).to_string();
+        self.announce(&key, step);
+        let total = self.description.steps.len() + self.before_count;
+        let begun = self.begin(&self.step_name(step), total);
+        let concluded = self.attempt(&key, step).await;
+        self.end(begun, concluded);
+    }
+
+    /// A step of a composite action.
+    pub(super) async fn inner(&mut self, key: &str, step: &StepDescription) -> Concluded {
+        self.announce(key, step);
+        self.attempt(key, step).await
+    }
+
+    /// Shows the step to expressions.
+    fn announce(&mut self, key: &str, step: &StepDescription) {
+        self.show_action(key, step);
         self.show_status();
         self.show_env(None);
+    }
+
+    pub(super) fn begin(&mut self, name: &str, total: usize) -> Begun {
         let started = self.now();
-        let name = self.step_name(step);
-        let name = self.log.masks().apply(&name);
-        self.log.text(&format!(
-            "{STEP_MARK}{number}/{} {name}",
-            self.description.steps.len()
-        ));
-        let outcome = match self.is_wanted(step) {
+        let name = self.log.masks().apply(name);
+        let number = self.results.len() + 1;
+        self.log.text(&format!("{STEP_MARK}{number}/{total} {name}"));
+        Begun { name, started }
+    }
+
+    pub(super) fn end(&mut self, begun: Begun, concluded: Concluded) {
+        let Concluded {
+            status,
+            conclusion,
+            outcome,
+        } = concluded;
+        let failed = outcome.fault.filter(|_| conclusion == StepStatus::Failure);
+        if let Some(fault) = &failed {
+            self.failure.get_or_insert(fault.verdict(&begun.name));
+        }
+        let duration_ms = self.now().since(begun.started).0;
+        self.log
+            .text(&format!("{END_STEP_MARK}{} {duration_ms}", status_name(status)));
+        self.results.push(StepResult {
+            name: begun.name,
+            outcome: status,
+            conclusion,
+            exit_code: outcome.exit_code,
+            duration_ms,
+            tail: if status == StepStatus::Failure {
+                outcome.tail
+            } else {
+                Vec::new()
+            },
+        });
+    }
+
+    async fn attempt(&mut self, key: &str, step: &StepDescription) -> Concluded {
+        let outcome = match self.is_wanted(step.condition.as_deref().unwrap_or_default()) {
             Ok(false) => None,
-            Ok(true) => Some(self.run_step(number, step).await),
+            Ok(true) => Some(self.run_step(key, step).await),
             Err(fault) => Some(fault.into()),
         };
         if matches!(step.action, StepAction::Checkout { .. }) {
             self.know_reports();
         }
         self.show_env(None);
-        let duration_ms = self.now().since(started).0;
-        let result = self.conclude(step, name, duration_ms, outcome);
-        self.log.text(&format!(
-            "{END_STEP_MARK}{} {duration_ms}",
-            status_name(result.outcome)
-        ));
-        self.results.push(result);
+        self.conclude(step.id.as_deref(), step.continue_on_error.as_deref(), outcome)
     }
 
     /// As GitHub shows it: the name, else what is run.
-    fn step_name(&self, step: &StepDescription) -> String {
+    pub(super) fn step_name(&self, step: &StepDescription) -> String {
         let fill = |text: &str| interpolate(text, &self.scope()).unwrap_or_else(|_| text.to_owned());
         let name = match (&step.name, &step.action) {
             (Some(name), _) => fill(name),
-            (None, StepAction::Checkout { .. }) => "Run actions/checkout".to_owned(),
+            (None, StepAction::Uses { uses, .. }) => format!("Run {uses}"),
             (None, StepAction::Run { run, .. }) => {
                 let first = run
                     .lines()
@@ -108,37 +173,47 @@ impl JobRunner<'_> {
         name.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    fn is_wanted(&self, step: &StepDescription) -> Result<bool, Fault> {
+    /// Whether a step with this condition runs now.
+    pub(super) fn is_wanted(&self, text: &str) -> Result<bool, Fault> {
         if matches!(self.surroundings.control.course(), Course::Forced(_)) {
             return Ok(false);
         }
-        let text = step.condition.as_deref().unwrap_or_default();
         condition(text, &self.scope())
             .map_err(|error| Fault::Configuration(format!("`if` can't be computed: {error}")))
     }
 
-    async fn run_step(&mut self, number: usize, step: &StepDescription) -> Outcome {
+    /// Whether a step with this condition goes on when the job is cancelled.
+    pub(super) fn goes_on(&self, text: &str) -> bool {
+        let cancelled = Scope {
+            status: JobStatus::Cancelled,
+            ..self.scope()
+        };
+        condition(text, &cancelled).unwrap_or(false)
+    }
+
+    async fn run_step(&mut self, key: &str, step: &StepDescription) -> Outcome {
         let env = match self.step_env(step) {
             Ok(env) => env,
             Err(fault) => return fault.into(),
         };
         self.show_env(Some(&env));
-        let minutes = match self.minutes(step) {
-            Ok(minutes) => minutes,
+        let limit = match self.minutes(step) {
+            Ok(limit) => limit,
             Err(fault) => return fault.into(),
         };
-        let cancelled = Scope {
-            status: JobStatus::Cancelled,
-            ..self.scope()
+        let goes_on = self.goes_on(step.condition.as_deref().unwrap_or_default());
+        let frame = self.frames.last();
+        let (minutes, deadline) = match limit {
+            Some((minutes, timeout)) => (Some(minutes), Instant::now().checked_add(timeout)),
+            None => frame.map_or((None, None), |frame| (frame.minutes.clone(), frame.deadline)),
         };
-        let goes_on = condition(step.condition.as_deref().unwrap_or_default(), &cancelled).unwrap_or(false);
-        let (minutes, timeout) = minutes.unzip();
         let running = Running {
-            number,
+            key,
+            title: self.step_name(step),
             env: &env,
             minutes,
-            timeout,
-            goes_on,
+            deadline,
+            goes_on: goes_on && frame.is_none_or(|frame| frame.goes_on),
         };
         match &step.action {
             StepAction::Run {
@@ -149,11 +224,11 @@ impl JobRunner<'_> {
                 self.script(&running, run, shell.as_deref(), working_directory.as_deref())
                     .await
             }
-            StepAction::Checkout { with } => self.checkout(&running, with).await,
+            StepAction::Uses { uses, with } => self.uses(&running, uses, with).await,
         }
     }
 
-    fn step_env(&self, step: &StepDescription) -> Result<Variables, Fault> {
+    pub(super) fn step_env(&self, step: &StepDescription) -> Result<Variables, Fault> {
         let mut env = Variables::new();
         for (name, text) in &step.env {
             let value = interpolate(text, &self.scope())
@@ -180,117 +255,45 @@ impl JobRunner<'_> {
         }
     }
 
-    async fn checkout(&mut self, running: &Running<'_>, with: &BTreeMap<String, String>) -> Outcome {
-        let mut filled = BTreeMap::new();
-        for (name, text) in with {
-            match interpolate(text, &self.scope()) {
-                Ok(value) => filled.insert(name.clone(), value),
-                Err(error) => {
-                    return Fault::Configuration(format!("`with` can't be computed: {name}: {error}")).into();
-                }
-            };
-        }
-        let options = match Options::parse(&filled, &self.description.checkout) {
-            Ok(options) => options,
-            Err(problem) => return Fault::Configuration(problem).into(),
-        };
-        if let Some(token) = &options.token {
-            self.log.masks_mut().add(token);
-        }
-        let mut variables = self.surroundings.environment.clone();
-        variables.extend(self.env.clone());
-        variables.extend(running.env.clone());
-        let path = environment::path(&self.added_paths, &variables.remove("PATH").unwrap_or_default());
-        variables.insert("PATH".to_owned(), path.clone());
-        let surroundings = self.surroundings;
-        let Some(git) = environment::find_program("git", &path, &surroundings.layout.workspace) else {
-            return Fault::Infrastructure("git is not installed where the job runs".to_owned()).into();
-        };
-        let checkout = Checkout {
-            source: &self.description.checkout,
-            options: &options,
-            token: surroundings.secrets.job_token(),
-            workspace: &surroundings.layout.workspace,
-            ours: &surroundings.layout.ours,
-            git,
-            environment: variables,
-            graces: surroundings.graces,
-            retry_delays: &surroundings.checkout_retry_delays,
-            deadline: running.timeout.map(|timeout| Instant::now() + timeout),
-            control: surroundings.control.clone(),
-            goes_on: running.goes_on,
-        };
-        match checkout.run(self.log).await {
-            Ok(done) => {
-                self.credentials.extend(done.credentials);
-                self.log.text(&format!("Checked out {}.", done.commit));
-                let outputs = vec![
-                    ("ref".to_owned(), done.git_ref),
-                    ("commit".to_owned(), done.commit),
-                ];
-                Outcome {
-                    outputs,
-                    ..Outcome::default()
-                }
-            }
-            Err(CheckoutFault::Configuration(problem)) => Fault::Configuration(problem).into(),
-            Err(CheckoutFault::Infrastructure(problem)) => Fault::Infrastructure(problem).into(),
-            Err(CheckoutFault::Ended(ended)) => Outcome {
-                fault: running.fault(ended),
-                ..Outcome::default()
-            },
-        }
-    }
-
-    /// Writes down what a step has come to: in the log, the `steps` context, the job's course. None is a skipped one.
-    fn conclude(
+    /// Writes down what a step has come to: in the log and the `steps` context. None is a skipped one.
+    pub(super) fn conclude(
         &mut self,
-        step: &StepDescription,
-        name: String,
-        duration_ms: u64,
+        id: Option<&str>,
+        continue_on_error: Option<&str>,
         outcome: Option<Outcome>,
-    ) -> StepResult {
-        let Some(outcome) = outcome else {
-            self.show_step(step, StepStatus::Skipped, StepStatus::Skipped, Vec::new());
-            let (outcome, conclusion) = (StepStatus::Skipped, StepStatus::Skipped);
-            return StepResult {
-                name,
-                outcome,
-                conclusion,
-                exit_code: None,
-                duration_ms,
-                tail: Vec::new(),
+    ) -> Concluded {
+        let Some(mut outcome) = outcome else {
+            self.show_step(id, StepStatus::Skipped, StepStatus::Skipped, Vec::new());
+            return Concluded {
+                status: StepStatus::Skipped,
+                conclusion: StepStatus::Skipped,
+                outcome: Outcome::default(),
             };
         };
         let status = outcome.fault.as_ref().map_or(StepStatus::Success, Fault::status);
         let mut conclusion = status;
         if let Some(fault) = &outcome.fault {
-            self.log.text(&format!("##[error]{}", fault.sentence()));
-            if status == StepStatus::Failure && self.continues(step) {
-                self.log.text("The job goes on (continue-on-error).");
+            if !outcome.reported {
+                self.log.text(&format!("##[error]{}", fault.sentence()));
+            }
+            if status == StepStatus::Failure && self.continues(continue_on_error) {
+                let whole = if self.frames.is_empty() { "job" } else { "action" };
+                self.log
+                    .text(&format!("The {whole} goes on (continue-on-error)."));
                 conclusion = StepStatus::Success;
-            } else if status == StepStatus::Failure {
-                self.failure.get_or_insert(fault.verdict(&name));
             }
         }
-        self.show_step(step, status, conclusion, outcome.outputs);
-        let tail = if status == StepStatus::Failure {
-            outcome.tail
-        } else {
-            Vec::new()
-        };
-        StepResult {
-            name,
-            outcome: status,
+        let outputs = std::mem::take(&mut outcome.outputs);
+        self.show_step(id, status, conclusion, outputs);
+        Concluded {
+            status,
             conclusion,
-            exit_code: outcome.exit_code,
-            duration_ms,
-            tail,
+            outcome,
         }
     }
 
-    fn continues(&mut self, step: &StepDescription) -> bool {
-        let Some(text) = &step.continue_on_error else {
+    fn continues(&mut self, text: Option<&str>) -> bool {
+        let Some(text) = text else {
             return false;
         };
         match interpolate_value(text, &self.scope()) {
@@ -308,15 +311,15 @@ impl JobRunner<'_> {
 
     fn show_step(
         &mut self,
-        step: &StepDescription,
+        id: Option<&str>,
         outcome: StepStatus,
         conclusion: StepStatus,
         outputs: Vec<(String, String)>,
     ) {
-        let Some(id) = &step.id else { return };
+        let Some(id) = id else { return };
         let outputs: BTreeMap<_, _> = outputs.into_iter().collect();
         let entry = json!({ "outputs": outputs, "outcome": status_name(outcome), "conclusion": status_name(conclusion) });
-        self.contexts["steps"][id.as_str()] = entry;
+        self.contexts["steps"][id] = entry;
     }
 }
 

@@ -2,13 +2,13 @@
 //! never pasted into the script: it goes into an environment variable of ours, and the script reads that. In quotes or out
 //! of them, the shell takes a variable's value as data, and the script's file holds no secret.
 //!
-//! Two nets: expressions that read untrusted contexts ([`untrusted_references`]), and values that hold an untrusted text
+//! Two nets: expressions that read untrusted contexts (`untrusted_references`), and values that hold an untrusted text
 //! whichever way they came ([`Untrusted`]): through `env`, another step's output, another job's.
 
 use super::quoting::{Place, Walker};
 use super::shell::ShellKind;
 use crate::mask::Masks;
-use checkmill_workflow::expr::{ExprError, Scope, interpolate, references, untrusted_references};
+use checkmill_workflow::expr::{ExprError, ExprSpan, Scope, interpolate, references};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -78,7 +78,9 @@ impl Untrusted {
         }
     }
 
-    fn is_in(&self, value: &str) -> bool {
+    /// Whether one of the texts is in the value.
+    #[must_use]
+    pub fn is_in(&self, value: &str) -> bool {
         self.0.iter().any(|text| value.contains(text.as_str()))
     }
 }
@@ -91,6 +93,8 @@ fn acts_in_a_shell(c: char) -> bool {
 /// What decides how a value reaches a script.
 #[derive(Clone, Copy)]
 pub struct Guards<'a> {
+    /// Finds the expressions that give text an outsider chooses (`untrusted_references`, or its relative for actions).
+    pub references: fn(&str) -> Vec<ExprSpan>,
     pub untrusted: &'a Untrusted,
     pub masks: &'a Masks,
 }
@@ -100,7 +104,7 @@ pub struct Guards<'a> {
 /// # Errors
 /// An expression that fails, or a value that must not be pasted at a place where the shell reads no variables.
 pub fn fill(run: &str, kind: ShellKind, scope: &Scope<'_>, guards: Guards<'_>) -> Result<Filled, FillError> {
-    let marked: BTreeSet<usize> = untrusted_references(run)
+    let marked: BTreeSet<usize> = (guards.references)(run)
         .into_iter()
         .map(|span| span.range.start)
         .collect();
@@ -173,7 +177,7 @@ fn reference(name: &str, place: Option<Place>) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use checkmill_workflow::expr::JobStatus;
+    use checkmill_workflow::expr::{JobStatus, untrusted_references};
     use serde_json::json;
 
     const HOSTILE: &str = "x\"; $(touch /tmp/owned) `id` '; rm -rf / #";
@@ -204,6 +208,7 @@ mod tests {
             kind,
             &scope,
             Guards {
+                references: untrusted_references,
                 untrusted: &Untrusted::of(&contexts),
                 masks: &masks,
             },

@@ -125,7 +125,10 @@ impl Shell {
 }
 
 /// Words between blanks; quotes hold a word together.
-fn split_words(text: &str) -> Result<Vec<String>, ShellError> {
+///
+/// # Errors
+/// A quote that is not closed.
+pub fn split_words(text: &str) -> Result<Vec<String>, ShellError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

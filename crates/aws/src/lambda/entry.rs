@@ -43,29 +43,58 @@ impl HttpCall {
     }
 }
 
-/// A status, and a sentence for the answer's JSON body.
+/// A status and a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpAnswer {
-    pub status: u16,
-    pub message: String,
+    status: u16,
+    content: Content,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Content {
+    Json(String),
+    Bytes(Vec<u8>),
 }
 
 impl HttpAnswer {
+    /// A sentence, as a JSON object.
     #[must_use]
     pub fn new(status: u16, message: impl Into<String>) -> Self {
+        let body = serde_json::json!({ "message": message.into() });
         Self {
             status,
-            message: message.into(),
+            content: Content::Json(body.to_string()),
+        }
+    }
+
+    /// JSON, with status 200.
+    #[must_use]
+    pub const fn json(text: String) -> Self {
+        Self {
+            status: 200,
+            content: Content::Json(text),
+        }
+    }
+
+    /// Bytes, with status 200. The runtime sends them as base64, which the gateway takes back.
+    #[must_use]
+    pub const fn bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            status: 200,
+            content: Content::Bytes(bytes),
         }
     }
 
     fn response(self) -> Response<Body> {
-        let body = serde_json::json!({ "message": self.message }).to_string();
-        let mut response = Response::new(Body::Text(body));
+        let (body, kind) = match self.content {
+            Content::Json(text) => (Body::Text(text), "application/json"),
+            Content::Bytes(bytes) => (Body::Binary(bytes), "application/octet-stream"),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let json = header::HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        let kind = header::HeaderValue::from_static(kind);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }
 }
@@ -140,5 +169,8 @@ mod tests {
             br#"{"message":"the signature \"x\" is wrong"}"#
         );
         assert_eq!(HttpAnswer::new(7, "").response().status(), 500);
+        let bytes = HttpAnswer::bytes(vec![0xff, 0]).response();
+        assert_eq!(bytes.body(), &Body::Binary(vec![0xff, 0]));
+        assert_eq!(bytes.headers()["content-type"], "application/octet-stream");
     }
 }

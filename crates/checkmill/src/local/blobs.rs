@@ -1,7 +1,8 @@
 //! Blobs as files below the data directory.
 
 use async_trait::async_trait;
-use checkmill_phases::ports::{Blobs, StoreError};
+use checkmill_core::UnixMillis;
+use checkmill_phases::ports::{BlobInfo, Blobs, StoreError};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Component, Path, PathBuf};
 
@@ -46,6 +47,33 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     file.persist(path)
         .map_err(|error| failed("written", path, &error.error))?;
     Ok(())
+}
+
+/// Creates the file unless it is there.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|error| failed("created", parent, &error))?;
+    let mut file =
+        tempfile::NamedTempFile::new_in(parent).map_err(|error| failed("written", path, &error))?;
+    file.write_all(bytes)
+        .and_then(|()| file.as_file().sync_data())
+        .map_err(|error| failed("written", path, &error))?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed("written", path, &error.error)),
+    }
+}
+
+fn info(root: &Path, key: String) -> Option<BlobInfo> {
+    // One that has gone meanwhile is none.
+    let data = std::fs::metadata(root.join(&key)).ok()?;
+    let since = data.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(BlobInfo {
+        key,
+        bytes: data.len(),
+        modified: UnixMillis(u64::try_from(since.as_millis()).ok()?),
+    })
 }
 
 fn list(root: &Path, dir: &Path, keys: &mut Vec<String>) -> std::io::Result<()> {
@@ -102,6 +130,36 @@ impl Blobs for FileBlobs {
         .await
         .map_err(|error| StoreError::Transient(error.to_string()))?
     }
+
+    async fn put_new(&self, key: &str, bytes: Vec<u8>) -> Result<bool, StoreError> {
+        let path = self.path(key)?;
+        tokio::task::spawn_blocking(move || write_new(&path, &bytes))
+            .await
+            .map_err(|error| StoreError::Transient(error.to_string()))?
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let path = self.path(key)?;
+        match tokio::fs::remove_file(&path).await {
+            Ok(()) => {
+                // The directory goes with its last file; the others refuse.
+                if let Some(parent) = path.parent() {
+                    let _ = tokio::fs::remove_dir(parent).await;
+                }
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("removed", &path, &error)),
+        }
+    }
+
+    async fn describe(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
+        let keys = self.list(prefix).await?;
+        let root = self.root.clone();
+        tokio::task::spawn_blocking(move || keys.into_iter().filter_map(|key| info(&root, key)).collect())
+            .await
+            .map_err(|error| StoreError::Transient(error.to_string()))
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +181,28 @@ mod tests {
             blobs.list("runs/a/").await,
             Ok(vec!["runs/a/1".to_owned(), "runs/a/2".to_owned()])
         );
+        assert_eq!(blobs.put_new("runs/b", b"third".to_vec()).await, Ok(false));
+        assert_eq!(blobs.put_new("runs/c", b"new".to_vec()).await, Ok(true));
+        let described = blobs.describe("runs/").await.unwrap();
+        let seen: Vec<_> = described
+            .iter()
+            .map(|blob| (blob.key.as_str(), blob.bytes))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("runs/a/1", 8),
+                ("runs/a/2", 8),
+                ("runs/ab/1", 9),
+                ("runs/b", 5),
+                ("runs/c", 3)
+            ]
+        );
+        assert!(described.iter().all(|blob| blob.modified.0 > 1_600_000_000_000));
+        for _ in 0..2 {
+            blobs.delete("runs/c").await.unwrap();
+        }
+        assert_eq!(blobs.get("runs/c").await, Ok(None));
         for key in ["../out", "/etc/passwd", "", "a/../../b"] {
             assert!(
                 matches!(blobs.put(key, vec![]).await, Err(StoreError::Corrupt(_))),

@@ -7,12 +7,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use checkmill_core::limits::{LOG_CHUNK_BYTES, WEBHOOK_BODY_BYTES};
-use checkmill_phases::callback::CallbackRequest;
+use checkmill_core::limits::{ARCHIVE_PART_BYTES, LOG_CHUNK_BYTES, WEBHOOK_BODY_BYTES};
+use checkmill_phases::callback::{CallbackAnswer, CallbackRequest, Content};
 use checkmill_phases::receive::WebhookRequest;
 use std::sync::Arc;
 
-/// The results that an agent posts are larger than a piece of a log, by their annotations and outputs.
+/// The results that an agent posts are larger than a piece of a log, by their annotations and outputs; a part of an archive
+/// fits, too.
 const CALLBACK_BODY_BYTES: usize = 4 * LOG_CHUNK_BYTES;
 
 /// The routes. Webhooks are taken at each path that one of the systems before Checkmill used.
@@ -23,6 +24,7 @@ pub(crate) fn router(system: Arc<System>) -> Router {
         .route("/api/github/webhooks", post(webhook))
         .route("/healthz", get(healthz))
         .route("/jobs/{job}/{attempt}/{verb}", post(callback))
+        .route("/jobs/{job}/{attempt}/{kind}/{act}", post(callback))
         .with_state(system)
 }
 
@@ -35,6 +37,11 @@ fn json(status: u16, message: &str) -> Response {
     let body = serde_json::json!({ "message": message }).to_string();
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
+
+const _: () = assert!(
+    ARCHIVE_PART_BYTES <= CALLBACK_BODY_BYTES,
+    "a part must fit a request"
+);
 
 async fn body(body: Body, limit: usize) -> Result<Bytes, Response> {
     to_bytes(body, limit).await.map_err(|_| {
@@ -74,7 +81,11 @@ async fn callback(State(system): State<Arc<System>>, request: Request) -> Respon
         body: &bytes,
     };
     match system.callback(&call).await {
-        Ok(answer) => json(answer.status, &answer.message),
+        Ok(CallbackAnswer { status, content }) => match content {
+            Content::Message(message) => json(status, &message),
+            Content::Json(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+            Content::Bytes(bytes) => bytes.into_response(),
+        },
         Err(error) => {
             tracing::error!(path = call.path, %error, "a job's call could not be answered");
             json(503, "try again")

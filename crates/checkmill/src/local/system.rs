@@ -180,6 +180,7 @@ impl System {
     pub(crate) async fn callback(&self, request: &CallbackRequest<'_>) -> Result<CallbackAnswer, PhaseError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let callback = Callback {
+            runs: &self.store,
             jobs: &self.store,
             blobs: &self.blobs,
             engine: &self.engine,

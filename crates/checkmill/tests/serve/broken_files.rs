@@ -62,7 +62,7 @@ jobs:
 }
 
 #[tokio::test]
-async fn an_action_that_is_not_built_in_is_refused_where_it_stands() {
+async fn a_wrong_use_of_an_action_is_refused_where_it_stands() {
     let served = Served::start(NewRepository::new(REPO)).await;
     let text = "\
 name: CI
@@ -71,29 +71,35 @@ jobs:
   test:
     runs-on: linux
     steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-node@v4
+      - uses: actions/setup-node
+      - uses: actions/cache@v4
         with:
-          node-version: 22
+          path: target
+          kye: deps
 ";
     served.push_workflow(text).await;
-    insta::assert_snapshot!(page(&served.completed(CI).await), @r#"
+    insta::assert_snapshot!(page(&served.completed(CI).await), @r"
     .checkmill/workflows/ci.yml: failure
     Can't run as it is written
 
-    **Not run** (`configuration`): .checkmill/workflows/ci.yml:8:15: step 2 uses \`actions/setup-node@&#8203;v4\`, but this version supports no action other than \`actions/checkout\`
+    **Not run** (`configuration`): .checkmill/workflows/ci.yml:7:15: step 1 uses \`actions/setup-node\` without a version
 
     Nothing was run: correct what is said here, and push or start the workflow again.
 
     ```text
-    .checkmill/workflows/ci.yml:8:15: step 2 uses `actions/setup-node@v4`, but this version supports no action other than `actions/checkout`
-    8 |       - uses: actions/setup-node@v4
-      |               ^^^^^^^^^^^^^^^^^^^^^
-      = help: do the same with commands in a `run` step
+    .checkmill/workflows/ci.yml:7:15: step 1 uses `actions/setup-node` without a version
+    7 |       - uses: actions/setup-node
+      |               ^^^^^^^^^^^^^^^^^^
+      = help: add `@` and a tag, a branch or a commit, such as `actions/setup-node@v1`
+
+    .checkmill/workflows/ci.yml:11:11: unknown input `kye` of `actions/cache`
+    11 |           kye: deps
+       |           ^^^
+      = help: did you mean `key`?
     ```
 
     Queued TIME
-    "#);
+    ");
     served.finish().await;
 }
 

@@ -11,6 +11,7 @@ mod leftovers;
 mod page;
 mod served;
 
+mod actions;
 mod annotations;
 mod broken_files;
 mod cancel;

@@ -3,6 +3,7 @@
 pub(crate) mod actions;
 
 use crate::diagnostic::Diagnostics;
+use crate::manifest::ActionManifest;
 use crate::model::Workflow;
 
 /// Reads a workflow file: GitHub Actions' syntax as far as this version has it (`docs/workflow-syntax.md`).
@@ -15,6 +16,16 @@ pub fn parse(path: &str, text: &str) -> Result<Workflow, Diagnostics> {
     match Dialect::of(path) {
         Dialect::Actions => actions::parse(path, text),
     }
+}
+
+/// Reads the file of an action, `action.yml` or `action.yaml`.
+///
+/// `path` is for messages: where the file was found.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_action(path: &str, text: &str) -> Result<ActionManifest, Diagnostics> {
+    actions::parse_action(path, text)
 }
 
 /// What a path says about the language.

@@ -41,7 +41,7 @@ mod value;
 pub use check::check;
 pub use error::{ErrorKind, ExprError};
 pub use place::Place;
-pub use untrusted::{references, untrusted_references};
+pub use untrusted::{references, untrusted_references, untrusted_references_of_action};
 
 use names::Function;
 use serde_json::{Map, Value as Json};

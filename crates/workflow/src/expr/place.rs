@@ -2,7 +2,8 @@
 
 use super::names::Function;
 
-/// A key of a workflow file that may hold expressions: the rows of GitHub's table "Context availability".
+/// A key of a workflow file that may hold expressions: the rows of GitHub's table "Context availability"; and those of an
+/// action's file, from the schema of its runner (`action_yaml.json`).
 ///
 /// A key that isn't here (a workflow's `name`, a step's `shell`, `uses` and `id`, a workflow's `defaults.run`) takes none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +43,14 @@ pub enum Place {
     StepWorkingDirectory,
     StepTimeout,
     StepContinueOnError,
+    /// `default` of an action's input.
+    ActionInputDefault,
+    /// `if` of a composite action's step.
+    CompositeIf,
+    /// Whatever else a composite action's step, or an output of such an action, is made of.
+    CompositeStep,
+    /// `args` and `env` of an action in a container.
+    DockerRuns,
 }
 
 const WORKFLOW: &[&str] = &["github", "inputs", "vars"];
@@ -68,7 +77,15 @@ const STEP: &[&str] = &[
     "github", "needs", "strategy", "matrix", "job", "runner", "env", "vars", "secrets", "steps", "inputs",
 ];
 
+const INPUT_DEFAULT: &[&str] = &["github", "strategy", "matrix", "job", "runner"];
+/// Neither secrets nor what belongs to the workflow alone.
+const COMPOSITE: &[&str] = &[
+    "github", "inputs", "strategy", "matrix", "steps", "job", "runner", "env",
+];
+const DOCKER_RUNS: &[&str] = &["inputs"];
+
 impl Place {
+    /// The places of workflow files.
     pub const ALL: [Self; 33] = [
         Self::RunName,
         Self::WorkflowEnv,
@@ -135,16 +152,19 @@ impl Place {
             | Self::StepWorkingDirectory
             | Self::StepTimeout
             | Self::StepContinueOnError => STEP,
+            Self::ActionInputDefault => INPUT_DEFAULT,
+            Self::CompositeIf | Self::CompositeStep => COMPOSITE,
+            Self::DockerRuns => DOCKER_RUNS,
         }
     }
 
     /// An `if`: an expression without `${{ }}` too.
     #[must_use]
     pub fn is_condition(self) -> bool {
-        matches!(self, Self::JobIf | Self::StepIf)
+        matches!(self, Self::JobIf | Self::StepIf | Self::CompositeIf)
     }
 
-    /// `jobs.<job_id>.steps`, where there are files.
+    /// A step, where there are files.
     fn is_step(self) -> bool {
         matches!(
             self,
@@ -156,6 +176,9 @@ impl Place {
                 | Self::StepWorkingDirectory
                 | Self::StepTimeout
                 | Self::StepContinueOnError
+                | Self::ActionInputDefault
+                | Self::CompositeIf
+                | Self::CompositeStep
         )
     }
 
@@ -204,6 +227,10 @@ impl Place {
             Self::StepWorkingDirectory => "jobs.<job_id>.steps.working-directory",
             Self::StepTimeout => "jobs.<job_id>.steps.timeout-minutes",
             Self::StepContinueOnError => "jobs.<job_id>.steps.continue-on-error",
+            Self::ActionInputDefault => "inputs.<input_id>.default",
+            Self::CompositeIf => "runs.steps[*].if",
+            Self::CompositeStep => "runs.steps[*]",
+            Self::DockerRuns => "runs.args",
         }
     }
 }

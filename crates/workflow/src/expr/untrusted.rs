@@ -17,7 +17,18 @@ use super::template::{Part, parts};
 /// counts as such; a text with an unclosed `${{` has none (it can't be interpolated either).
 #[must_use]
 pub fn untrusted_references(text: &str) -> Vec<ExprSpan> {
-    let untrusted = |span: &ExprSpan| parse(&span.expression).map_or(true, |tree| flows(&tree));
+    references_from(text, &["github", "inputs"])
+}
+
+/// The same for a text of an action whose inputs were given nothing that an outsider chooses: `inputs` is the workflow's
+/// own word then.
+#[must_use]
+pub fn untrusted_references_of_action(text: &str) -> Vec<ExprSpan> {
+    references_from(text, &["github"])
+}
+
+fn references_from(text: &str, sources: &[&str]) -> Vec<ExprSpan> {
+    let untrusted = |span: &ExprSpan| parse(&span.expression).map_or(true, |tree| flows(&tree, sources));
     references(text).into_iter().filter(untrusted).collect()
 }
 
@@ -141,21 +152,22 @@ fn listed(list: &[&str], name: &str) -> bool {
     list.iter().any(|entry| entry.eq_ignore_ascii_case(name))
 }
 
-/// Whether text that an outsider chooses can be in the node's value.
-fn flows(node: &Node) -> bool {
+/// Whether text that an outsider chooses, which is in the contexts `sources`, can be in the node's value.
+fn flows(node: &Node, sources: &[&str]) -> bool {
+    let flows = |node: &Node| flows(node, sources);
     match &node.kind {
         Kind::Literal(_) | Kind::Not(_) | Kind::Compare { .. } => false,
-        Kind::Context(name) => listed(&["github", "inputs"], name),
+        Kind::Context(name) => listed(sources, name),
         // What stops the chain early is empty, false, null or 0.
-        Kind::All(nodes) => nodes.last().is_some_and(flows),
-        Kind::Any(nodes) => nodes.iter().any(flows),
+        Kind::All(nodes) => nodes.last().is_some_and(&flows),
+        Kind::Any(nodes) => nodes.iter().any(&flows),
         Kind::Call { function, args } => match function {
             Function::Format | Function::Join | Function::ToJson | Function::FromJson => {
-                args.iter().any(flows)
+                args.iter().any(&flows)
             }
             Function::Case => {
                 let default = args.last().into_iter();
-                args.iter().skip(1).step_by(2).chain(default).any(flows)
+                args.iter().skip(1).step_by(2).chain(default).any(&flows)
             }
             Function::Contains
             | Function::StartsWith

@@ -21,6 +21,7 @@ fn describe_leg(world: &World, job: &str, leg: &str) -> Result<JobDescription, D
         callback: Some(Callback {
             url: "https://ci.example.com/jobs/1".to_owned(),
         }),
+        actions: &world.actions,
     };
     describe(&world.workflow, &key(job), leg, &world.context(), attempt)
 }
@@ -132,7 +133,8 @@ fn everything_but_the_secrets() {
       "steps": [
         {
           "env": {},
-          "type": "checkout",
+          "type": "uses",
+          "uses": "actions/checkout@v4",
           "with": {
             "clean": "true",
             "fetch-depth": "0"
@@ -153,6 +155,7 @@ fn everything_but_the_secrets() {
           "working_directory": "b"
         }
       ],
+      "actions": "all",
       "outputs": {
         "sum": "${{ steps.sum.outputs.sum }}"
       },
@@ -203,4 +206,17 @@ fn a_rerun_has_the_legs_of_the_first_attempt() {
     let description = describe_leg(&world, "build", &leg).unwrap();
     assert_eq!(description.contexts["matrix"]["try"], json!("1"));
     assert_eq!(description.contexts["github"]["run_attempt"], json!("2"));
+}
+
+#[test]
+fn an_action_that_the_policy_does_not_allow() {
+    let mut world = World::new(&job("").replace("- run: make", "- run: make\n      - uses: octo/tool@v1"));
+    assert!(describe_leg(&world, "build", "").is_ok());
+    world.actions = checkmill_core::policy::AllowedActions::Builtin;
+    insta::assert_snapshot!(describe_leg(&world, "build", "").unwrap_err(), @"
+    .checkmill/workflows/ci.yml:8:15: the repository's policy does not allow the action `octo/tool@v1`
+    8 |       - uses: octo/tool@v1
+      |               ^^^^^^^^^^^^
+      = help: allow it with `actions` in `.checkmill/config.yml` of the default branch
+    ");
 }

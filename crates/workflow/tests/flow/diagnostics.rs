@@ -267,21 +267,6 @@ jobs:
        |     ^^^^^^^^
       = help: start what the job needs in a step
 
-    .checkmill/workflows/ci.yml:18:15: step `Set up` uses `actions/setup-node@v4`, but this version supports no action other than `actions/checkout`
-    18 |         uses: actions/setup-node@v4
-       |               ^^^^^^^^^^^^^^^^^^^^^
-      = help: do the same with commands in a `run` step
-
-    .checkmill/workflows/ci.yml:19:15: step 2 uses `./local-action`, but this version supports no action other than `actions/checkout`
-    19 |       - uses: ./local-action
-       |               ^^^^^^^^^^^^^^
-      = help: do the same with commands in a `run` step
-
-    .checkmill/workflows/ci.yml:20:15: step 3 uses `docker://alpine`, but this version supports no action other than `actions/checkout`
-    20 |       - uses: docker://alpine
-       |               ^^^^^^^^^^^^^^^
-      = help: do the same with commands in a `run` step
-
     .checkmill/workflows/ci.yml:22:9: `wait` is not supported yet in this version
     22 |         wait: all
        |         ^^^^

@@ -159,3 +159,44 @@ fn variables_have_limits() {
         .collect();
     assert!(wrong(&format!("vars:\n{heavy}")).contains("more than 128 KiB together"));
 }
+
+#[test]
+fn the_actions_that_are_allowed() {
+    use checkmill_core::policy::AllowedActions;
+    let actions = |text: &str| parse_policy(PATH, text).map(|policy| policy.actions);
+    assert_eq!(actions("actions: all"), Ok(AllowedActions::All));
+    assert_eq!(actions("actions: builtin"), Ok(AllowedActions::Builtin));
+    let list = ["octo/*", "octo/tool@v1", "docker://alpine:*"];
+    let only = AllowedActions::Only(list.map(str::to_owned).into());
+    assert_eq!(
+        actions("actions: ['octo/*', octo/tool@v1, 'docker://alpine:*']"),
+        Ok(only)
+    );
+    insta::assert_snapshot!(actions("actions: some").unwrap_err(), @"
+    .checkmill/config.yml:1:10: `actions` can't be `some`
+    1 | actions: some
+      |          ^^^^
+      = help: it is `all`, `builtin`, or a list such as `[owner/*, owner/repository@v1]`
+    ");
+    insta::assert_snapshot!(actions("actions: ['*', ./own, 'o/*x', octo/tool@]").unwrap_err(), @"
+    .checkmill/config.yml:1:11: `*` names no action
+    1 | actions: ['*', ./own, 'o/*x', octo/tool@]
+      |           ^^^
+      = help: write `owner/*`, `owner/repository`, `owner/repository@ref` or `docker://image*`; a `*` stands at an end
+
+    .checkmill/config.yml:1:16: `./own` names no action
+    1 | actions: ['*', ./own, 'o/*x', octo/tool@]
+      |                ^^^^^
+      = help: write `owner/*`, `owner/repository`, `owner/repository@ref` or `docker://image*`; a `*` stands at an end
+
+    .checkmill/config.yml:1:23: `o/*x` names no action
+    1 | actions: ['*', ./own, 'o/*x', octo/tool@]
+      |                       ^^^^^^
+      = help: write `owner/*`, `owner/repository`, `owner/repository@ref` or `docker://image*`; a `*` stands at an end
+
+    .checkmill/config.yml:1:31: `octo/tool@` names no action
+    1 | actions: ['*', ./own, 'o/*x', octo/tool@]
+      |                               ^^^^^^^^^^
+      = help: write `owner/*`, `owner/repository`, `owner/repository@ref` or `docker://image*`; a `*` stands at an end
+    ");
+}

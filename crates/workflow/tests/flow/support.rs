@@ -4,6 +4,7 @@ use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{
     Event, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository, WorkflowDispatch,
 };
+use checkmill_core::policy::AllowedActions;
 use checkmill_core::{
     AttemptNumber, CommitSha, InstallationId, JobKey, RepositoryId, RunId, UnixMillis, limits,
 };
@@ -106,6 +107,7 @@ pub(crate) struct World {
     pub(crate) inputs: Map<String, Value>,
     pub(crate) vars: BTreeMap<String, String>,
     pub(crate) results: BTreeMap<JobKey, NeedsJob>,
+    pub(crate) actions: AllowedActions,
 }
 
 impl World {
@@ -131,6 +133,7 @@ impl World {
             inputs,
             vars: BTreeMap::new(),
             results: BTreeMap::new(),
+            actions: AllowedActions::All,
         }
     }
 

@@ -5,6 +5,7 @@ use crate::outcome::Counts;
 use crate::peers::DynamoDbLocal;
 use crate::settings::{self, Workspace};
 use crate::tools::Node;
+use std::path::Path;
 use std::process::Command;
 
 pub(super) fn cargo(workspace: &Workspace) -> Command {
@@ -64,12 +65,30 @@ pub(super) fn tests(workspace: &Workspace) -> anyhow::Result<Counts> {
             .env("CHECKMILL_EMULATE", node.package("emulate").join("dist/index.js"))
             .env("CHECKMILL_NODE", &node.program);
     }
+    // Nobody sees what a test prints that passes.
+    let skipped = workspace.fresh_dir("skipped")?;
+    command.env("CHECKMILL_SKIPPED", &skipped);
     let mut finished = command::follow(&mut command)?;
+    counts = counts + skipped_tests(&skipped)?;
     // cargo test starts the emulator's test too, which says that it lacks its tools. It gets them in its own step.
     finished
         .lines
         .retain(|line| !line.starts_with("SKIPPED: the stack on an AWS emulator"));
     Ok(counts + counted(&finished))
+}
+
+/// Tests that could not run here: each has left a file with a line `what — why`.
+fn skipped_tests(directory: &Path) -> anyhow::Result<Counts> {
+    let mut counts = Counts::default();
+    for entry in std::fs::read_dir(directory)? {
+        let text = std::fs::read_to_string(entry?.path())?;
+        let (what, why) = text
+            .trim()
+            .split_once(" — ")
+            .unwrap_or((text.trim(), "no reason given"));
+        counts = counts + Counts::skipped(what, why);
+    }
+    Ok(counts)
 }
 
 /// The store's suite on AWS's own engine.

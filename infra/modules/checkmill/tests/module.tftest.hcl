@@ -159,12 +159,14 @@ run "least_privilege" {
         WatchAndStopExecutions = ["states:DescribeExecution", "states:StopExecution"]
       }
       api = {
+        Blobs             = ["s3:GetObject", "s3:PutObject"]
         DecryptParameters = ["kms:Decrypt"]
+        DeleteBlobs       = ["s3:DeleteObject"]
+        ListBlobs         = ["s3:ListBucket"]
         OwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Parameters        = ["ssm:GetParameters"]
         Rows              = ["dynamodb:GetItem", "dynamodb:PutItem"]
         WakeExecutions    = ["states:SendTaskSuccess"]
-        WriteBlobs        = ["s3:PutObject"]
       }
       schedule = {
         Sweep = ["lambda:InvokeFunction"]

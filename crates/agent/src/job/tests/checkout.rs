@@ -54,7 +54,7 @@ impl Origin {
     }
 }
 
-fn git(directory: &Path, arguments: &[&str]) -> String {
+pub(super) fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args([
             "-c",
@@ -78,7 +78,7 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
 }
 
 fn checkout(with: Value) -> Value {
-    json!({"type": "checkout", "with": with, "id": "co"})
+    json!({"type": "uses", "uses": "actions/checkout@v4", "with": with, "id": "co"})
 }
 
 #[tokio::test]
@@ -265,12 +265,12 @@ async fn what_the_network_may_have_broken_is_tried_again() {
 }
 
 /// git's own HTTP server, which wants the job's token.
-struct HttpOrigin {
-    address: std::net::SocketAddr,
+pub(super) struct HttpOrigin {
+    pub(super) address: std::net::SocketAddr,
 }
 
 impl HttpOrigin {
-    fn serve(root: PathBuf) -> Self {
+    pub(super) fn serve(root: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {

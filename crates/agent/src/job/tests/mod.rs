@@ -1,5 +1,6 @@
 //! Jobs with real processes.
 
+mod actions;
 mod checkout;
 mod commands;
 mod reports;

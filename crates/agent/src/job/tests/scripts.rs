@@ -94,7 +94,7 @@ async fn githubs_variables_are_set_and_can_not_be_changed() {
     ]));
     let ran = world.run().await;
     assert!(
-        ran.log.contains("mine true octo/hello 7 main [] Linux __run_1"),
+        ran.log.contains("mine true octo/hello 7 main [] Linux __run"),
         "{}",
         ran.log
     );

@@ -5,9 +5,11 @@ use super::{common, keys};
 use crate::diagnostic::quoted;
 use crate::expr::Place;
 use crate::model::{Action, Step};
-use crate::read::{Fields, Reader};
+use crate::nearest::nearest;
+use crate::read::{Fields, Reader, list_of};
 use crate::text::Text;
-use crate::yaml::{Node, Value};
+use crate::uses::{ActionReference, Builtin, UsesError};
+use crate::yaml::{Entry, Node, Value};
 use checkmill_core::limits;
 
 pub(super) fn steps(reader: &mut Reader<'_>, node: &Node) -> Vec<Step> {
@@ -96,8 +98,8 @@ fn action(reader: &mut Reader<'_>, node: &Node, fields: &Fields<'_>, title: &str
         }
         (None, Some(uses)) => {
             belongs(reader, fields, &["shell", "working-directory"], "run", title);
-            let action = reader.literal(&uses.value, "`uses`")?;
-            uses_step(reader, fields, &action, title)
+            let text = reader.literal(&uses.value, "`uses`")?;
+            uses_step(reader, fields, &text, title)
         }
         (None, None) => {
             // A background step has been refused for what it is.
@@ -154,32 +156,54 @@ fn run_step(reader: &mut Reader<'_>, fields: &Fields<'_>, run: Text) -> Option<A
     })
 }
 
-fn uses_step(reader: &mut Reader<'_>, fields: &Fields<'_>, action: &Text, title: &str) -> Option<Action> {
+fn uses_step(reader: &mut Reader<'_>, fields: &Fields<'_>, uses: &Text, title: &str) -> Option<Action> {
     let with = fields
         .get("with")
         .map(|node| common::texts(reader, node, "`with`", Place::StepWith));
-    let name = action.value.trim();
-    let is_checkout = |name: &str| name.eq_ignore_ascii_case("actions/checkout");
-    match name.split_once('@') {
-        Some((action, reference)) if is_checkout(action) && !reference.is_empty() => Some(Action::Checkout {
-            with: with.unwrap_or_default(),
-        }),
-        _ if is_checkout(name.trim_end_matches('@')) => {
-            let hint = "write `actions/checkout@v4`";
-            reader.report_with(
-                action.span,
-                format!("{title} uses `actions/checkout` without a version"),
-                hint,
-            );
-            None
+    let action = reference(reader, uses, fields.get("with"), title)?;
+    Some(Action::Uses {
+        action,
+        span: uses.span,
+        with: with.unwrap_or_default(),
+    })
+}
+
+/// What `uses` names. Of an action that is built in, the names of its inputs are checked too.
+pub(super) fn reference(
+    reader: &mut Reader<'_>,
+    uses: &Text,
+    with: Option<&Node>,
+    title: &str,
+) -> Option<ActionReference> {
+    let action: ActionReference = match uses.value.parse() {
+        Ok(action) => action,
+        Err(UsesError { message, hint }) => {
+            let name = quoted(uses.value.trim().trim_end_matches('@'));
+            let comma = if message.starts_with("which") || message.starts_with("whose") {
+                ","
+            } else {
+                ""
+            };
+            reader.report_with(uses.span, format!("{title} uses `{name}`{comma} {message}"), hint);
+            return None;
         }
-        _ => {
-            let message = format!(
-                "{title} uses `{}`, but this version supports no action other than `actions/checkout`",
-                quoted(name)
-            );
-            reader.report_with(action.span, message, "do the same with commands in a `run` step");
-            None
-        }
+    };
+    if let (ActionReference::Builtin { action, .. }, Some(with)) = (&action, with) {
+        inputs(reader, *action, with);
+    }
+    Some(action)
+}
+
+/// Reports names that the action has no input of; names are the same in upper and lower case, as on GitHub.
+fn inputs(reader: &mut Reader<'_>, action: Builtin, with: &Node) {
+    let known = action.inputs();
+    let is_unknown = |entry: &&Entry| !known.iter().any(|name| name.eq_ignore_ascii_case(&entry.key));
+    for entry in with.entries().unwrap_or_default().iter().filter(is_unknown) {
+        let message = format!("unknown input `{}` of `{}`", quoted(&entry.key), action.name());
+        let hint = match nearest(&entry.key, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("its inputs are {}", list_of(known.iter().copied())),
+        };
+        reader.report_with(entry.key_span, message, hint);
     }
 }

@@ -1,5 +1,7 @@
 //! Calling git so that nothing of the machine's user gets in its way, and the token on neither disk nor command line.
 
+pub mod calls;
+
 use crate::environment::Variables;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

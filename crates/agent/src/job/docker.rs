@@ -1,0 +1,331 @@
+//! Actions in containers: `runs.using: docker`, and steps with `uses: docker://image`.
+
+use super::JobRunner;
+use super::fault::Fault;
+use super::step::{Outcome, Running};
+use super::uses::Given;
+use crate::actions::Loaded;
+use crate::actions::inputs::Inputs;
+use crate::command_files::CommandFiles;
+use crate::container::{Container, ENGINES, WORKSPACE, is_local, qualified};
+use crate::environment::{self, Variables};
+use crate::exec::{self, Ended, Program};
+use crate::script::shell::split_words;
+use checkmill_workflow::expr::interpolate;
+use checkmill_workflow::manifest::{DockerImage, DockerRuns};
+use checkmill_workflow::uses::ActionReference;
+use serde_json::json;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// For the engine to answer a question, or to end a container.
+const ENGINE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A container engine that answers.
+#[derive(Debug, Clone)]
+pub(super) struct Engine {
+    name: &'static str,
+    path: PathBuf,
+}
+
+/// Which of a container's programs runs.
+pub(super) enum Entry<'a> {
+    Main,
+    /// `pre-entrypoint` or `post-entrypoint`.
+    Hook(&'a str),
+}
+
+impl JobRunner<'_> {
+    /// A step with `uses: docker://image`.
+    pub(super) async fn docker_image(
+        &mut self,
+        running: &Running<'_>,
+        reference: &ActionReference,
+        image: &str,
+        given: &Given,
+    ) -> Outcome {
+        let runs = DockerRuns {
+            image: DockerImage::Registry(image.to_owned()),
+            entrypoint: None,
+            args: Vec::new(),
+            env: Variables::new(),
+            pre: None,
+            post: None,
+        };
+        let inputs = match Inputs::of(&[], &given.values, &self.scope()) {
+            Ok((inputs, _)) => inputs,
+            Err((_, error)) => return Fault::Configuration(error.to_string()).into(),
+        };
+        self.action_header(running, reference, inputs.values());
+        self.docker(
+            running,
+            (&reference.to_string(), None),
+            &runs,
+            &inputs,
+            Entry::Main,
+        )
+        .await
+    }
+
+    /// Builds or pulls the image once, and runs it.
+    pub(super) async fn docker(
+        &mut self,
+        running: &Running<'_>,
+        (reference, loaded): (&str, Option<&Loaded>),
+        runs: &DockerRuns,
+        inputs: &Inputs,
+        entry: Entry<'_>,
+    ) -> Outcome {
+        let engine = match self.engine(reference).await {
+            Ok(engine) => engine,
+            Err(fault) => return fault.into(),
+        };
+        let image = match self.image(running, &engine, (reference, loaded), runs).await {
+            Ok(image) => image,
+            Err(fault) => return fault.into(),
+        };
+        let files = match self.files(running) {
+            Ok(files) => files,
+            Err(fault) => return fault.into(),
+        };
+        let program = match self.container(running, &engine, &image, runs, inputs, &entry, &files) {
+            Ok(program) => program,
+            Err(fault) => return fault.into(),
+        };
+        let outcome = self.execute(running, &program, files, Path::new(WORKSPACE)).await;
+        if matches!(outcome.fault, Some(Fault::Stopped | Fault::TimedOut { .. })) {
+            // The engine's client is gone; its container need not be.
+            let name = self.container_name(running);
+            let _ = self.ask(&engine, &["rm", "--force", &name]).await;
+        }
+        outcome
+    }
+
+    /// The engine of this machine.
+    async fn engine(&mut self, reference: &str) -> Result<Engine, Fault> {
+        if let Some(engine) = &self.engine {
+            return Ok(engine.clone());
+        }
+        let path = self.engine_variables().remove("PATH").unwrap_or_default();
+        let mut silent = Vec::new();
+        for name in ENGINES {
+            let workspace = &self.surroundings.layout.workspace;
+            let Some(path) = environment::find_program(name, &path, workspace) else {
+                continue;
+            };
+            let engine = Engine { name, path };
+            match self.ask(&engine, &["info"]).await {
+                Ok(()) => {
+                    self.engine = Some(engine.clone());
+                    return Ok(engine);
+                }
+                Err(problem) => silent.push(format!("{name} does not answer ({problem})")),
+            }
+        }
+        let why = if silent.is_empty() {
+            "there is neither docker nor podman".to_owned()
+        } else {
+            silent.join("; ")
+        };
+        Err(Fault::Configuration(format!(
+            "The action {reference} runs in a container, and where the job runs {why}; choose a machine that has an engine \
+             with `runs-on`, or do the same in a `run` step"
+        )))
+    }
+
+    /// The image to run.
+    async fn image(
+        &mut self,
+        running: &Running<'_>,
+        engine: &Engine,
+        (reference, loaded): (&str, Option<&Loaded>),
+        runs: &DockerRuns,
+    ) -> Result<String, Fault> {
+        if let Some(image) = self.images.get(reference) {
+            return Ok(image.clone());
+        }
+        let cant =
+            |problem: String| Fault::Configuration(format!("The action {reference} can't be run: {problem}"));
+        let (image, arguments): (String, Vec<OsString>) = match (&runs.image, loaded) {
+            (DockerImage::Registry(name), _) => {
+                let image = qualified(name);
+                (image.clone(), vec!["pull".into(), image.into()])
+            }
+            (DockerImage::File(file), Some(loaded)) => {
+                let file = loaded.place.file("image", file).map_err(cant)?;
+                let image = format!("localhost/{}", self.container_name(running));
+                let context = file.parent().unwrap_or(loaded.place.directory()).to_owned();
+                let arguments = vec![
+                    "build".into(),
+                    "--tag".into(),
+                    image.clone().into(),
+                    "--file".into(),
+                    file.into(),
+                    context.into(),
+                ];
+                self.built.push(image.clone());
+                (image, arguments)
+            }
+            (DockerImage::File(file), None) => return Err(cant(format!("{file} is the file of no action"))),
+        };
+        if arguments[0] == "build" || !is_local(&image) {
+            let files = self.files(running)?;
+            let program = self.engine_program(engine, arguments);
+            self.log.text(&format!("##[group]{} {image}", engine.name));
+            let done = self.execute(running, &program, files, Path::new(WORKSPACE)).await;
+            self.log.text("##[endgroup]");
+            match done.fault {
+                None => {}
+                Some(fault @ (Fault::Stopped | Fault::TimedOut { .. })) => return Err(fault),
+                Some(fault) => {
+                    let last = done.tail.last().cloned().unwrap_or_else(|| fault.sentence());
+                    return Err(cant(format!("its image {image} is not to be had: {last}")));
+                }
+            }
+        }
+        self.images.insert(reference.to_owned(), image.clone());
+        Ok(image)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a part of one command line")]
+    fn container(
+        &mut self,
+        running: &Running<'_>,
+        engine: &Engine,
+        image: &str,
+        runs: &DockerRuns,
+        inputs: &Inputs,
+        entry: &Entry<'_>,
+        files: &CommandFiles,
+    ) -> Result<Program, Fault> {
+        let (mut arguments, env) = self.filled(runs, inputs)?;
+        let given = |name: &str| {
+            let values = inputs.values().iter();
+            let mut found = values.filter(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty());
+            found.next().map(|(_, value)| value.clone())
+        };
+        let entrypoint = match entry {
+            Entry::Hook(program) => {
+                arguments.clear();
+                Some((*program).to_owned())
+            }
+            Entry::Main => {
+                if runs.args.is_empty()
+                    && let Some(words) = given("args")
+                {
+                    arguments = split_words(&words)
+                        .map_err(|error| Fault::Configuration(format!("args: {error}")))?;
+                }
+                given("entrypoint").or_else(|| runs.entrypoint.clone())
+            }
+        };
+        let layout = &self.surroundings.layout;
+        let (home, temp) = (
+            layout.temp.join("_github_home"),
+            layout.temp.join("_container_temp"),
+        );
+        for directory in [&home, &temp] {
+            fs::create_dir_all(directory)
+                .map_err(|error| Fault::Infrastructure(format!("A directory can't be made: {error}")))?;
+        }
+        let mut variables = env;
+        variables.extend(self.outer_env());
+        variables.extend(running.env.clone());
+        variables.extend(environment::defaults(&self.contexts, layout, files));
+        variables.extend(inputs.variables());
+        variables.extend(self.state_variables(running));
+        let container = Container {
+            name: self.container_name(running),
+            image,
+            entrypoint: entrypoint.as_deref(),
+            arguments,
+            variables,
+            workspace: &layout.workspace,
+            home,
+            temp,
+            event: layout.ours.join("event.json"),
+            files,
+            socket: engine.name == "docker",
+        };
+        let (arguments, passed) = container.command();
+        let mut program = self.engine_program(engine, arguments);
+        program.environment.extend(passed);
+        Ok(program)
+    }
+
+    /// `args` and `env` of the action, which see its inputs.
+    fn filled(&mut self, runs: &DockerRuns, inputs: &Inputs) -> Result<(Vec<String>, Variables), Fault> {
+        let outer = self.replace_steps(json!({}), inputs.context());
+        let fill = |text: &String| {
+            interpolate(text, &self.scope())
+                .map_err(|error| Fault::Configuration(format!("`args` or `env` can't be computed: {error}")))
+        };
+        let arguments: Result<Vec<String>, Fault> = runs.args.iter().map(fill).collect();
+        let env: Result<Variables, Fault> = runs
+            .env
+            .iter()
+            .map(|(name, text)| Ok((name.clone(), fill(text)?)))
+            .collect();
+        self.replace_steps(outer.0, outer.1);
+        Ok((arguments?, env?))
+    }
+
+    /// Of letters, digits, `-` and `_`, and no other job's.
+    fn container_name(&self, running: &Running<'_>) -> String {
+        let description = self.description;
+        format!(
+            "checkmill-{}-{}-{}",
+            description.job, description.attempt, running.key
+        )
+        .to_ascii_lowercase()
+    }
+
+    fn engine_variables(&self) -> Variables {
+        let mut variables = self.surroundings.environment.clone();
+        let path = variables.remove("PATH").unwrap_or_default();
+        variables.insert("PATH".to_owned(), environment::path(&self.added_paths, &path));
+        variables
+    }
+
+    fn engine_program(&self, engine: &Engine, arguments: Vec<OsString>) -> Program {
+        Program {
+            path: engine.path.clone(),
+            arguments,
+            directory: self.surroundings.layout.workspace.clone(),
+            environment: self.engine_variables(),
+        }
+    }
+
+    /// Asks the engine for something short; its last words where it fails.
+    async fn ask(&self, engine: &Engine, arguments: &[&str]) -> Result<(), String> {
+        let arguments = arguments.iter().map(OsString::from).collect();
+        let program = self.engine_program(engine, arguments);
+        let mut said = Vec::new();
+        let output = |bytes: &[u8]| {
+            said.extend_from_slice(bytes);
+            said.len() < 1024 * 1024
+        };
+        let never = std::future::pending();
+        let graces = self.surroundings.graces;
+        let ended = exec::run(&program, graces, Some(ENGINE_TIMEOUT), never, output).await;
+        match ended {
+            Ok(Ended::Exited(0)) => Ok(()),
+            Ok(_) => {
+                let said = String::from_utf8_lossy(&said).into_owned();
+                let last = said.lines().rev().find(|line| !line.trim().is_empty());
+                Err(last.unwrap_or("it says nothing").trim().to_owned())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Removes the images that were built for this job.
+    pub(super) async fn remove_images(&mut self) {
+        let Some(engine) = self.engine.clone() else { return };
+        for image in std::mem::take(&mut self.built) {
+            let _ = self.ask(&engine, &["rmi", "--force", &image]).await;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The surroundings of a step: the job's own, or those of the composite actions it is in.
+
+use super::JobRunner;
+use super::fault::Fault;
+use crate::actions::Loaded;
+use crate::environment::Variables;
+use checkmill_workflow::expr::{ExprSpan, untrusted_references, untrusted_references_of_action};
+use checkmill_workflow::job::{StepAction, StepDescription};
+use checkmill_workflow::uses::ActionReference;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// A composite action whose steps run.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// `env` of the step that uses it.
+    pub(super) env: Variables,
+    /// The first of its steps that failed it: what `success()` inside answers from.
+    pub(super) fault: Option<Fault>,
+    /// An outsider chose something of what it was given.
+    pub(super) tainted: bool,
+    /// Of the step that uses it.
+    pub(super) minutes: Option<String>,
+    pub(super) deadline: Option<Instant>,
+    pub(super) goes_on: bool,
+}
+
+/// What an action's contexts have replaced.
+#[must_use]
+pub(super) struct Replaced(Vec<(&'static str, Option<Value>)>);
+
+const OF_GITHUB: [&str; 4] = ["action", "action_path", "action_repository", "action_ref"];
+
+impl JobRunner<'_> {
+    /// Shows an action to expressions: `github.action_path` and its like.
+    pub(super) fn enter_action(&mut self, loaded: &Loaded) -> Replaced {
+        let github = &mut self.contexts["github"];
+        let old = OF_GITHUB.map(|name| (name, github.get(name).cloned())).into();
+        github["action_path"] = loaded.place.directory().to_string_lossy().into();
+        github["action_repository"] = loaded.repository().into();
+        github["action_ref"] = loaded.git_ref().into();
+        Replaced(old)
+    }
+
+    pub(super) fn leave_action(&mut self, replaced: Replaced) {
+        let Some(github) = self.contexts["github"].as_object_mut() else {
+            return;
+        };
+        for (name, value) in replaced.0 {
+            match value {
+                Some(value) => github.insert(name.to_owned(), value),
+                None => github.remove(name),
+            };
+        }
+    }
+
+    /// Replaces the contexts `steps` and `inputs`; gives the old ones.
+    pub(super) fn replace_steps(&mut self, steps: Value, inputs: Value) -> (Value, Value) {
+        let mut put = |name: &str, value| self.contexts.insert(name.to_owned(), value).unwrap_or(json!({}));
+        (put("steps", steps), put("inputs", inputs))
+    }
+
+    /// The variables that a step finds: the job's, and those of the steps it is in.
+    pub(super) fn outer_env(&self) -> Variables {
+        let mut env = self.env.clone();
+        for frame in &self.frames {
+            env.extend(frame.env.clone());
+        }
+        env
+    }
+
+    /// Finds the expressions of a text that give what an outsider chooses. The inputs of an action are the workflow's own
+    /// word, unless they were made of such a text.
+    pub(super) fn untrusted_references(&self) -> fn(&str) -> Vec<ExprSpan> {
+        match self.frames.last() {
+            Some(frame) if !frame.tainted => untrusted_references_of_action,
+            _ => untrusted_references,
+        }
+    }
+
+    /// Shows `github.action`: the step's id, else a name that it keeps for all of its parts. GitHub docs: `__run`, then
+    /// `__run_2`; of an action its name.
+    pub(super) fn show_action(&mut self, key: &str, step: &StepDescription) {
+        let name = match (&step.id, self.named.get(key)) {
+            (Some(name), _) | (None, Some(name)) => name.clone(),
+            (None, None) => self.unnamed(&step.action),
+        };
+        self.contexts["github"]["action"] = name.as_str().into();
+        self.named.insert(key.to_owned(), name);
+    }
+
+    fn unnamed(&mut self, action: &StepAction) -> String {
+        let base = match action {
+            StepAction::Run { .. } => "__run".to_owned(),
+            StepAction::Uses { uses, .. } => match uses {
+                ActionReference::Local(_) => "__self".to_owned(),
+                other => {
+                    let text = other.to_string();
+                    let name = text.split('@').next().unwrap_or_default();
+                    let plain = |c: char| {
+                        if c.is_ascii_alphanumeric() || c == '-' {
+                            c
+                        } else {
+                            '_'
+                        }
+                    };
+                    format!("__{}", name.chars().map(plain).collect::<String>())
+                }
+            },
+        };
+        let count = self.names.entry(base.clone()).or_default();
+        *count += 1;
+        if *count == 1 {
+            base
+        } else {
+            format!("{base}_{count}")
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Actions in containers, run by a real podman, in an image of Debian's static busybox that is made here.
+
+use super::{Server, uses};
+use crate::environment::{Variables, find_program};
+use crate::testing::{World, run, skipped};
+use checkmill_workflow::job::JobVerdict;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tar::{Builder, EntryType, Header};
+
+/// Made for these tests, and removed after each.
+struct Engine {
+    /// Holds the settings.
+    _temp: tempfile::TempDir,
+    image: String,
+    variables: Variables,
+}
+
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+
+/// What podman needs on a machine with hybrid cgroups or few rights; it is tried when the ordinary way does not work.
+const MODEST: &str = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n\n[engine]\nruntime = \"runc\"\n";
+
+impl Engine {
+    /// None, with a loud word, where there is no engine that runs.
+    fn start(name: &str) -> Option<Self> {
+        let found = Self::try_start(name);
+        if let Err(why) = &found {
+            skipped("an action in a container", why);
+        }
+        found.ok()
+    }
+
+    fn try_start(name: &str) -> Result<Self, String> {
+        let program = |name: &str| find_program(name, PATH, Path::new("/"));
+        program("podman").ok_or("podman is not installed")?;
+        let busybox = program("busybox").ok_or("busybox is not installed")?;
+        let temp = tempfile::tempdir().unwrap();
+        let archive = temp.path().join("image.tar");
+        pack(&busybox, &archive);
+        let image = format!("localhost/checkmill-test-{name}:{}", std::process::id());
+        let settings = temp.path().join("containers.conf");
+        std::fs::write(&settings, MODEST).unwrap();
+        let mut engine = Self {
+            _temp: temp,
+            image,
+            variables: Variables::new(),
+        };
+        engine.podman(&["import", archive.to_str().unwrap(), &engine.image])?;
+        let image = engine.image.clone();
+        let hello = ["run", "--rm", &image, "/bin/sh", "-c", "exit 0"];
+        if engine.podman(&hello).is_err() {
+            let settings = settings.display().to_string();
+            engine.variables.insert("CONTAINERS_CONF".to_owned(), settings);
+            engine.podman(&hello)?;
+        }
+        Ok(engine)
+    }
+
+    fn podman(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = Command::new("podman")
+            .args(arguments)
+            .env("PATH", PATH)
+            .envs(&self.variables)
+            .output()
+            .map_err(|error| error.to_string())?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let last = said.lines().last().unwrap_or_default();
+            Err(format!("podman {} fails: {last}", arguments[0]))
+        }
+    }
+
+    /// A job that knows this engine, and that no other test's job can be mistaken for.
+    fn world(&self, mut world: World) -> World {
+        world.description["job"] = self.image.rsplit(['/', ':']).nth(1).into();
+        world.surroundings.environment.extend(self.variables.clone());
+        world
+            .surroundings
+            .environment
+            .insert("PATH".to_owned(), PATH.to_owned());
+        world
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.podman(&["rmi", "--force", &self.image]);
+    }
+}
+
+/// busybox with a few of its names.
+fn pack(busybox: &Path, archive: &PathBuf) {
+    let mut builder = Builder::new(std::fs::File::create(archive).unwrap());
+    builder.append_path_with_name(busybox, "bin/busybox").unwrap();
+    for name in ["sh", "cat", "sleep", "ls"] {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Symlink);
+        header.set_size(0);
+        header.set_mode(0o777);
+        builder
+            .append_link(&mut header, format!("bin/{name}"), "busybox")
+            .unwrap();
+    }
+    builder.finish().unwrap();
+}
+
+const MANIFEST: &str = "
+inputs: {who: {default: Mona}, fail: }
+runs:
+  using: docker
+  image: Dockerfile
+  args: ['--greet', '${{ inputs.who }} and more']
+  env: {EXTRA: 'for ${{ inputs.who }}'}
+  pre-entrypoint: /pre.sh
+  post-entrypoint: /post.sh
+";
+
+const MAIN: &str = r#"#!/bin/sh
+echo "main [$1] [$2] $INPUT_WHO, $EXTRA, $LAYER, $STATE_pre"
+echo "in $(pwd) $GITHUB_WORKSPACE $HOME $GITHUB_ACTION_REPOSITORY $GITHUB_REPOSITORY"
+echo "$(cat file) $(cat "$GITHUB_EVENT_PATH")"
+echo made > made
+echo said=hi >> "$GITHUB_OUTPUT"
+echo LATER=yes >> "$GITHUB_ENV"
+echo main=kept >> "$GITHUB_STATE"
+echo "::error file=/github/workspace/a.c,line=3::broken"
+exit ${INPUT_FAIL:-0}
+"#;
+
+#[tokio::test]
+async fn built_and_run_with_its_three_parts() {
+    let Some(engine) = Engine::start("parts") else {
+        return;
+    };
+    let server = Server::new();
+    let dockerfile = format!("FROM {}\nCOPY *.sh /\nENTRYPOINT [\"/main.sh\"]\n", engine.image);
+    server.commit(
+        "tools/box",
+        &[
+            ("action.yml", MANIFEST),
+            ("Dockerfile", &dockerfile),
+            ("main.sh", MAIN),
+            (
+                "pre.sh",
+                "#!/bin/sh\necho \"pre $# $INPUT_WHO\"; echo pre=before >> $GITHUB_STATE\n",
+            ),
+            ("post.sh", "#!/bin/sh\necho \"post $STATE_pre $STATE_main\"\n"),
+        ],
+    );
+    let world = engine.world(server.world(json!([
+        run("echo content > file"),
+        uses("tools/box@main", json!({"id": "box", "env": {"LAYER": "layer"}})),
+        run("echo \"after ${{ steps.box.outputs.said }} $(cat made) $LATER\""),
+        uses("tools/box@main", json!({"with": {"fail": "7"}})),
+    ])));
+    let ran = world.run().await;
+    let beginnings = ["pre ", "main ", "in ", "content ", "after ", "post "];
+    let lines: Vec<&str> = ran
+        .log
+        .lines()
+        .filter(|line| beginnings.iter().any(|beginning| line.starts_with(beginning)))
+        .collect();
+    assert_eq!(
+        ran.result.detail, "Step \"Run tools/box@main\" failed with exit code 7",
+        "{}",
+        ran.log
+    );
+    insta::assert_snapshot!(lines.join("\n").replace(&"a".repeat(40), "SHA"), @r#"
+    pre 0 Mona
+    pre 0 Mona
+    main [--greet] [Mona and more] Mona, for Mona, layer, before
+    in /github/workspace /github/workspace /github/home tools/box octo/hello
+    content {"after":"SHA"}
+    after hi made yes
+    main [--greet] [Mona and more] Mona, for Mona, , before
+    in /github/workspace /github/workspace /github/home tools/box octo/hello
+    content {"after":"SHA"}
+    post before kept
+    post before kept
+    "#);
+    assert_eq!(ran.result.annotations[0].path.as_deref(), Some("a.c"));
+    let images = engine.podman(&["images", "--format", "{{.Repository}}"]).unwrap();
+    assert!(
+        !images.contains("checkmill-checkmill-test-parts"),
+        "its images are removed: {images}"
+    );
+}
+
+#[tokio::test]
+async fn an_image_as_a_step_and_its_end_at_the_time_limit() {
+    let Some(engine) = Engine::start("image") else {
+        return;
+    };
+    let action = format!("docker://{}", engine.image);
+    let world = engine.world(Server::new().world(json!([
+        uses(
+            &action,
+            json!({"with": {"entrypoint": "/bin/sh", "args": "-c 'echo \"ran as $0 in $(pwd)\"' me"}})
+        ),
+        uses(
+            &action,
+            json!({"name": "Slow", "timeout_minutes": "0.03", "with": {"args": "/bin/sleep 600"}})
+        ),
+    ])));
+    let ran = world.run().await;
+    assert!(
+        ran.log.contains("\nran as me in /github/workspace\n"),
+        "{}",
+        ran.log
+    );
+    assert_eq!(
+        ran.result.detail, "Step \"Slow\" timed out after 0.03 minutes",
+        "{}",
+        ran.log
+    );
+    let left = engine.podman(&["ps", "--all", "--format", "{{.Names}}"]).unwrap();
+    assert!(!left.contains("checkmill-checkmill-test-image"), "{left}");
+}
+
+#[tokio::test]
+async fn without_an_engine_the_message_says_what_to_do() {
+    let mut world = Server::new().world(json!([uses("docker://alpine:3", json!({}))]));
+    let nothing = world.temp.path().display().to_string();
+    world.surroundings.environment.insert("PATH".to_owned(), nothing);
+    let ran = world.run().await;
+    assert_eq!(ran.result.conclusion, JobVerdict::Configuration, "{}", ran.log);
+    insta::assert_snapshot!(ran.result.detail, @r#"
+    Step "Run docker://alpine:3" can't be run: The action docker://alpine:3 runs in a container, and where the job runs there is neither docker nor podman; choose a machine that has an engine with `runs-on`, or do the same in a `run` step
+    "#);
+}
+
+#[tokio::test]
+async fn an_image_that_can_not_be_had_is_named() {
+    let Some(engine) = Engine::start("gone") else {
+        return;
+    };
+    let server = Server::new();
+    server.commit(
+        "tools/box",
+        &[
+            ("action.yml", "runs: {using: docker, image: Dockerfile}"),
+            ("Dockerfile", "FROM localhost/checkmill-no-such-image:1\n"),
+            (
+                "out/action.yml",
+                "runs: {using: docker, image: ../../../../../../../../../../etc/passwd}",
+            ),
+        ],
+    );
+    for (action, expected) in [
+        (
+            "tools/box@main",
+            "The action tools/box@main can't be run: its image localhost/checkmill-",
+        ),
+        ("tools/box/out@main", "leads out of the action's repository"),
+    ] {
+        let ran = engine
+            .world(server.world(json!([uses(action, json!({}))])))
+            .run()
+            .await;
+        assert_eq!(ran.result.conclusion, JobVerdict::Configuration, "{}", ran.log);
+        assert!(ran.result.detail.contains(expected), "{}", ran.result.detail);
+    }
+}
