@@ -115,6 +115,7 @@ locals {
     start   = concat([local.parameter_arn["private-key"]], local.webhook_secrets)
     poll    = [local.parameter_arn["private-key"]]
     results = [local.parameter_arn["private-key"]]
+    sweep   = [local.parameter_arn["private-key"]]
     api     = local.webhook_secrets
   }
   read_parameters = {
@@ -168,8 +169,9 @@ locals {
       local.may.start_executions,
       local.may.wake_executions,
     ])
-    # Neither GitHub nor blobs: what it restarts does the rest.
-    sweep = [
+    # GitHub as the App alone, for the deliveries that it could not make; what it restarts does the rest.
+    sweep = concat(local.decrypt["sweep"], [
+      local.read_parameters["sweep"],
       local.may.read_and_write_rows,
       local.may.advance_deliveries,
       local.may.read_many_rows,
@@ -177,7 +179,7 @@ locals {
       local.may.send_messages,
       local.may.start_executions,
       local.may.watch_and_stop_executions,
-    ]
+    ])
     # It serves artifacts and caches to the jobs; their logs and results only come in.
     api = concat(local.decrypt["api"], local.blobs, [
       local.read_parameters["api"],

@@ -150,9 +150,11 @@ run "least_privilege" {
       }
       sweep = {
         AdvanceDeliveries      = ["dynamodb:UpdateItem"]
+        DecryptParameters      = ["kms:Decrypt"]
         Enqueue                = ["sqs:SendMessage"]
         OpenRows               = ["dynamodb:Query"]
         OwnLog                 = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Parameters             = ["ssm:GetParameters"]
         ReadManyRows           = ["dynamodb:BatchGetItem"]
         Rows                   = ["dynamodb:GetItem", "dynamodb:PutItem"]
         StartExecutions        = ["states:StartExecution"]
@@ -190,6 +192,7 @@ run "least_privilege" {
       start   = ["private-key", "webhook-secret", "webhook-secret-previous"]
       poll    = ["private-key"]
       results = ["private-key"]
+      sweep   = ["private-key"]
       api     = ["webhook-secret", "webhook-secret-previous"]
     })
     error_message = "A function reads another's secrets."
