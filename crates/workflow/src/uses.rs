@@ -28,6 +28,22 @@ pub enum ActionReference {
     },
 }
 
+impl ActionReference {
+    /// Whether it puts files into the workspace that the job has not made itself.
+    #[must_use]
+    pub const fn brings_files(&self) -> bool {
+        match self {
+            Self::Builtin { action, .. } => match action {
+                Builtin::Checkout | Builtin::DownloadArtifact | Builtin::Cache | Builtin::CacheRestore => {
+                    true
+                }
+                Builtin::UploadArtifact | Builtin::CacheSave => false,
+            },
+            Self::Local(_) | Self::Repository(_) | Self::Docker { .. } => false,
+        }
+    }
+}
+
 /// `./path`: inside the workspace, without `..`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LocalAction(String);

@@ -347,35 +347,41 @@ impl Blobs for MemStore {
     }
 
     async fn put_new(&self, key: &str, bytes: Vec<u8>) -> Result<bool, StoreError> {
-        self.faults.call(failed, || {
-            let mut rows = self.rows();
-            let absent = !rows.blobs.contains_key(key);
-            if absent {
-                rows.blobs.insert(key.to_owned(), bytes.clone());
-            }
-            Ok(absent)
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                let mut rows = self.rows();
+                let absent = !rows.blobs.contains_key(key);
+                if absent {
+                    rows.blobs.insert(key.to_owned(), bytes.clone());
+                }
+                Ok(absent)
+            })
+            .await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.faults.call(failed, || {
-            self.rows().blobs.remove(key);
-            Ok(())
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                self.rows().blobs.remove(key);
+                Ok(())
+            })
+            .await
     }
 
     async fn describe(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError> {
         let modified = self.clock.now();
-        self.faults.call(failed, || {
-            let rows = self.rows();
-            let found = rows.blobs.iter().filter(|(key, _)| key.starts_with(prefix));
-            let info = |(key, bytes): (&String, &Vec<u8>)| BlobInfo {
-                key: key.clone(),
-                bytes: bytes.len() as u64,
-                modified,
-            };
-            Ok(found.map(info).collect())
-        })
+        self.faults
+            .call(Peer::Store, failed, || {
+                let rows = self.rows();
+                let found = rows.blobs.iter().filter(|(key, _)| key.starts_with(prefix));
+                let info = |(key, bytes): (&String, &Vec<u8>)| BlobInfo {
+                    key: key.clone(),
+                    bytes: bytes.len() as u64,
+                    modified,
+                };
+                Ok(found.map(info).collect())
+            })
+            .await
     }
 }
 

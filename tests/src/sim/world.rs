@@ -554,7 +554,7 @@ impl World {
         let ports = self.ports.clone();
         self.launch(Kind::Agent(id.clone()), async move {
             let answer = ports.agent(&id).await;
-            Answer::Text(answer.map(|answer| format!("{} {}", answer.status, answer.message)))
+            Answer::Text(answer.map(|answer| format!("{} {:?}", answer.status, answer.content)))
         });
     }
 }

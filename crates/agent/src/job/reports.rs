@@ -46,7 +46,7 @@ impl JobRunner<'_> {
         }
     }
 
-    /// After a checkout: the reports in it are part of the repository, such as those that its tests read.
+    /// After a checkout or a download: the reports in it are not of this job, such as those that its tests read.
     pub(super) fn know_reports(&mut self) {
         // A wrong pattern is told once, at the end.
         let Ok((patterns, _)) = self.patterns() else {

@@ -148,7 +148,7 @@ impl JobRunner<'_> {
             Ok(true) => Some(self.run_step(key, step).await),
             Err(fault) => Some(fault.into()),
         };
-        if matches!(step.action, StepAction::Checkout { .. }) {
+        if matches!(&step.action, StepAction::Uses { uses, .. } if uses.brings_files()) {
             self.know_reports();
         }
         self.show_env(None);

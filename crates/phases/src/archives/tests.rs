@@ -85,6 +85,7 @@ fn job(id: &str, attempt: u32) -> Job {
         early_report: None,
         check: None,
         check_uncertain: false,
+        check_busy_until: None,
         previous_check: None,
         revived_at: None,
         task_token: None,
@@ -134,6 +135,7 @@ fn push(branch: &str) -> Run {
         git_ref: GitRef::Branch(branch.to_owned()),
         before: None,
         after: None,
+        first: None,
         forced: false,
         message: String::new(),
     }))
