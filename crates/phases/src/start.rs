@@ -156,6 +156,12 @@ impl Start<'_> {
                     detail,
                 });
             }
+            Some(Hold::Unmatched { detail, .. }) => {
+                return Some(Refusal {
+                    reason: Reason::Skipped,
+                    detail: detail.clone(),
+                });
+            }
             None => {}
         }
         let untrusted = || Refusal {
@@ -199,7 +205,20 @@ impl Start<'_> {
                 detail,
             }));
         };
-        if backend.capabilities().callback
+        let capabilities = backend.capabilities();
+        if let Some(container) = description
+            .description
+            .container
+            .take_if(|_| !capabilities.containers)
+            && !container.optional
+        {
+            let detail = view::no_containers(&container.image, name, &job.runs_on);
+            return Ok(Err(Refusal {
+                reason: Reason::Configuration,
+                detail,
+            }));
+        }
+        if capabilities.callback
             && let Some(base) = &self.settings.public_url
         {
             description.description.callback = Some(Callback {

@@ -36,6 +36,12 @@ pub struct JobDescription {
     /// `defaults.run` of the workflow and the job, merged and unevaluated: those of a job may hold expressions, in which
     /// `env` is there too ([`crate::expr::Place::DefaultsRun`]).
     pub defaults: RunDefaults,
+    /// The image to run the steps in; none where they run on the machine as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+    /// The job may run on a machine that can be taken away (a spot instance), where the backend has such.
+    #[serde(default)]
+    pub interruptible: bool,
     pub steps: Vec<StepDescription>,
     /// `outputs` of the job, unevaluated.
     pub outputs: BTreeMap<String, String>,
@@ -61,6 +67,16 @@ pub struct CheckoutSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
     pub url: String,
+}
+
+/// The image that a job runs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// A reference such as `ubuntu:22.04`.
+    pub image: String,
+    /// Nobody asked for it, it is the default: where the backend has no containers, the job runs without.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

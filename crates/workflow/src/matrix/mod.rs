@@ -15,6 +15,7 @@ use crate::yaml::{Entry, Node};
 use checkmill_core::limits::MATRIX_LEGS;
 use filter::{Filter, Include};
 use legs::Legs;
+pub(crate) use legs::checked;
 use serde_json::{Map, Value as Json};
 
 /// Combinations before `exclude`: beyond, a matrix is a mistake.
@@ -99,11 +100,19 @@ pub(crate) fn legs(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<Vec<Matri
             .collect();
         legs.push(values, entries().map(|entry| &entry.value));
     }
-    legs.checked(reader, matrix)
+    if legs.list.is_empty() {
+        reader.report_with(
+            matrix.span,
+            "the matrix has no legs: `exclude` leaves none of its combinations",
+            "where that may happen, skip the job with `if`",
+        );
+        return None;
+    }
+    checked(reader, matrix.span, legs.list)
 }
 
 /// How many combinations the axes have; none without axes.
-fn combinations(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<usize> {
+pub(crate) fn combinations(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<usize> {
     if matrix.axes.is_empty() {
         return Some(0);
     }
@@ -124,7 +133,7 @@ fn combinations(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<usize> {
 }
 
 /// The combination of this number. The first axis varies slowest.
-fn combination(matrix: &Matrix, index: usize, combinations: usize) -> Vec<(&str, &Node)> {
+pub(crate) fn combination(matrix: &Matrix, index: usize, combinations: usize) -> Vec<(&str, &Node)> {
     let mut block = combinations;
     let value = |(name, values): &'_ (String, Vec<Node>)| {
         block /= values.len();
