@@ -40,7 +40,7 @@ pub struct JobDescription {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<Container>,
     /// The job may run on a machine that can be taken away (a spot instance), where the backend has such.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interruptible: bool,
     pub steps: Vec<StepDescription>,
     /// `outputs` of the job, unevaluated.
@@ -75,7 +75,7 @@ pub struct Container {
     /// A reference such as `ubuntu:22.04`.
     pub image: String,
     /// Nobody asked for it, it is the default: where the backend has no containers, the job runs without.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
 }
 

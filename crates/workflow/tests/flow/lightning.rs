@@ -320,28 +320,149 @@ fn words_for_interruptible() {
 
 #[test]
 fn mistakes_are_shown_where_they_are() {
-    insta::assert_snapshot!(wrong("nmae: x\ntriger: push\nrun:\n"), @"");
-    insta::assert_snapshot!(wrong("trigger: [push, pul_request, {push: }]\nrun: make\n"), @"");
+    insta::assert_snapshot!(wrong("nmae: x\ntriger: push\nrun:\n"), @"
+    .lightning/workflows/ci.yml:1:1: `run` is missing
+    1 | nmae: x
+      | ^
+      = help: it is the script that the job runs, such as `run: make test`
+
+    .lightning/workflows/ci.yml:1:1: unknown key `nmae` in a workflow
+    1 | nmae: x
+      | ^^^^
+      = help: did you mean `name`?
+
+    .lightning/workflows/ci.yml:2:1: unknown key `triger` in a workflow
+    2 | triger: push
+      | ^^^^^^
+      = help: did you mean `trigger`?
+    ");
+    insta::assert_snapshot!(wrong("trigger: [push, pul_request, {push: }]\nrun: make\n"), @"
+    .lightning/workflows/ci.yml:1:17: unknown event `pul_request` in `trigger`
+    1 | trigger: [push, pul_request, {push: }]
+      |                 ^^^^^^^^^^^
+      = help: did you mean `pull_request`?
+
+    .lightning/workflows/ci.yml:1:30: an item of `trigger` must be the name of an event, not a mapping
+    1 | trigger: [push, pul_request, {push: }]
+      |                              ^
+    ");
     insta::assert_snapshot!(
         wrong("trigger:\n  push: {branch: [main], branches: {a: b}}\n  pull_request: [main]\nrun: make\n"),
-        @""
+        @"
+    .lightning/workflows/ci.yml:2:10: unknown key `branch` in `push`
+    2 |   push: {branch: [main], branches: {a: b}}
+      |          ^^^^^^
+      = help: did you mean `branches`?
+
+    .lightning/workflows/ci.yml:2:36: `branches` must be a list of names, not a mapping
+    2 |   push: {branch: [main], branches: {a: b}}
+      |                                    ^
+
+    .lightning/workflows/ci.yml:3:17: `pull_request` must be a mapping, not a list
+    3 |   pull_request: [main]
+      |                 ^
+    "
     );
-    insta::assert_snapshot!(wrong("trigger: {push: {branches: ['!main']}}\nrun: make\n"), @"");
+    insta::assert_snapshot!(wrong("trigger: {push: {branches: ['!main']}}\nrun: make\n"), @"
+    .lightning/workflows/ci.yml:1:29: at least one pattern must not start with `!`; to leave names out, use the `-ignore` filter
+    1 | trigger: {push: {branches: ['!main']}}
+      |                             ^^^^^^^
+    ");
     insta::assert_snapshot!(
         wrong("run: make\nparametrize:\n  matrix:\n    env: [a]\n    b: c\n  include: [{run: x}, y]\n  exclude: [{}]\n  includes: []\n"),
-        @""
+        @"
+    .lightning/workflows/ci.yml:4:5: `env` can't be a parameter
+    4 |     env: [a]
+      |     ^^^
+      = help: use another name; the script sees parameters as environment variables
+
+    .lightning/workflows/ci.yml:5:8: `b` of the matrix must be a list, not a text
+    5 |     b: c
+      |        ^
+
+    .lightning/workflows/ci.yml:6:14: `run` can't be a parameter
+    6 |   include: [{run: x}, y]
+      |              ^^^
+      = help: use another name; the script sees parameters as environment variables
+
+    .lightning/workflows/ci.yml:6:23: an item of `include` must be a mapping, not a text
+    6 |   include: [{run: x}, y]
+      |                       ^
+
+    .lightning/workflows/ci.yml:7:13: an item of `exclude` is empty
+    7 |   exclude: [{}]
+      |             ^
+
+    .lightning/workflows/ci.yml:8:3: unknown key `includes` in `parametrize`
+    8 |   includes: []
+      |   ^^^^^^^^
+      = help: did you mean `include`?
+    "
     );
     insta::assert_snapshot!(
         wrong("run: make\nimage: 'a; rm -rf /'\nmachine: []\ntimeout: soon\ninterruptible: maybe\nmode: verbose\nenv: {a: [1], '=': 2}\n"),
-        @""
+        @"
+    .lightning/workflows/ci.yml:2:8: `a; rm -rf /` is not an image reference
+    2 | image: 'a; rm -rf /'
+      |        ^^^^^^^^^^^^^
+      = help: write it as `ubuntu:22.04` or `ghcr.io/owner/image:tag`
+
+    .lightning/workflows/ci.yml:3:10: `machine` must be a text, not a list
+    3 | machine: []
+      |          ^
+
+    .lightning/workflows/ci.yml:4:10: `timeout` must be a number of minutes, not a text
+    4 | timeout: soon
+      |          ^^^^
+
+    .lightning/workflows/ci.yml:5:16: `interruptible` must be `true` or `false` (or yes, no, on, off, 1, 0), not a text
+    5 | interruptible: maybe
+      |                ^^^^^
+
+    .lightning/workflows/ci.yml:6:7: `mode` can't be `verbose`
+    6 | mode: verbose
+      |       ^^^^^^^
+      = help: it is one of `info` and `debug`
+
+    .lightning/workflows/ci.yml:7:10: `a` must be a text, not a list
+    7 | env: {a: [1], '=': 2}
+      |          ^
+
+    .lightning/workflows/ci.yml:7:15: `=` can't be the name of an environment variable
+    7 | env: {a: [1], '=': 2}
+      |               ^^^
+    "
     );
     insta::assert_snapshot!(
         wrong("run: make\nparametrize:\n  matrix:\n    a: [1, 2]\n    timeout: [-1, 0, 5]\n    image: ['-v', ok]\n"),
-        @""
+        @"
+    .lightning/workflows/ci.yml:5:15: `timeout` must be more than 0
+    5 |     timeout: [-1, 0, 5]
+      |               ^^
+
+    .lightning/workflows/ci.yml:6:13: `-v` is not an image reference
+    6 |     image: ['-v', ok]
+      |             ^^^^
+      = help: write it as `ubuntu:22.04` or `ghcr.io/owner/image:tag`
+    "
     );
-    insta::assert_snapshot!(wrong("- run: make\n"), @"");
-    insta::assert_snapshot!(wrong(""), @"");
-    insta::assert_snapshot!(wrong("run: make\n  x: ]"), @"");
+    insta::assert_snapshot!(wrong("- run: make\n"), @"
+    .lightning/workflows/ci.yml:1:1: a workflow must be a mapping, not a list
+    1 | - run: make
+      | ^
+    ");
+    insta::assert_snapshot!(wrong(""), @"
+    .lightning/workflows/ci.yml:1:1: the file is empty
+    1 | 
+      | ^
+      = help: a workflow needs at least `run`
+    ");
+    insta::assert_snapshot!(wrong("run: make\n  x: ]"), @"
+    .lightning/workflows/ci.yml:2:4: not valid YAML: mapping values are not allowed in this context
+    2 |   x: ]
+      |    ^
+      = help: check the indentation; a text with `: ` in it must be quoted
+    ");
 }
 
 #[test]
@@ -355,8 +476,13 @@ fn limits() {
         )
     };
     assert_eq!(World::lightning(&text(16, 16)).names("run").len(), 256);
-    insta::assert_snapshot!(wrong(&text(1, 257)).lines().next().unwrap_or_default(), @"");
-    insta::assert_snapshot!(wrong(&text(200, 200)).lines().next().unwrap_or_default(), @"");
+    insta::assert_snapshot!(wrong(&text(1, 257)).lines().next().unwrap_or_default(), @".lightning/workflows/ci.yml:1:1: the matrix has more than 256 legs");
+    insta::assert_snapshot!(wrong(&text(200, 200)).lines().next().unwrap_or_default(), @".lightning/workflows/ci.yml:2:14: the matrix has more than 16384 combinations; at most 256 legs can run");
     let world = World::lightning("run: make\ntimeout: 7201\n");
-    insta::assert_snapshot!(world.wrong("run"), @"");
+    insta::assert_snapshot!(world.wrong("run"), @"
+    .lightning/workflows/ci.yml:2:10: `timeout` is 7201, more than the 7200 that the policy allows
+    2 | timeout: 7201
+      |          ^^^^
+      = help: ask for less, or raise `timeout-minutes-max` in .checkmill/config.yml
+    ");
 }

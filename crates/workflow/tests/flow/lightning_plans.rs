@@ -55,13 +55,121 @@ run: |
 #[test]
 fn a_whole_file() {
     let world = World::lightning(WHOLE);
-    insta::assert_debug_snapshot!(world.expand("run").unwrap(), @"");
+    insta::assert_debug_snapshot!(world.expand("run").unwrap(), @r#"
+    Legs {
+        fail_fast: false,
+        max_parallel: None,
+        legs: [
+            Leg {
+                leg: "{\"python\":3.9,\"torch-version\":\"2.0\"}",
+                name: "ci.yml / GPU tests (3.9, 2.0)",
+                runs_on: [
+                    "T4",
+                ],
+                continue_on_error: false,
+                timeout: Millis(
+                    2730000,
+                ),
+                permissions: None,
+            },
+            Leg {
+                leg: "{\"python\":3.1,\"torch-version\":\"2.0\"}",
+                name: "ci.yml / GPU tests (3.10, 2.0)",
+                runs_on: [
+                    "T4",
+                ],
+                continue_on_error: false,
+                timeout: Millis(
+                    2730000,
+                ),
+                permissions: None,
+            },
+            Leg {
+                leg: "{\"python\":3.1,\"torch-version\":\"\"}",
+                name: "ci.yml / GPU tests (3.10, n/a)",
+                runs_on: [
+                    "T4",
+                ],
+                continue_on_error: false,
+                timeout: Millis(
+                    2730000,
+                ),
+                permissions: None,
+            },
+            Leg {
+                leg: "{\"a.b c\":\"${{ x }}\",\"image\":\"python:3.11\",\"machine\":\"L4\",\"name\":\"Newest\",\"python\":3.11}",
+                name: "ci.yml / Newest (3.11, L4, Newest, python:3.11, ${{ x }})",
+                runs_on: [
+                    "L4",
+                ],
+                continue_on_error: false,
+                timeout: Millis(
+                    2730000,
+                ),
+                permissions: None,
+            },
+        ],
+    }
+    "#);
     let last = world.legs("run").pop().unwrap();
     let mut description = describe_leg(&world, &last.leg);
     assert_eq!(description.contexts["vars"]["ACTIONS_STEP_DEBUG"], "true");
     assert_eq!(description.contexts["github"]["workflow"], "ci.yml");
     description.contexts.clear();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&description).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&description).unwrap(), @r#"
+    {
+      "job": "0123456789abcdef-136a8e66",
+      "attempt": 1,
+      "name": "ci.yml / Newest (3.11, L4, Newest, python:3.11, ${{ x }})",
+      "checkout": {
+        "clone_url": "https://github.com/octo/hello.git",
+        "repository": "octo/hello",
+        "sha": "2222222222222222222222222222222222222222",
+        "git_ref": "refs/heads/main"
+      },
+      "contexts": {},
+      "env": [
+        {
+          "GITHUB_REPOSITORY_NAME": "${{ github.event.repository.name }}",
+          "GITHUB_REPOSITORY_OWNER": "${{ github.repository_owner }}",
+          "GITHUB_REPOSITORY_REF": "${{ github.sha }}",
+          "LIGHTNING_DEBUG": "1",
+          "PATH_REPO_FOLDER": "temp_repo"
+        },
+        {
+          "EMPTY": "",
+          "LEVEL": "1.10",
+          "QUOTED": "it's ${{ '${{' }} not }} 'evaluated'",
+          "a_b_c": "${{ '${{' }} x }}",
+          "image": "python:3.11",
+          "machine": "L4",
+          "name": "Newest",
+          "python": "3.11"
+        }
+      ],
+      "defaults": {},
+      "container": {
+        "image": "python:3.11"
+      },
+      "interruptible": true,
+      "steps": [
+        {
+          "env": {},
+          "type": "checkout",
+          "with": {}
+        },
+        {
+          "env": {},
+          "type": "run",
+          "run": "echo \"${{ '${{' }} github.event.head_commit.message }} $python\"\npytest\n",
+          "shell": "bash"
+        }
+      ],
+      "outputs": {},
+      "timeout_ms": 2730000,
+      "callback": null
+    }
+    "#);
 }
 
 /// What the agent makes of a text that has `${{` in it is that text.

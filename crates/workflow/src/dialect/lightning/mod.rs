@@ -14,7 +14,9 @@ pub(crate) use keys::ALL as KEYS;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::matrix::{self, MatrixLeg};
-use crate::model::{Container, Defaults, Job, Legs, ListedLeg, Name, Settings, Timeout, Unmatched, Workflow};
+use crate::model::{
+    Container, Defaults, EnvEntry, Job, Legs, ListedLeg, Name, Settings, Timeout, Unmatched, Workflow,
+};
 use crate::read::{Fields, Reader};
 use crate::source::{Source, Span};
 use crate::text::Text;
@@ -65,7 +67,10 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     }
     let general = settings(reader, &fields, &env, &Vec::new())?;
     let legs = match combinations {
-        Some(combinations) => legs(reader, &fields, &env, &combinations, node.span)?,
+        Some(combinations) => {
+            let span = fields.get("parametrize").map_or(node.span, |node| node.span);
+            legs(reader, &fields, &env, &combinations, span)?
+        }
         None => vec![ListedLeg {
             matrix: None,
             settings: shown(general.clone(), &[]),
@@ -139,7 +144,7 @@ fn check_settings(reader: &mut Reader<'_>, fields: &Fields<'_>, combinations: Op
 fn legs(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
-    env: &[crate::model::EnvEntry],
+    env: &[EnvEntry],
     combinations: &[Parameters],
     span: Span,
 ) -> Option<Vec<ListedLeg>> {
@@ -192,7 +197,7 @@ fn shown(mut settings: Settings, values: &[String]) -> Settings {
 fn settings(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
-    env: &[crate::model::EnvEntry],
+    env: &[EnvEntry],
     parameters: &Parameters,
 ) -> Option<Settings> {
     let find = |reader: &Reader<'_>, key: &str| setting::find(reader, fields, parameters, key);

@@ -131,6 +131,11 @@ fn branches(reader: &mut Reader<'_>, event: &Entry) -> Option<Filter> {
         .iter()
         .filter_map(|item| written(reader, item, "a branch"))
         .collect();
+    if !texts.is_empty() && texts.iter().all(|text| text.value.starts_with('!')) {
+        let hint = "`!` takes names away from those before it: begin with `'**'` for all branches";
+        reader.report_with(node.span, "`branches` names no branch that is wanted", hint);
+        return None;
+    }
     match NameList::parse(texts.iter().map(|text| text.value.clone()).collect()) {
         Ok(names) => Some(Filter::Names(names)),
         Err(error) => {
