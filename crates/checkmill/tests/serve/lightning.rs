@@ -5,7 +5,7 @@ use crate::page::{page, verdict};
 use crate::served::Served;
 use checkmill_testkit::{NewCommit, NewRepository};
 
-const LEGS: &str = "
+const LEGS: &str = r#"
 name: Tests
 trigger:
   push: {branches: [main]}
@@ -25,7 +25,7 @@ run: |
   if [ $py_version = 3.11 ]; then
     test -e {desk}/repaired | cat
   fi
-";
+"#;
 
 /// Runs on no backend without containers.
 const IMAGE: &str = "
@@ -59,7 +59,7 @@ async fn each_file_is_judged_by_itself_and_one_leg_is_run_again() {
     insta::assert_snapshot!(page(&served.completed("release.yml / Release [push]").await), @"");
     insta::assert_snapshot!(verdict(&served.completed("image.yaml / Lit Job ()").await), @"");
     insta::assert_snapshot!(
-        page(&served.completed(".lightning/workflows/broken.yml / workflow").await),
+        page(&served.completed(".lightning/workflows/broken.yml").await),
         @""
     );
     insta::assert_snapshot!(served.mark("env").await, @"");
@@ -81,8 +81,7 @@ async fn each_file_is_judged_by_itself_and_one_leg_is_run_again() {
 #[tokio::test]
 async fn a_pull_request_is_judged_by_its_base_branch() {
     let served = Served::start(NewRepository::new(REPO)).await;
-    let text =
-        "trigger: {pull_request: {branches: [main]}}\nrun: echo "$GITHUB_EVENT_NAME" > {desk}/event\n";
+    let text = "trigger: {pull_request: {branches: [main]}}\nrun: echo $GITHUB_EVENT_NAME > {desk}/event\n";
     let commit = NewCommit::new("Add CI").write(".lightning/workflows/ci.yml", served.workflow(text));
     served.pull_request("topic", commit).await;
     insta::assert_snapshot!(served.checks(1).await, @"");
