@@ -56,6 +56,10 @@ pub fn describe(
     let name = leg_name(workflow, job, planned, &resolver)?;
     let settings = job.settings(planned);
     let timeout = timeout(workflow, &settings.timeout, &resolver, context.run_timeout_max)?;
+    let mut layers = vec![env(&workflow.env), env(&job.env)];
+    if !settings.variables.is_empty() {
+        layers.push(env(&settings.variables));
+    }
     set(&mut contexts, "github", "job", key.as_str());
     if job.debug {
         set(&mut contexts, "vars", DEBUG_VARIABLE, "true");
@@ -66,7 +70,7 @@ pub fn describe(
         name,
         checkout: attempt.checkout,
         contexts,
-        env: vec![env(&workflow.env), env(&settings.env)],
+        env: layers,
         defaults: defaults(workflow, job),
         container: settings.container.as_ref().map(container),
         interruptible: settings.interruptible,

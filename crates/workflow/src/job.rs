@@ -31,7 +31,8 @@ pub struct JobDescription {
     pub checkout: CheckoutSource,
     /// The contexts that are known before the job starts: `github`, `vars`, `inputs`, `matrix`, `strategy`, `needs`.
     pub contexts: Map<String, Value>,
-    /// `env` of the workflow and then of the job, unevaluated, later entries winning; values may hold expressions.
+    /// `env` of the workflow, then of the job, then what the leg has of its own, unevaluated, later entries winning; values
+    /// may hold expressions.
     pub env: Vec<BTreeMap<String, String>>,
     /// `defaults.run` of the workflow and the job, merged and unevaluated: those of a job may hold expressions, in which
     /// `env` is there too ([`crate::expr::Place::DefaultsRun`]).

@@ -188,6 +188,7 @@ pub(crate) struct Job {
     /// Those of every leg that has none of its own.
     pub(crate) settings: Settings,
     pub(crate) permissions: Option<TokenPermissions>,
+    pub(crate) env: Vec<EnvEntry>,
     pub(crate) defaults: Defaults,
     pub(crate) outputs: BTreeMap<String, String>,
     /// At least one.
@@ -221,8 +222,8 @@ pub(crate) struct Settings {
     pub(crate) runs_on: Node,
     pub(crate) timeout: Timeout,
     pub(crate) continue_on_error: Option<Node>,
-    /// Later entries win.
-    pub(crate) env: Vec<EnvEntry>,
+    /// What a leg has beside the job's `env`, and wins over it.
+    pub(crate) variables: Vec<EnvEntry>,
     pub(crate) container: Option<Container>,
     /// The machine may be taken away while the job runs (a spot instance).
     pub(crate) interruptible: bool,

@@ -30,6 +30,12 @@ impl Legs {
     }
 }
 
+impl MatrixLeg {
+    pub(crate) const fn is_too_large(&self) -> bool {
+        self.text.len() > LEG_BYTES
+    }
+}
+
 /// The legs, if they keep to the limits; equal ones told apart.
 pub(crate) fn checked(
     reader: &mut Reader<'_>,
@@ -44,7 +50,7 @@ pub(crate) fn checked(
         );
         return None;
     }
-    if legs.iter().any(|leg| leg.text.len() > LEG_BYTES) {
+    if legs.iter().any(MatrixLeg::is_too_large) {
         reader.report(
             span,
             format!(

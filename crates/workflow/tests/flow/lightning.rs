@@ -364,9 +364,10 @@ fn mistakes_are_shown_where_they_are() {
     "
     );
     insta::assert_snapshot!(wrong("trigger: {push: {branches: ['!main']}}\nrun: make\n"), @"
-    .lightning/workflows/ci.yml:1:29: at least one pattern must not start with `!`; to leave names out, use the `-ignore` filter
+    .lightning/workflows/ci.yml:1:28: `branches` names no branch that is wanted
     1 | trigger: {push: {branches: ['!main']}}
-      |                             ^^^^^^^
+      |                            ^
+      = help: `!` takes names away from those before it: begin with `'**'` for all branches
     ");
     insta::assert_snapshot!(
         wrong("run: make\nparametrize:\n  matrix:\n    env: [a]\n    b: c\n  include: [{run: x}, y]\n  exclude: [{}]\n  includes: []\n"),
@@ -476,7 +477,7 @@ fn limits() {
         )
     };
     assert_eq!(World::lightning(&text(16, 16)).names("run").len(), 256);
-    insta::assert_snapshot!(wrong(&text(1, 257)).lines().next().unwrap_or_default(), @".lightning/workflows/ci.yml:1:1: the matrix has more than 256 legs");
+    insta::assert_snapshot!(wrong(&text(1, 257)).lines().next().unwrap_or_default(), @".lightning/workflows/ci.yml:2:14: the matrix has more than 256 legs");
     insta::assert_snapshot!(wrong(&text(200, 200)).lines().next().unwrap_or_default(), @".lightning/workflows/ci.yml:2:14: the matrix has more than 16384 combinations; at most 256 legs can run");
     let world = World::lightning("run: make\ntimeout: 7201\n");
     insta::assert_snapshot!(world.wrong("run"), @"

@@ -140,6 +140,10 @@ fn a_whole_file() {
           "EMPTY": "",
           "LEVEL": "1.10",
           "QUOTED": "it's ${{ '${{' }} not }} 'evaluated'",
+          "machine": "overridden",
+          "python": "overridden"
+        },
+        {
           "a_b_c": "${{ '${{' }} x }}",
           "image": "python:3.11",
           "machine": "L4",

@@ -14,9 +14,7 @@ pub(crate) use keys::ALL as KEYS;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::matrix::{self, MatrixLeg};
-use crate::model::{
-    Container, Defaults, EnvEntry, Job, Legs, ListedLeg, Name, Settings, Timeout, Unmatched, Workflow,
-};
+use crate::model::{Container, Defaults, Job, Legs, ListedLeg, Name, Settings, Timeout, Unmatched, Workflow};
 use crate::read::{Fields, Reader};
 use crate::source::{Source, Span};
 use crate::text::Text;
@@ -65,11 +63,11 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     if !reader.is_clean() {
         return None;
     }
-    let general = settings(reader, &fields, &env, &Vec::new())?;
+    let general = settings(reader, &fields, &Vec::new())?;
     let legs = match combinations {
         Some(combinations) => {
             let span = fields.get("parametrize").map_or(node.span, |node| node.span);
-            legs(reader, &fields, &env, &combinations, span)?
+            legs(reader, &fields, &combinations, span)?
         }
         None => vec![ListedLeg {
             matrix: None,
@@ -93,6 +91,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
             legs: Legs::Listed(legs),
             settings: general,
             permissions: None,
+            env,
             defaults: Defaults::default(),
             outputs: BTreeMap::new(),
             steps: script::steps(&script?),
@@ -123,7 +122,7 @@ fn mode(reader: &mut Reader<'_>, fields: &Fields<'_>) -> bool {
 }
 
 /// Reports what is wrong with what the file and its parameters set, each value once.
-fn check_settings(reader: &mut Reader<'_>, fields: &Fields<'_>, combinations: Option<&[Parameters]>) {
+fn check_settings(reader: &mut Reader<'_>, fields: &Fields<'_>, combinations: Option<&[Parameters<'_>]>) {
     let mut checked: Vec<(&str, Span)> = Vec::new();
     for key in setting::KEYS {
         if let Some(node) = fields.get(key).filter(|node| node.value != Value::Null) {
@@ -131,11 +130,11 @@ fn check_settings(reader: &mut Reader<'_>, fields: &Fields<'_>, combinations: Op
         }
     }
     for (key, node) in combinations.unwrap_or_default().iter().flatten() {
-        let is_setting = setting::KEYS.contains(&key.as_str());
-        let is_new = !checked.contains(&(key, node.span));
+        let is_setting = setting::KEYS.contains(key);
+        let is_new = !checked.contains(&(*key, node.span));
         // What counts as nothing replaces nothing.
         if is_setting && is_new && !scalar::is_falsy(reader, node) {
-            checked.push((key, node.span));
+            checked.push((*key, node.span));
             setting::check(reader, key, node);
         }
     }
@@ -144,18 +143,23 @@ fn check_settings(reader: &mut Reader<'_>, fields: &Fields<'_>, combinations: Op
 fn legs(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
-    env: &[EnvEntry],
-    combinations: &[Parameters],
+    combinations: &[Parameters<'_>],
     span: Span,
 ) -> Option<Vec<ListedLeg>> {
-    let matrix = combinations
-        .iter()
-        .map(|parameters| matrix_leg(reader, parameters))
-        .collect();
+    let mut matrix = Vec::with_capacity(combinations.len());
+    for parameters in combinations {
+        let leg = matrix_leg(reader, parameters);
+        // One is enough to refuse them all; all of them would not fit into memory.
+        let is_too_large = leg.is_too_large();
+        matrix.push(leg);
+        if is_too_large {
+            break;
+        }
+    }
     let matrix = matrix::checked(reader, span, matrix)?;
     let mut legs = Vec::with_capacity(matrix.len());
     for (matrix, parameters) in matrix.into_iter().zip(combinations) {
-        let settings = settings(reader, fields, env, parameters)?;
+        let settings = settings(reader, fields, parameters)?;
         legs.push(ListedLeg {
             settings: shown(settings, &matrix.shown),
             matrix: Some(matrix),
@@ -164,7 +168,7 @@ fn legs(
     Some(legs)
 }
 
-fn matrix_leg(reader: &mut Reader<'_>, parameters: &Parameters) -> MatrixLeg {
+fn matrix_leg(reader: &mut Reader<'_>, parameters: &Parameters<'_>) -> MatrixLeg {
     let mut shown = Vec::with_capacity(parameters.len());
     for (_, node) in parameters {
         let text = scalar::parameter(reader, node);
@@ -176,7 +180,7 @@ fn matrix_leg(reader: &mut Reader<'_>, parameters: &Parameters) -> MatrixLeg {
     }
     let values: Map<String, Json> = parameters
         .iter()
-        .map(|(key, node)| (key.clone(), node.to_json()))
+        .map(|(key, node)| ((*key).to_owned(), node.to_json()))
         .collect();
     MatrixLeg {
         text: Json::Object(values.clone()).to_string(),
@@ -193,13 +197,8 @@ fn shown(mut settings: Settings, values: &[String]) -> Settings {
     settings
 }
 
-/// What holds with these parameters. Its environment: `env`, then the parameters, then `image` and `machine`.
-fn settings(
-    reader: &mut Reader<'_>,
-    fields: &Fields<'_>,
-    env: &[EnvEntry],
-    parameters: &Parameters,
-) -> Option<Settings> {
+/// What holds with these parameters. The script sees them over `env`, then `image` and `machine`.
+fn settings(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &Parameters<'_>) -> Option<Settings> {
     let find = |reader: &Reader<'_>, key: &str| setting::find(reader, fields, parameters, key);
     let name = match find(reader, "name") {
         Some(node) => setting::name(reader, node)?,
@@ -228,10 +227,9 @@ fn settings(
         optional: own_image.is_none(),
         image: own_image.unwrap_or_else(|| IMAGE.to_owned()),
     };
-    let mut env = env.to_vec();
-    env.extend(script::parameters(reader, parameters));
-    env.push(script::variable("image", &container.image, Span::default()));
-    env.push(script::variable("machine", &machine.value, machine.span));
+    let mut variables = script::parameters(reader, parameters);
+    variables.push(script::variable("image", &container.image, Span::default()));
+    variables.push(script::variable("machine", &machine.value, machine.span));
     let label = Text::verbatim(&machine.value, machine.span);
     Some(Settings {
         name: Name::Whole(name),
@@ -244,7 +242,7 @@ fn settings(
             default: TIMEOUT,
         },
         continue_on_error: None,
-        env,
+        variables,
         container: Some(container),
         interruptible,
     })

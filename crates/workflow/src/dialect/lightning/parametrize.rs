@@ -5,7 +5,7 @@
 
 use super::keys;
 use crate::diagnostic::quoted;
-use crate::matrix::{self, Matrix};
+use crate::matrix;
 use crate::read::{Fields, Reader};
 use crate::yaml::{Entry, Node, Value};
 use checkmill_core::limits::MATRIX_LEGS;
@@ -16,10 +16,10 @@ const RESTRICTED: [&str; 2] = ["env", "run"];
 const COMPARISONS: usize = 4_000_000;
 
 /// The parameters of one run, in the order in which they are shown.
-pub(super) type Parameters = Vec<(String, Node)>;
+pub(super) type Parameters<'n> = Vec<(&'n str, &'n Node)>;
 
 /// The combinations, which may be none at all; none without `parametrize`. No more than one above the limit of legs.
-pub(super) fn combinations(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Vec<Parameters>> {
+pub(super) fn combinations<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>) -> Option<Vec<Parameters<'n>>> {
     let node = fields.get("parametrize").filter(|node| !is_nothing(node))?;
     let fields = reader.fields(node, &keys::PARAMETRIZE, "`parametrize`")?;
     let axes = fields.get("matrix").filter(|node| !is_nothing(node));
@@ -29,37 +29,27 @@ pub(super) fn combinations(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Opti
         check_name(reader, entry);
     }
     let exclude = items(reader, &fields, "exclude");
-    let matrix = Matrix {
-        span: node.span,
-        axes,
-        include: Vec::new(),
-        exclude: Vec::new(),
-    };
-    let product = matrix::combinations(reader, &matrix)?;
+    let lengths = || axes.iter().map(|(_, values)| values.len());
+    let product = matrix::combinations(reader, node.span, lengths())?;
     let compared: usize = exclude
         .iter()
         .filter_map(|item| item.entries())
         .map(<[_]>::len)
         .sum();
-    if compared.saturating_mul(product.max(include.len())) > COMPARISONS {
-        reader.report(
-            node.span,
-            "`parametrize` is too large: `exclude` compares too many values",
-        );
+    if compared.saturating_mul(product.saturating_add(include.len())) > COMPARISONS {
+        let message = "`parametrize` is too large: `exclude` compares too many values";
+        reader.report(node.span, message);
         return None;
     }
-    let own = |(key, node): (&str, &Node)| (key.to_owned(), node.clone());
     let crossed = (0..product).map(|index| {
-        matrix::combination(&matrix, index, product)
-            .into_iter()
-            .map(own)
-            .collect()
+        let chosen = axes.iter().zip(matrix::choice(lengths(), index, product));
+        chosen.map(|((name, values), at)| (*name, &values[at])).collect()
     });
     let included = include.iter().map(|item| {
         let entries = item.entries().unwrap_or(&[]);
         entries
             .iter()
-            .map(|entry| own((&entry.key, &entry.value)))
+            .map(|entry| (entry.key.as_str(), &entry.value))
             .collect()
     });
     let kept = crossed
@@ -73,7 +63,7 @@ fn is_nothing(node: &Node) -> bool {
 }
 
 /// `matrix`, in the order of the file.
-fn axes_of(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, Vec<Node>)> {
+fn axes_of<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Vec<(&'n str, &'n [Node])> {
     let Some(entries) = reader.map(node, "`matrix`") else {
         return Vec::new();
     };
@@ -82,7 +72,7 @@ fn axes_of(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, Vec<Node>)> {
         check_name(reader, entry);
         let what = format!("`{}` of the matrix", quoted(&entry.key));
         if let Some(values) = reader.list(&entry.value, &what) {
-            axes.push((entry.key.clone(), values.to_vec()));
+            axes.push((entry.key.as_str(), values));
         }
     }
     axes
@@ -114,10 +104,11 @@ fn items<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, key: &str) -> Vec<&'n
 }
 
 /// Whether all that the item lists is so; nothing is equal to what is not there.
-fn excludes(item: &Node, parameters: &Parameters) -> bool {
-    let nothing = serde_json::Value::Null;
+fn excludes(item: &Node, parameters: &Parameters<'_>) -> bool {
     item.entries().unwrap_or(&[]).iter().all(|entry| {
         let own = parameters.iter().find(|(key, _)| *key == entry.key);
-        own.map_or(nothing.clone(), |(_, node)| node.to_json()) == entry.value.to_json()
+        own.map_or(entry.value.value == Value::Null, |(_, node)| {
+            node.is_same(&entry.value)
+        })
     })
 }

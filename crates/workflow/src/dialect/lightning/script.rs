@@ -53,7 +53,7 @@ pub(super) fn env(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<EnvEntry>
 }
 
 /// The parameters as variables.
-pub(super) fn parameters(reader: &mut Reader<'_>, parameters: &Parameters) -> Vec<EnvEntry> {
+pub(super) fn parameters(reader: &mut Reader<'_>, parameters: &Parameters<'_>) -> Vec<EnvEntry> {
     parameters
         .iter()
         .map(|(key, node)| variable(&sanitized(key), &parameter(reader, node), node.span))

@@ -29,12 +29,12 @@ pub(super) fn check(reader: &mut Reader<'_>, key: &str, node: &Node) {
 pub(super) fn find<'n>(
     reader: &Reader<'_>,
     fields: &Fields<'n>,
-    parameters: &'n Parameters,
+    parameters: &Parameters<'n>,
     key: &str,
 ) -> Option<&'n Node> {
-    let parameter = parameters.iter().find(|(name, _)| name == key);
+    let parameter = parameters.iter().find(|(name, _)| *name == key);
     parameter
-        .map(|(_, node)| node)
+        .map(|(_, node)| *node)
         .filter(|node| !is_falsy(reader, node))
         .or_else(|| fields.get(key))
         .filter(|node| node.value != Value::Null)
