@@ -70,6 +70,13 @@ async fn a_repository_with_lightning_files_only() {
             "trigger: {pull_request: , push: {branches: [dev]}}\nrun: exit 1\n",
         ),
     ]);
-    insta::assert_snapshot!(project.run(&[]).await.table(), @"");
-    insta::assert_snapshot!(project.run(&["--workflow", "pulls.yml", "--event", "pull_request"]).await.table(), @"");
+    let table = project.run(&[]).await.table();
+    assert!(table.starts_with("exit code 0"), "{table}");
+    for check in [
+        "ci.yml / Lit Job (1)",
+        "ci.yml / Lit Job (2)",
+        "pulls.yml / Lit Job [push]",
+    ] {
+        assert!(table.contains(check), "{table}");
+    }
 }

@@ -55,20 +55,35 @@ fn first_commit(served: &Served) -> NewCommit {
 async fn each_file_is_judged_by_itself_and_one_leg_is_run_again() {
     let served = Served::start(NewRepository::new(REPO)).await;
     served.push(first_commit(&served)).await;
-    insta::assert_snapshot!(served.checks(5).await, @"");
-    insta::assert_snapshot!(page(&served.completed("release.yml / Release [push]").await), @"");
-    insta::assert_snapshot!(verdict(&served.completed("image.yaml / Lit Job ()").await), @"");
-    insta::assert_snapshot!(
-        page(&served.completed(".lightning/workflows/broken.yml").await),
-        @""
+    insta::assert_snapshot!(served.checks(5).await, @"
+    .lightning/workflows/broken.yml: failure
+    image.yaml / Lit Job (): failure
+    legs.yml / Tests (3.10, n/a): success
+    legs.yml / Tests (3.11, n/a): failure
+    release.yml / Release [push]: skipped
+    ");
+    let skipped = page(&served.completed("release.yml / Release [push]").await);
+    assert!(skipped.contains("is not for this push"), "{skipped}");
+    let image = verdict(&served.completed("image.yaml / Lit Job ()").await);
+    assert!(
+        image.contains("python:3.11") && image.contains("has no containers"),
+        "{image}"
     );
-    insta::assert_snapshot!(served.mark("env").await, @"");
+    let broken = page(&served.completed(".lightning/workflows/broken.yml").await);
+    assert!(broken.contains("did you mean `run`?"), "{broken}");
+    insta::assert_snapshot!(served.mark("env").await, @"
+    it's ${{ no }} expression
+    CPU
+    ubuntu:22.04
+    1
+    octocat
+    hello
+    ");
 
     let failed = served.completed("legs.yml / Tests (3.11, n/a)").await;
-    insta::assert_snapshot!(verdict(&failed), @"");
     served.allow("repaired");
     let again = served.rerun(&failed, "octocat").await;
-    insta::assert_snapshot!(verdict(&again), @"");
+    assert_eq!(again.line(), "legs.yml / Tests (3.11, n/a): success");
     assert_eq!(served.mark("ran-3.11").await, "ran\nran");
     assert_eq!(
         served.mark("ran-3.10").await,
@@ -84,7 +99,7 @@ async fn a_pull_request_is_judged_by_its_base_branch() {
     let text = "trigger: {pull_request: {branches: [main]}}\nrun: echo $GITHUB_EVENT_NAME > {desk}/event\n";
     let commit = NewCommit::new("Add CI").write(".lightning/workflows/ci.yml", served.workflow(text));
     served.pull_request("topic", commit).await;
-    insta::assert_snapshot!(served.checks(1).await, @"");
+    insta::assert_snapshot!(served.checks(1).await, @"ci.yml / Lit Job (): success");
     assert_eq!(served.mark("event").await, "pull_request");
     served.finish().await;
 }
