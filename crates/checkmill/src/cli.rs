@@ -34,8 +34,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The repository: a directory with .checkmill/workflows. A directory that is no git repository is one commit of its
-    /// files.
+    /// The repository: a directory with .checkmill/workflows or .lightning/workflows. A directory that is no git
+    /// repository is one commit of its files.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
     /// The event to make.

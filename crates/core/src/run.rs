@@ -45,6 +45,8 @@ pub enum Hold {
     Broken { text: String },
     /// The commit asks for no CI.
     SkipCi,
+    /// The workflow names the event, and not its branch: the name of the check that says so, and the sentence in it.
+    Unmatched { check: String, detail: String },
 }
 
 /// Whether the run's commit may run.

@@ -31,6 +31,15 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
+    fn of(workflow: &Workflow) -> Self {
+        Self {
+            path: workflow.path().to_owned(),
+            name: workflow.name().to_owned(),
+            hold: None,
+            nodes: workflow.graph(),
+        }
+    }
+
     /// A file that can't be read, with the diagnostics: a run of one check that fails with them.
     pub(crate) fn broken(path: &str, diagnostics: &str) -> Self {
         let key: JobKey = BROKEN_KEY.parse().expect("the constant is a job key");
@@ -103,14 +112,12 @@ pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Change
     match checkmill_workflow::matches(&workflow, event, changed) {
         Match::No(reason) => FileMatch::No(reason),
         Match::NeedsChangedFiles => FileMatch::NeedsChangedFiles,
+        Match::Skipped { check, detail } => {
+            FileMatch::Runs(Planned::of(&workflow).held(Hold::Unmatched { check, detail }))
+        }
         Match::Yes => match checkmill_workflow::inputs(&workflow, event) {
             Err(diagnostics) => broken(&diagnostics.to_string()),
-            Ok(_) => FileMatch::Runs(Planned {
-                path: file.path.clone(),
-                name: workflow.name().to_owned(),
-                hold: None,
-                nodes: workflow.graph(),
-            }),
+            Ok(_) => FileMatch::Runs(Planned::of(&workflow)),
         },
     }
 }
@@ -262,8 +269,13 @@ pub(crate) async fn expand(
             now,
         )));
     };
-    if matches!(run.hold, Some(Hold::SkipCi)) {
-        let name = checkmill_workflow::unevaluated_name(workflow, key);
+    // `start` ends those, too.
+    let held = match &run.hold {
+        Some(Hold::SkipCi) => Some(checkmill_workflow::unevaluated_name(workflow, key)),
+        Some(Hold::Unmatched { check, .. }) => Some(check.clone()),
+        Some(Hold::Broken { .. }) | None => None,
+    };
+    if let Some(name) = held {
         return Ok(alone(row(run, key, &held_leg(run, &name), JobState::Queued, now)));
     }
     let contexts = Contexts::gather(blobs, workflow, run, jobs, key, AttemptNumber::FIRST).await?;

@@ -18,8 +18,8 @@ use checkmill_github::forge::{
 };
 use checkmill_workflow::Changed;
 
-/// Where Checkmill's own workflow files are.
-pub const WORKFLOW_DIR: &str = ".checkmill/workflows";
+/// Where workflow files are, Checkmill's own first.
+pub const WORKFLOW_DIRS: [&str; 2] = checkmill_workflow::DIRECTORIES;
 /// The repository's policy, read from the default branch only.
 pub const POLICY_PATH: &str = ".checkmill/config.yml";
 
@@ -109,7 +109,7 @@ impl Plan<'_> {
         };
         let files = self
             .forge
-            .planning_files(&repo, &sha, &[WORKFLOW_DIR], POLICY_PATH)
+            .planning_files(&repo, &sha, &WORKFLOW_DIRS, POLICY_PATH)
             .await?;
         let mut planned = PlannedRuns::default();
         let runs = match policy(files.policy.as_ref()) {
@@ -192,7 +192,7 @@ impl Plan<'_> {
             }
         }
         if files.left_out > 0 {
-            let broken = Planned::broken(WORKFLOW_DIR, &view::files_left_out(files.left_out));
+            let broken = Planned::broken(WORKFLOW_DIRS[0], &view::files_left_out(files.left_out));
             runs.push((self.new_run(event, sha, policy, broken), None));
         }
         Ok(runs)

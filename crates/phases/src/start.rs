@@ -17,7 +17,7 @@ use checkmill_core::run::Hold;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{CheckRunId, End, Job, JobState, Millis, Reason, Run};
 use checkmill_github::forge::{Forge, NewCheck, RepoRef};
-use checkmill_workflow::job::{Callback, JobDescription};
+use checkmill_workflow::job::{Callback, Container, JobDescription};
 use secrecy::SecretString;
 
 pub struct Start<'a> {
@@ -156,6 +156,12 @@ impl Start<'_> {
                     detail,
                 });
             }
+            Some(Hold::Unmatched { detail, .. }) => {
+                return Some(Refusal {
+                    reason: Reason::Skipped,
+                    detail: detail.clone(),
+                });
+            }
             None => {}
         }
         let untrusted = || Refusal {
@@ -199,7 +205,17 @@ impl Start<'_> {
                 detail,
             }));
         };
-        if backend.capabilities().callback
+        let capabilities = backend.capabilities();
+        if let Some(image) =
+            missing_container(&mut description.description.container, capabilities.containers)
+        {
+            let detail = view::no_containers(&image, name, &job.runs_on);
+            return Ok(Err(Refusal {
+                reason: Reason::Configuration,
+                detail,
+            }));
+        }
+        if capabilities.callback
             && let Some(base) = &self.settings.public_url
         {
             description.description.callback = Some(Callback {
@@ -297,4 +313,40 @@ struct Prepared {
     backend: std::sync::Arc<dyn Backend>,
     description: JobDescription,
     permissions: checkmill_core::policy::TokenPermissions,
+}
+
+/// The image that a job asks for on a backend without containers. One that is only the default is dropped there: such a job
+/// runs on the backend's own system.
+fn missing_container(container: &mut Option<Container>, has_containers: bool) -> Option<String> {
+    let dropped = container.take_if(|_| !has_containers)?;
+    (!dropped.optional).then_some(dropped.image)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_where_there_are_containers_and_where_there_are_none() {
+        let image = |optional| Container {
+            image: "ubuntu:22.04".to_owned(),
+            optional,
+        };
+        for (container, has_containers, kept, missing) in [
+            (None, false, false, false),
+            (Some(image(true)), false, false, false),
+            (Some(image(false)), false, false, true),
+            (None, true, false, false),
+            (Some(image(true)), true, true, false),
+            (Some(image(false)), true, true, false),
+        ] {
+            let mut left = container.clone();
+            let found = missing_container(&mut left, has_containers);
+            assert_eq!(
+                (left.is_some(), found.is_some()),
+                (kept, missing),
+                "{container:?} {has_containers}"
+            );
+        }
+    }
 }

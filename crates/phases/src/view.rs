@@ -247,6 +247,15 @@ pub(crate) fn unknown_labels(labels: &[String], backends: &Backends) -> String {
     )
 }
 
+/// The detail of a job that asks for an image where its backend runs no containers.
+pub(crate) fn no_containers(image: &str, backend: &str, labels: &[String]) -> String {
+    format!(
+        "The job asks for the image {image}, and the backend {backend}, which takes its label {}, has no containers. \
+         Leave the image out to run on the backend's own system, or name a machine of a backend that has containers.",
+        labels.join(", ")
+    )
+}
+
 /// What a state machine's Catch tells: the error's name, and the first line of its cause, masked.
 pub(crate) fn caught(error: &str, cause: &str) -> String {
     let cause = serde_json::from_str::<serde_json::Value>(cause)

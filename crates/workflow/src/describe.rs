@@ -3,8 +3,10 @@
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::{JobContext, Plan, contexts, find, leg_name, legs, scope, timeout};
 use crate::expr::JobStatus;
-use crate::job::{Callback, CheckoutSource, JobDescription, RunDefaults, StepAction, StepDescription};
-use crate::model::{Action, EnvEntry, Job, Step, Workflow};
+use crate::job::{
+    Callback, CheckoutSource, Container, JobDescription, RunDefaults, StepAction, StepDescription,
+};
+use crate::model::{self, Action, EnvEntry, Job, Step, Workflow};
 use crate::resolve::Resolver;
 use crate::text::Text;
 use crate::uses::is_allowed;
@@ -23,6 +25,9 @@ pub struct AttemptInfo<'a> {
     /// The policy's.
     pub actions: &'a AllowedActions,
 }
+
+/// The variable that makes the agent show `::debug::` lines. GitHub docs: "Enabling debug logging".
+const DEBUG_VARIABLE: &str = "ACTIONS_STEP_DEBUG";
 
 /// Builds the description of the leg whose text [`crate::expand()`] gave, from the same contexts; only `github.run_attempt`
 /// may have changed since.
@@ -54,16 +59,26 @@ pub fn describe(
         scope: scope(&contexts, JobStatus::Success),
     };
     let name = leg_name(workflow, job, planned, &resolver)?;
-    let timeout = timeout(workflow, job, &resolver, context.run_timeout_max)?;
-    set_github(&mut contexts, "job", key.as_str());
+    let settings = job.settings(planned);
+    let timeout = timeout(workflow, &settings.timeout, &resolver, context.run_timeout_max)?;
+    let mut layers = vec![env(&workflow.env), env(&job.env)];
+    if !settings.variables.is_empty() {
+        layers.push(env(&settings.variables));
+    }
+    set(&mut contexts, "github", "job", key.as_str());
+    if job.debug {
+        set(&mut contexts, "vars", DEBUG_VARIABLE, "true");
+    }
     Ok(JobDescription {
         job: attempt.job.to_string(),
         attempt: attempt.attempt.0,
         name,
         checkout: attempt.checkout,
         contexts,
-        env: vec![env(&workflow.env), env(&job.env)],
+        env: layers,
         defaults: defaults(workflow, job),
+        container: settings.container.as_ref().map(container),
+        interruptible: settings.interruptible,
         steps: job.steps.iter().map(step).collect(),
         actions: attempt.actions.clone(),
         outputs: job.outputs.clone(),
@@ -90,7 +105,12 @@ fn allowed(workflow: &Workflow, job: &Job, rule: &AllowedActions) -> Result<(), 
 
 /// The legs as they were expanded: a re-run has those of the first attempt, whatever `github.run_attempt` says now.
 fn plan(workflow: &Workflow, job: &Job, mut contexts: Map<String, Json>) -> Result<Plan, Diagnostics> {
-    set_github(&mut contexts, "run_attempt", &AttemptNumber::FIRST.to_string());
+    set(
+        &mut contexts,
+        "github",
+        "run_attempt",
+        &AttemptNumber::FIRST.to_string(),
+    );
     let resolver = Resolver {
         source: &workflow.source,
         scope: scope(&contexts, JobStatus::Success),
@@ -98,9 +118,16 @@ fn plan(workflow: &Workflow, job: &Job, mut contexts: Map<String, Json>) -> Resu
     legs(workflow, job, &resolver)
 }
 
-fn set_github(contexts: &mut Map<String, Json>, name: &str, value: &str) {
-    if let Some(Json::Object(github)) = contexts.get_mut("github") {
-        github.insert(name.to_owned(), Json::String(value.to_owned()));
+fn set(contexts: &mut Map<String, Json>, context: &str, name: &str, value: &str) {
+    if let Some(Json::Object(fields)) = contexts.get_mut(context) {
+        fields.insert(name.to_owned(), Json::String(value.to_owned()));
+    }
+}
+
+fn container(container: &model::Container) -> Container {
+    Container {
+        image: container.image.clone(),
+        optional: container.optional,
     }
 }
 

@@ -33,11 +33,18 @@ pub struct JobDescription {
     pub checkout: CheckoutSource,
     /// The contexts that are known before the job starts: `github`, `vars`, `inputs`, `matrix`, `strategy`, `needs`.
     pub contexts: Map<String, Value>,
-    /// `env` of the workflow and then of the job, unevaluated, later entries winning; values may hold expressions.
+    /// `env` of the workflow, then of the job, then what the leg has of its own, unevaluated, later entries winning; values
+    /// may hold expressions.
     pub env: Vec<BTreeMap<String, String>>,
     /// `defaults.run` of the workflow and the job, merged and unevaluated: those of a job may hold expressions, in which
     /// `env` is there too ([`crate::expr::Place::DefaultsRun`]).
     pub defaults: RunDefaults,
+    /// The image to run the steps in; none where they run on the machine as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+    /// The job may run on a machine that can be taken away (a spot instance), where the backend has such.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interruptible: bool,
     pub steps: Vec<StepDescription>,
     /// Which actions the policy allows. Those of the steps are; what composite actions use in their turn is not known yet.
     #[serde(default)]
@@ -66,6 +73,16 @@ pub struct CheckoutSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
     pub url: String,
+}
+
+/// The image that a job runs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// A reference such as `ubuntu:22.04`.
+    pub image: String,
+    /// Nobody asked for it, it is the default: where the backend has no containers, the job runs without.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -32,7 +32,7 @@ mod yaml;
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use dialect::{parse, parse_action};
+pub use dialect::{DIRECTORIES, parse, parse_action};
 pub use expand::{Expansion, JobContext, Leg, expand, unevaluated_name};
 pub use inputs::inputs;
 pub use keys::{Key, Keys, Support};
@@ -40,7 +40,14 @@ pub use model::Workflow;
 pub use policy::{KEYS as POLICY_KEYS, parse_policy};
 pub use trigger::{Changed, Match, is_dispatched, matches, skip_ci};
 
-/// Every mapping with fixed keys that a workflow file can hold, with what is done about each key: `docs/workflow-syntax.md`
+/// Every mapping with fixed keys that a file of `.lightning/workflows` can hold, with what is done about each key:
+/// `docs/lightning-workflows.md` is checked against it.
+#[must_use]
+pub const fn lightning_keys() -> &'static [&'static Keys] {
+    &dialect::lightning::KEYS
+}
+
+/// Every mapping with fixed keys that a workflow file of GitHub Actions' syntax can hold, with what is done about each key: `docs/workflow-syntax.md`
 /// is checked against it.
 #[must_use]
 pub const fn workflow_keys() -> &'static [&'static Keys] {

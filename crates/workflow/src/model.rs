@@ -1,22 +1,24 @@
 //! A workflow file, read and checked.
 
-use crate::filter::PatternList;
+use crate::filter::{NameList, PatternList};
+use crate::matrix::MatrixLeg;
 use crate::source::{Source, Span};
 use crate::text::Text;
 use crate::uses::ActionReference;
-use crate::yaml::Node;
-use checkmill_core::JobKey;
+use crate::yaml::{Entry, Node};
 use checkmill_core::graph;
 use checkmill_core::policy::TokenPermissions;
+use checkmill_core::{JobKey, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One workflow file. Built by [`crate::parse`] only, so that what can be checked without an event has been checked.
 #[derive(Debug, Clone)]
 pub struct Workflow {
     pub(crate) source: Source,
-    /// `name`, else the path.
+    /// What checks of its jobs begin with: `name`, else the path; the file's name in the Lightning dialect.
     pub(crate) name: String,
     pub(crate) triggers: Triggers,
+    pub(crate) unmatched: Unmatched,
     pub(crate) env: Vec<EnvEntry>,
     pub(crate) defaults: Defaults,
     pub(crate) permissions: Option<TokenPermissions>,
@@ -31,7 +33,7 @@ impl Workflow {
         self.source.path()
     }
 
-    /// `name` of the workflow, else its path.
+    /// What checks of its jobs begin with: `name` of the workflow, else its path; the file's name in the Lightning dialect.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -66,6 +68,14 @@ impl Workflow {
             .or(self.permissions.as_ref())
     }
 
+    /// What a job is called apart from its legs.
+    pub(crate) fn title<'a>(&'a self, key: &'a JobKey) -> &'a str {
+        match self.job(key).map(|job| &job.settings.name) {
+            Some(Name::Whole(name)) => name,
+            _ => key.as_str(),
+        }
+    }
+
     pub(crate) fn job(&self, key: &JobKey) -> Option<&Job> {
         self.jobs.iter().find(|job| job.key == *key)
     }
@@ -80,6 +90,15 @@ impl Workflow {
         }
         self.keys().filter(|key| found.contains(key)).collect()
     }
+}
+
+/// What a workflow shows of an event that it names and whose branch or tag its filters don't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unmatched {
+    /// Nothing, as GitHub Actions.
+    Silent,
+    /// A skipped check that says why.
+    Skipped,
 }
 
 /// `on`. An event that is absent starts nothing.
@@ -110,6 +129,8 @@ pub(crate) struct PullRequestTrigger {
 pub(crate) enum Filter {
     Only(PatternList),
     Ignore(PatternList),
+    /// `branches` of the Lightning dialect.
+    Names(NameList),
 }
 
 #[derive(Debug, Clone)]
@@ -156,20 +177,76 @@ pub(crate) struct Defaults {
 pub(crate) struct Job {
     pub(crate) key: JobKey,
     pub(crate) key_span: Span,
-    pub(crate) name: Option<Text>,
     pub(crate) needs: Vec<JobKey>,
     pub(crate) condition: Option<Text>,
-    /// What may hold expressions and gives something else than a text stays a tree until they are evaluated.
-    pub(crate) strategy: Option<Node>,
-    pub(crate) runs_on: Node,
-    pub(crate) timeout_minutes: Option<Node>,
-    pub(crate) continue_on_error: Option<Node>,
+    pub(crate) legs: Legs,
+    /// Those of every leg that has none of its own.
+    pub(crate) settings: Settings,
     pub(crate) permissions: Option<TokenPermissions>,
     pub(crate) env: Vec<EnvEntry>,
     pub(crate) defaults: Defaults,
     pub(crate) outputs: BTreeMap<String, String>,
     /// At least one.
     pub(crate) steps: Vec<Step>,
+    /// Its log shows what `::debug::` says.
+    pub(crate) debug: bool,
+}
+
+/// The legs of a job.
+#[derive(Debug, Clone)]
+pub(crate) enum Legs {
+    /// Those of a `strategy`, which may hold expressions; one leg where there is none.
+    Strategy(Option<Node>),
+    /// Written out by the dialect. None of them stops another.
+    Listed(Vec<ListedLeg>),
+}
+
+/// A leg that was known when the file was read.
+#[derive(Debug, Clone)]
+pub(crate) struct ListedLeg {
+    /// None for a job without parameters.
+    pub(crate) matrix: Option<MatrixLeg>,
+    pub(crate) settings: Settings,
+}
+
+/// What can differ from leg to leg, unevaluated. What may hold expressions and gives something else than a text stays a
+/// tree until they are evaluated.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) name: Name,
+    pub(crate) runs_on: Node,
+    pub(crate) timeout: Timeout,
+    pub(crate) continue_on_error: Option<Node>,
+    /// What a leg has beside the job's `env`, and wins over it.
+    pub(crate) variables: Vec<EnvEntry>,
+    pub(crate) container: Option<Container>,
+    /// The machine may be taken away while the job runs (a spot instance).
+    pub(crate) interruptible: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Name {
+    /// `name`, else the job's key; the values of the matrix come behind it, unless it holds an expression.
+    Template(Option<Text>),
+    /// As the dialect makes it, complete and literal.
+    Whole(String),
+}
+
+/// How long a job may run, in minutes.
+#[derive(Debug, Clone)]
+pub(crate) struct Timeout {
+    /// As the file says it, under the dialect's key.
+    pub(crate) written: Option<Entry>,
+    /// Where the file says nothing.
+    pub(crate) default: Millis,
+}
+
+/// The image that a job runs in, literal.
+#[derive(Debug, Clone)]
+pub(crate) struct Container {
+    pub(crate) image: String,
+    /// The dialect's default: a backend without containers runs the job without.
+    pub(crate) optional: bool,
 }
 
 /// A step, its expressions unevaluated.

@@ -83,7 +83,8 @@ impl<'s> Reader<'s> {
         })
     }
 
-    fn is_usable(&mut self, entry: &Entry, keys: &Keys, what: &str) -> bool {
+    /// Whether one of these keys stands there; if not, it is reported.
+    pub(crate) fn is_usable(&mut self, entry: &Entry, keys: &Keys, what: &str) -> bool {
         match keys.find(&entry.key).map(|key| key.support) {
             Some(Support::Full | Support::NoEffect(_)) => true,
             Some(Support::Refused(instead)) => {

@@ -10,6 +10,14 @@ pub(crate) struct Text {
 }
 
 impl Text {
+    /// A text of a language without expressions, for those who evaluate it: it stays what it is.
+    pub(crate) fn verbatim(value: &str, span: Span) -> Self {
+        Self {
+            value: value.replace("${{", "${{ '${{' }}"),
+            span,
+        }
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.value
     }

@@ -4,7 +4,8 @@
 //! `on.<push|pull_request>.<paths|paths-ignore>` and `on.<event_name>.types`; "Skipping workflow runs".
 
 use crate::diagnostic::quoted;
-use crate::model::{Filter, PullRequestTrigger, PushTrigger, Workflow};
+use crate::expand::{NO_LEGS, check_name};
+use crate::model::{Filter, Legs, PullRequestTrigger, PushTrigger, Unmatched, Workflow};
 use checkmill_core::event::{Event, EventKind, GitRef, PullRequest, Push, WorkflowDispatch};
 use checkmill_core::limits;
 
@@ -14,6 +15,13 @@ pub enum Match {
     Yes,
     /// The first rule that stopped it, as one sentence without the full stop.
     No(String),
+    /// It names the event, and its filters not the event's branch or tag: a check says so.
+    Skipped {
+        /// The check's name.
+        check: String,
+        /// File, event, branch and trigger, as one sentence.
+        detail: String,
+    },
     /// It hangs on a path filter: ask again with the changed files.
     NeedsChangedFiles,
 }
@@ -36,6 +44,7 @@ pub enum Changed<'a> {
 #[must_use]
 pub fn matches(workflow: &Workflow, event: &Event, changed: Option<Changed<'_>>) -> Match {
     let triggers = &workflow.triggers;
+    let decide = |result| decide(workflow, event, result);
     match &event.kind {
         EventKind::Push(push) => match &triggers.push {
             Some(trigger) => decide(push_matches(trigger, push, changed)),
@@ -60,6 +69,8 @@ pub fn matches(workflow: &Workflow, event: &Event, changed: Option<Changed<'_>>)
 /// Why not: a rule, or a lack of knowledge.
 enum Stop {
     Rule(String),
+    /// The filters don't name the branch or tag.
+    Name(String),
     NeedsChangedFiles,
 }
 
@@ -69,12 +80,36 @@ impl Stop {
     }
 }
 
-fn decide(result: Result<(), Stop>) -> Match {
+fn decide(workflow: &Workflow, event: &Event, result: Result<(), Stop>) -> Match {
     match result {
+        Ok(()) | Err(Stop::Name(_)) if has_no_legs(workflow) => Match::No(NO_LEGS.to_owned()),
         Ok(()) => Match::Yes,
+        Err(Stop::Name(sentence)) if workflow.unmatched == Unmatched::Silent => Match::No(sentence),
+        Err(Stop::Name(sentence)) => Match::Skipped {
+            check: skipped_check(workflow, event),
+            detail: format!(
+                "{} is not for this {}: {sentence}.",
+                workflow.path(),
+                event.name()
+            ),
+        },
         Err(Stop::Rule(sentence)) => Match::No(sentence),
         Err(Stop::NeedsChangedFiles) => Match::NeedsChangedFiles,
     }
+}
+
+fn has_no_legs(workflow: &Workflow) -> bool {
+    let is_empty = |legs: &Legs| matches!(legs, Legs::Listed(legs) if legs.is_empty());
+    workflow.jobs.iter().all(|job| is_empty(&job.legs))
+}
+
+/// `{file} / {name} [{event}]`.
+fn skipped_check(workflow: &Workflow, event: &Event) -> String {
+    let title = workflow.keys().next().map(|key| workflow.title(key));
+    check_name(
+        workflow,
+        &format!("{} [{}]", title.unwrap_or_default(), event.name()),
+    )
 }
 
 fn not_named(event: &str) -> Match {
@@ -104,7 +139,7 @@ fn push_matches(trigger: &PushTrigger, push: &Push, changed: Option<Changed<'_>>
                 "`push` has filters for {other_key} only, and `{}` is a {kind}",
                 quoted(name)
             );
-            return Err(Stop::rule(sentence));
+            return Err(Stop::Name(sentence));
         }
         (None, None) => {}
     }
@@ -155,11 +190,15 @@ fn dispatch_matches(workflow: &Workflow, dispatch: &WorkflowDispatch) -> Result<
 fn names(filter: &Filter, key: &str, kind: &str, name: &str) -> Result<(), Stop> {
     let name_shown = quoted(name);
     match filter {
-        Filter::Only(patterns) if !patterns.matches(name) => Err(Stop::rule(format!(
+        Filter::Only(patterns) if !patterns.matches(name) => Err(Stop::Name(format!(
             "the {kind} `{name_shown}` does not match `{key}`"
         ))),
-        Filter::Ignore(patterns) if patterns.matches(name) => Err(Stop::rule(format!(
+        Filter::Ignore(patterns) if patterns.matches(name) => Err(Stop::Name(format!(
             "the {kind} `{name_shown}` matches `{key}-ignore`"
+        ))),
+        Filter::Names(names) if !names.matches(name) => Err(Stop::Name(format!(
+            "the {kind} `{name_shown}` does not match its trigger `{key}: [{}]`",
+            quoted(&names.to_string())
         ))),
         _ => Ok(()),
     }

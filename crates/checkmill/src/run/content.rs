@@ -3,7 +3,7 @@
 use super::source::Source;
 use bytes::Bytes;
 use checkmill_core::{CommitSha, UnixMillis};
-use checkmill_phases::plan::WORKFLOW_DIR;
+use checkmill_phases::plan::WORKFLOW_DIRS;
 use checkmill_testkit::content::{Commit, File, FileMode, RepositoryContent, Tree};
 use checkmill_testkit::git_object::Signature;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ impl GitContent {
 
     fn shows(&self, path: &str) -> bool {
         match &self.only_workflow {
-            Some(only) => path == only || !path.starts_with(&format!("{WORKFLOW_DIR}/")),
+            Some(only) => path == only || !is_in_workflow_dir(path),
             None => true,
         }
     }
@@ -58,6 +58,11 @@ impl GitContent {
                 .collect(),
         ))
     }
+}
+
+fn is_in_workflow_dir(path: &str) -> bool {
+    let is_in = |dir: &&str| path.strip_prefix(*dir).is_some_and(|rest| rest.starts_with('/'));
+    WORKFLOW_DIRS.iter().any(is_in)
 }
 
 impl RepositoryContent for GitContent {

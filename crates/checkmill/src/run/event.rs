@@ -6,7 +6,7 @@ use crate::cli::{EventName, RunArgs};
 use anyhow::{Context as _, bail};
 use checkmill_core::JobKey;
 use checkmill_core::event::GitRef;
-use checkmill_phases::plan::WORKFLOW_DIR;
+use checkmill_phases::plan::WORKFLOW_DIRS;
 use checkmill_testkit::{FakeGitHub, NewPullRequest, NewRepository};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,13 +33,17 @@ impl Repository {
     /// A path, ref, workflow, job or input that is not there.
     pub(crate) fn prepare(args: &RunArgs, git_dir: &Path) -> anyhow::Result<Self> {
         let source = source::prepare(&args.path, args.reference.as_deref(), git_dir)?;
-        let workflows = source.files_in(WORKFLOW_DIR)?;
+        let mut workflows = Vec::new();
+        for dir in WORKFLOW_DIRS {
+            workflows.extend(source.files_in(dir)?);
+        }
         let mut paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
         paths.retain(|path| path.ends_with(".yml") || path.ends_with(".yaml"));
         if paths.is_empty() {
             bail!(
-                "{} has no workflow: put one at {WORKFLOW_DIR}/ci.yml.",
-                args.path.display()
+                "{} has no workflow: put one at {}/ci.yml.",
+                args.path.display(),
+                WORKFLOW_DIRS[0]
             );
         }
         let only_workflow = args

@@ -25,7 +25,7 @@ use checkmill_core::{Job, Reason};
 use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::WebhookSecrets;
-use checkmill_phases::plan::{PlanOutcome, PlannedRuns};
+use checkmill_phases::plan::{PlanOutcome, PlannedRuns, WORKFLOW_DIRS};
 use checkmill_phases::ports::{Clock as _, Runs as _};
 use checkmill_testkit::{Delivering, FakeGitHub, Options, TimeSource};
 use event::Repository;
@@ -149,7 +149,10 @@ fn nothing_to_run(planned: &PlannedRuns) -> String {
         text.push_str(&format!("\n  {path}: {reason}"));
     }
     if planned.unmatched.is_empty() {
-        text.push_str(" There is no workflow file in .checkmill/workflows.");
+        text.push_str(&format!(
+            " There is no workflow file in {}.",
+            WORKFLOW_DIRS.join(" or ")
+        ));
     }
     text
 }

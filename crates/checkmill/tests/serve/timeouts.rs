@@ -30,7 +30,7 @@ jobs:
 
     **Timed out** (`run_timeout`): The job ran longer than its limit of TIME.
 
-    The job was stopped and its log kept. `timeout-minutes` sets the limit.
+    The job was stopped and its log kept. `timeout-minutes` (`timeout` in `.lightning/workflows`) sets the limit.
 
     | | Step | Result | Duration |
     |---|---|---|---:|

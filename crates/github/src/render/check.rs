@@ -221,7 +221,9 @@ const fn advice(reason: &Reason, has_run: bool) -> Option<&'static str> {
             "No backend took the job in time: it may be full, or down, or none may have these labels. **Re-run** \
              queues the job again; `queue-timeout-minutes` in `.checkmill/config.yml` sets the limit.",
         ),
-        Reason::RunTimeout => Some("The job was stopped and its log kept. `timeout-minutes` sets the limit."),
+        Reason::RunTimeout => Some(
+            "The job was stopped and its log kept. `timeout-minutes` (`timeout` in `.lightning/workflows`) sets the limit.",
+        ),
         Reason::Neutral => {
             Some("The job has `continue-on-error`, so it does not stand in the way of a merge.")
         }

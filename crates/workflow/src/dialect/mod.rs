@@ -1,12 +1,19 @@
 //! The languages of workflow files. Each is a module with a `parse`; which one reads a file is decided by its path.
 
 pub(crate) mod actions;
+pub(crate) mod lightning;
 
 use crate::diagnostic::Diagnostics;
 use crate::manifest::ActionManifest;
 use crate::model::Workflow;
 
-/// Reads a workflow file: GitHub Actions' syntax as far as this version has it (`docs/workflow-syntax.md`).
+/// The directories that workflow files are in (`*.yml` and `*.yaml`), one for each language.
+pub const DIRECTORIES: [&str; 2] = [".checkmill/workflows", LIGHTNING];
+
+const LIGHTNING: &str = ".lightning/workflows";
+
+/// Reads a workflow file: Borda/GH-app-bot's language (`docs/lightning-workflows.md`) in `.lightning/workflows`, GitHub
+/// Actions' syntax as far as this version has it (`docs/workflow-syntax.md`) elsewhere.
 ///
 /// `path` is the file's path in the repository; it is the workflow's name where the file gives none.
 ///
@@ -14,6 +21,7 @@ use crate::model::Workflow;
 /// Everything that is wrong with the file, several mistakes at once; only a YAML syntax error stands alone.
 pub fn parse(path: &str, text: &str) -> Result<Workflow, Diagnostics> {
     match Dialect::of(path) {
+        Dialect::Lightning => lightning::parse(path, text),
         Dialect::Actions => actions::parse(path, text),
     }
 }
@@ -30,12 +38,20 @@ pub fn parse_action(path: &str, text: &str) -> Result<ActionManifest, Diagnostic
 
 /// What a path says about the language.
 enum Dialect {
-    /// `.checkmill/workflows/*.yml` and `*.yaml`, and whatever else we are given.
+    Lightning,
+    /// Whatever else we are given.
     Actions,
 }
 
 impl Dialect {
-    const fn of(_path: &str) -> Self {
-        Self::Actions
+    fn of(path: &str) -> Self {
+        let in_lightning = path
+            .strip_prefix(LIGHTNING)
+            .is_some_and(|rest| rest.starts_with('/'));
+        if in_lightning {
+            Self::Lightning
+        } else {
+            Self::Actions
+        }
     }
 }

@@ -3,11 +3,11 @@
 use super::{Leg, PlannedLeg, leg_name, scope};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expr::JobStatus;
-use crate::model::{Job, Workflow};
+use crate::model::{Job, Settings, Timeout, Workflow};
 use crate::read::Reader;
 use crate::resolve::Resolver;
-use crate::yaml::{Node, Value};
-use checkmill_core::{Millis, limits};
+use crate::yaml::{Entry, Node, Value};
+use checkmill_core::Millis;
 use serde_json::{Map, Value as Json};
 
 pub(super) fn evaluate(
@@ -21,12 +21,13 @@ pub(super) fn evaluate(
         source: &workflow.source,
         scope: scope(contexts, JobStatus::Success),
     };
+    let settings = job.settings(leg);
     Ok(Leg {
         leg: leg.text().to_owned(),
         name: leg_name(workflow, job, leg, &resolver)?,
-        runs_on: runs_on(workflow, &resolver.node(&job.runs_on)?)?,
-        continue_on_error: continue_on_error(workflow, job, &resolver)?,
-        timeout: timeout(workflow, job, &resolver, run_timeout_max)?,
+        runs_on: runs_on(workflow, &resolver.node(&settings.runs_on)?)?,
+        continue_on_error: continue_on_error(workflow, settings, &resolver)?,
+        timeout: timeout(workflow, &settings.timeout, &resolver, run_timeout_max)?,
         permissions: workflow.permissions(&job.key).cloned(),
     })
 }
@@ -53,8 +54,12 @@ fn runs_on(workflow: &Workflow, node: &Node) -> Result<Vec<String>, Diagnostics>
     reader.finish(Some(labels))
 }
 
-fn continue_on_error(workflow: &Workflow, job: &Job, resolver: &Resolver<'_>) -> Result<bool, Diagnostics> {
-    let Some(node) = &job.continue_on_error else {
+fn continue_on_error(
+    workflow: &Workflow,
+    settings: &Settings,
+    resolver: &Resolver<'_>,
+) -> Result<bool, Diagnostics> {
+    let Some(node) = &settings.continue_on_error else {
         return Ok(false);
     };
     let node = resolver.node(node)?;
@@ -78,14 +83,14 @@ fn continue_on_error(workflow: &Workflow, job: &Job, resolver: &Resolver<'_>) ->
 
 pub(crate) fn timeout(
     workflow: &Workflow,
-    job: &Job,
+    timeout: &Timeout,
     resolver: &Resolver<'_>,
     max: Millis,
 ) -> Result<Millis, Diagnostics> {
-    let Some(node) = &job.timeout_minutes else {
-        return Ok(limits::RUN_TIMEOUT_DEFAULT.min(max));
+    let Some(Entry { key, value, .. }) = &timeout.written else {
+        return Ok(timeout.default.min(max));
     };
-    let node = resolver.node(node)?;
+    let node = resolver.node(value)?;
     let wrong = |message: String, hint: &str| {
         Err(Diagnostic::new(&workflow.source, node.span, message)
             .with_hint(hint)
@@ -99,9 +104,8 @@ pub(crate) fn timeout(
             )]
             let max_minutes = max.0 as f64 / 60_000.0;
             if minutes > max_minutes {
-                let message = format!(
-                    "`timeout-minutes` is {minutes}, more than the {max_minutes} that the policy allows"
-                );
+                let message =
+                    format!("`{key}` is {minutes}, more than the {max_minutes} that the policy allows");
                 return wrong(
                     message,
                     "ask for less, or raise `timeout-minutes-max` in .checkmill/config.yml",
@@ -116,14 +120,11 @@ pub(crate) fn timeout(
             Ok(Millis(millis))
         }
         Value::Number(minutes) => wrong(
-            format!("`timeout-minutes` is {minutes}; it must be more than 0"),
+            format!("`{key}` is {minutes}; it must be more than 0"),
             "give it in minutes",
         ),
         _ => {
-            let message = format!(
-                "`timeout-minutes` must be a number; the expression gives {}",
-                node.kind()
-            );
+            let message = format!("`{key}` must be a number; the expression gives {}", node.kind());
             wrong(
                 message,
                 "a variable or an output is a text; make a number of it with `fromJSON`",

@@ -6,8 +6,8 @@ mod name;
 mod plan;
 
 pub(crate) use leg::timeout;
-pub(crate) use name::leg_name;
 pub use name::unevaluated_name;
+pub(crate) use name::{check_name, leg_name};
 pub(crate) use plan::{Plan, PlannedLeg, legs};
 
 use crate::contexts::{NeedsJob, needs_context, vars_context};
@@ -23,6 +23,9 @@ use leg::evaluate;
 use name::skipped_name;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
+
+/// Why a job without legs doesn't run. One of a `strategy` without any is a mistake of the file.
+pub(crate) const NO_LEGS: &str = "its parameters leave no combination";
 
 /// What a job's expressions can see before it starts.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +96,12 @@ pub fn expand(workflow: &Workflow, key: &JobKey, context: &JobContext<'_>) -> Re
         });
     }
     let plan = legs(workflow, job, &resolver)?;
+    if plan.legs.is_empty() {
+        return Ok(Expansion::Skipped {
+            reason: NO_LEGS.to_owned(),
+            name: skipped_name(workflow, job, &resolver)?,
+        });
+    }
     let mut legs = Vec::with_capacity(plan.legs.len());
     let mut found = Vec::new();
     for leg in &plan.legs {

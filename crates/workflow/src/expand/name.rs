@@ -2,7 +2,7 @@
 
 use super::PlannedLeg;
 use crate::diagnostic::Diagnostics;
-use crate::model::{Job, Workflow};
+use crate::model::{Job, Legs, Name, Workflow};
 use crate::resolve::Resolver;
 use checkmill_core::JobKey;
 
@@ -15,10 +15,12 @@ const CHECK_NAME_CHARS: usize = 255;
 /// its key. `key` need not be one of the workflow's.
 #[must_use]
 pub fn unevaluated_name(workflow: &Workflow, key: &JobKey) -> String {
-    let name = workflow.job(key).and_then(|job| job.name.as_ref());
-    match name.filter(|name| !name.has_expression() && !name.value.trim().is_empty()) {
-        Some(name) => check_name(workflow, &cut(&name.value, JOB_NAME_CHARS)),
-        None => check_name(workflow, key.as_str()),
+    match workflow.job(key).map(|job| &job.settings.name) {
+        Some(Name::Whole(name)) => check_name(workflow, name),
+        Some(Name::Template(Some(name))) if !name.has_expression() && !name.value.trim().is_empty() => {
+            check_name(workflow, &cut(&name.value, JOB_NAME_CHARS))
+        }
+        _ => check_name(workflow, key.as_str()),
     }
 }
 
@@ -28,9 +30,10 @@ pub(super) fn skipped_name(
     job: &Job,
     resolver: &Resolver<'_>,
 ) -> Result<String, Diagnostics> {
-    let name = match &job.name {
-        Some(name) if !name.has_expression() => name.value.clone(),
-        Some(name) if job.strategy.is_none() => resolver.text(name)?,
+    let name = match (&job.settings.name, &job.legs) {
+        (Name::Whole(name), _) => name.clone(),
+        (Name::Template(Some(name)), _) if !name.has_expression() => name.value.clone(),
+        (Name::Template(Some(name)), Legs::Strategy(None)) => resolver.text(name)?,
         _ => job.key.to_string(),
     };
     Ok(check_name(workflow, &name))
@@ -43,17 +46,18 @@ pub(crate) fn leg_name(
     resolver: &Resolver<'_>,
 ) -> Result<String, Diagnostics> {
     let key = job.key.as_str();
-    let literal = match &job.name {
+    let literal = match &job.settings(leg).name {
+        Name::Whole(name) => return Ok(check_name(workflow, name)),
         // GitHub: a name with an expression is the whole name, without the values behind it.
-        Some(name) if name.has_expression() => {
+        Name::Template(Some(name)) if name.has_expression() => {
             let name = resolver.text(name)?;
             return Ok(check_name(
                 workflow,
                 if name.trim().is_empty() { key } else { &name },
             ));
         }
-        Some(name) => &name.value,
-        None => key,
+        Name::Template(Some(name)) => &name.value,
+        Name::Template(None) => key,
     };
     let shown = leg.matrix.as_ref().map_or(&[][..], |leg| &leg.shown);
     let name = if shown.is_empty() {
@@ -65,7 +69,7 @@ pub(crate) fn leg_name(
 }
 
 /// One line, whatever an expression gave.
-fn check_name(workflow: &Workflow, job: &str) -> String {
+pub(crate) fn check_name(workflow: &Workflow, job: &str) -> String {
     let name = format!("{} / {}", workflow.name(), job.trim());
     let line: String = name
         .chars()

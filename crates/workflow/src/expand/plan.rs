@@ -4,7 +4,7 @@ use crate::contexts::strategy_context;
 use crate::diagnostic::Diagnostics;
 use crate::dialect::actions;
 use crate::matrix::{self, MatrixLeg};
-use crate::model::{Job, Workflow};
+use crate::model::{Job, Legs, ListedLeg, Settings, Workflow};
 use crate::read::Reader;
 use crate::resolve::Resolver;
 use serde_json::{Map, Value as Json};
@@ -28,6 +28,16 @@ impl PlannedLeg {
     }
 }
 
+impl Job {
+    /// The leg's own settings, else the job's.
+    pub(crate) fn settings(&self, leg: &PlannedLeg) -> &Settings {
+        match &self.legs {
+            Legs::Listed(legs) => legs.get(leg.index).map_or(&self.settings, |leg| &leg.settings),
+            Legs::Strategy(_) => &self.settings,
+        }
+    }
+}
+
 impl Plan {
     /// Sets `matrix` and `strategy` to those of a leg.
     pub(crate) fn add_contexts(&self, leg: &PlannedLeg, contexts: &mut Map<String, Json>) {
@@ -48,12 +58,16 @@ pub(crate) fn legs(workflow: &Workflow, job: &Job, resolver: &Resolver<'_>) -> R
             matrix: None,
         }]
     };
-    let Some(node) = &job.strategy else {
-        return Ok(Plan {
-            fail_fast: true,
-            max_parallel: None,
-            legs: alone(),
-        });
+    let node = match &job.legs {
+        Legs::Listed(legs) => return Ok(listed(legs)),
+        Legs::Strategy(None) => {
+            return Ok(Plan {
+                fail_fast: true,
+                max_parallel: None,
+                legs: alone(),
+            });
+        }
+        Legs::Strategy(Some(node)) => node,
     };
     let node = resolver.node(node)?;
     let mut reader = Reader::new(&workflow.source);
@@ -80,4 +94,17 @@ pub(crate) fn legs(workflow: &Workflow, job: &Job, resolver: &Resolver<'_>) -> R
         })
     });
     reader.finish(plan)
+}
+
+/// Legs that stand side by side, none of which stops another.
+fn listed(legs: &[ListedLeg]) -> Plan {
+    let number = |(index, leg): (usize, &ListedLeg)| PlannedLeg {
+        index,
+        matrix: leg.matrix.clone(),
+    };
+    Plan {
+        fail_fast: false,
+        max_parallel: None,
+        legs: legs.iter().enumerate().map(number).collect(),
+    }
 }

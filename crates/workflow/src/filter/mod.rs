@@ -24,8 +24,10 @@
 //!   everything but `a`).
 //! - Without a changed file, `paths-ignore` doesn't hold a workflow back (act: it does).
 
+mod names;
 mod pattern;
 
+pub use names::NameList;
 use pattern::Pattern;
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! The list of legs: what they are called, how they are told apart, and its limits.
 
-use super::{Matrix, MatrixLeg};
+use super::MatrixLeg;
 use crate::read::Reader;
+use crate::source::Span;
 use crate::text::number_text;
 use crate::yaml::{Node, Value};
 use checkmill_core::limits::MATRIX_LEGS;
@@ -27,47 +28,50 @@ impl Legs {
             text,
         });
     }
+}
 
-    pub(super) fn checked(mut self, reader: &mut Reader<'_>, matrix: &Matrix) -> Option<Vec<MatrixLeg>> {
-        if self.list.len() > MATRIX_LEGS {
-            reader.report_with(
-                matrix.span,
-                format!("the matrix has more than {MATRIX_LEGS} legs"),
-                "leave some out with `exclude`, or make several jobs of it",
-            );
-            return None;
-        }
-        if self.list.is_empty() {
-            reader.report_with(
-                matrix.span,
-                "the matrix has no legs: `exclude` leaves none of its combinations",
-                "where that may happen, skip the job with `if`",
-            );
-            return None;
-        }
-        if self.list.iter().any(|leg| leg.text.len() > LEG_BYTES) {
-            reader.report(
-                matrix.span,
-                format!(
-                    "the values of a leg of the matrix have more than {} KiB",
-                    LEG_BYTES / 1024
-                ),
-            );
-            return None;
-        }
-        self.number_equal_ones();
-        Some(self.list)
+impl MatrixLeg {
+    pub(crate) const fn is_too_large(&self) -> bool {
+        self.text.len() > LEG_BYTES
     }
+}
 
-    /// GitHub runs equal legs as often as they are there; ours need texts of their own, as job ids derive from them.
-    fn number_equal_ones(&mut self) {
-        let mut seen = BTreeMap::<String, usize>::new();
-        for leg in &mut self.list {
-            let count = seen.entry(leg.text.clone()).or_default();
-            *count += 1;
-            if *count > 1 {
-                leg.text = format!("{}#{count}", leg.text);
-            }
+/// The legs, if they keep to the limits; equal ones told apart.
+pub(crate) fn checked(
+    reader: &mut Reader<'_>,
+    span: Span,
+    mut legs: Vec<MatrixLeg>,
+) -> Option<Vec<MatrixLeg>> {
+    if legs.len() > MATRIX_LEGS {
+        reader.report_with(
+            span,
+            format!("the matrix has more than {MATRIX_LEGS} legs"),
+            "leave some out with `exclude`, or make several jobs of it",
+        );
+        return None;
+    }
+    if legs.iter().any(MatrixLeg::is_too_large) {
+        reader.report(
+            span,
+            format!(
+                "the values of a leg of the matrix have more than {} KiB",
+                LEG_BYTES / 1024
+            ),
+        );
+        return None;
+    }
+    number_equal_ones(&mut legs);
+    Some(legs)
+}
+
+/// GitHub runs equal legs as often as they are there; ours need texts of their own, as job ids derive from them.
+fn number_equal_ones(legs: &mut [MatrixLeg]) {
+    let mut seen = BTreeMap::<String, usize>::new();
+    for leg in legs {
+        let count = seen.entry(leg.text.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            leg.text = format!("{}#{count}", leg.text);
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::yaml::{Entry, Node};
 use checkmill_core::limits::MATRIX_LEGS;
 use filter::{Filter, Include};
 use legs::Legs;
+pub(crate) use legs::checked;
 use serde_json::{Map, Value as Json};
 
 /// Combinations before `exclude`: beyond, a matrix is a mistake.
@@ -45,7 +46,8 @@ pub(crate) struct MatrixLeg {
 
 /// The legs in GitHub's order: the last axis varies fastest, `include`'s own legs come last. At least one, or a report.
 pub(crate) fn legs(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<Vec<MatrixLeg>> {
-    let combinations = combinations(reader, matrix)?;
+    let lengths = || matrix.axes.iter().map(|(_, values)| values.len());
+    let combinations = combinations(reader, matrix.span, lengths())?;
     let excludes: Vec<Filter> = matrix.exclude.iter().map(Filter::of).collect();
     let mut includes: Vec<Include<'_>> = matrix
         .include
@@ -88,7 +90,8 @@ pub(crate) fn legs(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<Vec<Matri
             }
         }
         legs.push(all, combination.iter().map(|(_, node)| *node));
-        if legs.list.len() > MATRIX_LEGS {
+        // One that is too large is enough to refuse them all, which would not fit into memory.
+        if legs.list.len() > MATRIX_LEGS || legs.list.last().is_some_and(MatrixLeg::is_too_large) {
             break;
         }
     }
@@ -99,42 +102,58 @@ pub(crate) fn legs(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<Vec<Matri
             .collect();
         legs.push(values, entries().map(|entry| &entry.value));
     }
-    legs.checked(reader, matrix)
+    if legs.list.is_empty() {
+        reader.report_with(
+            matrix.span,
+            "the matrix has no legs: `exclude` leaves none of its combinations",
+            "where that may happen, skip the job with `if`",
+        );
+        return None;
+    }
+    checked(reader, matrix.span, legs.list)
 }
 
-/// How many combinations the axes have; none without axes.
-fn combinations(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<usize> {
-    if matrix.axes.is_empty() {
-        return Some(0);
-    }
-    let product = matrix
-        .axes
-        .iter()
-        .try_fold(1_usize, |product, (_, values)| product.checked_mul(values.len()));
+/// How many combinations axes of these lengths have; none without axes.
+pub(crate) fn combinations(
+    reader: &mut Reader<'_>,
+    span: Span,
+    lengths: impl Iterator<Item = usize>,
+) -> Option<usize> {
+    let product = lengths
+        .map(Some)
+        .reduce(|product, length| product?.checked_mul(length?))
+        .unwrap_or(Some(0));
     match product {
         Some(product) if product <= COMBINATIONS => Some(product),
         _ => {
             let message = format!(
                 "the matrix has more than {COMBINATIONS} combinations; at most {MATRIX_LEGS} legs can run"
             );
-            reader.report(matrix.span, message);
+            reader.report(span, message);
             None
         }
     }
 }
 
-/// The combination of this number. The first axis varies slowest.
-fn combination(matrix: &Matrix, index: usize, combinations: usize) -> Vec<(&str, &Node)> {
+/// The place of each axis' value in the combination of this number. The first axis varies slowest.
+pub(crate) fn choice(
+    lengths: impl Iterator<Item = usize>,
+    index: usize,
+    combinations: usize,
+) -> impl Iterator<Item = usize> {
     let mut block = combinations;
-    let value = |(name, values): &'_ (String, Vec<Node>)| {
-        block /= values.len();
-        (name.len(), (index / block) % values.len())
-    };
-    let chosen: Vec<usize> = matrix.axes.iter().map(value).map(|(_, at)| at).collect();
+    lengths.map(move |length| {
+        block /= length;
+        (index / block) % length
+    })
+}
+
+fn combination(matrix: &Matrix, index: usize, combinations: usize) -> Vec<(&str, &Node)> {
+    let lengths = matrix.axes.iter().map(|(_, values)| values.len());
     matrix
         .axes
         .iter()
-        .zip(chosen)
+        .zip(choice(lengths, index, combinations))
         .map(|((name, values), at)| (name.as_str(), &values[at]))
         .collect()
 }

@@ -51,6 +51,24 @@ impl Node {
         }
     }
 
+    /// Whether it has the same value, wherever it stands; the keys of mappings in any order.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::List(own), Value::List(others)) => {
+                own.len() == others.len() && own.iter().zip(others).all(|(own, other)| own.is_same(other))
+            }
+            (Value::Map(own), Value::Map(others)) => {
+                own.len() == others.len()
+                    && own.iter().all(|entry| {
+                        other
+                            .get(&entry.key)
+                            .is_some_and(|other| entry.value.is_same(other))
+                    })
+            }
+            (own, other) => own == other,
+        }
+    }
+
     /// The value of a key of a mapping.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries()?

@@ -1,16 +1,17 @@
 //! The documentation says what the code does.
 
-use crate::support::PATH;
+use crate::support::{LIGHTNING, PATH, World};
 use checkmill_core::policy::Policy;
-use checkmill_workflow::{Keys, POLICY_KEYS, Support, parse, parse_policy, workflow_keys};
+use checkmill_workflow::{Keys, POLICY_KEYS, Support, lightning_keys, parse, parse_policy, workflow_keys};
 
 const SYNTAX: &str = include_str!("../../../../docs/workflow-syntax.md");
+const LIGHTNING_SYNTAX: &str = include_str!("../../../../docs/lightning-workflows.md");
 const POLICY: &str = include_str!("../../../../docs/policy.md");
 
-/// The table of `docs/workflow-syntax.md`, from the code's tables.
-fn table() -> String {
+/// The table of keys of a page, from the code's tables.
+fn table(tables: &[&Keys]) -> String {
     let mut table = "| key | | |\n| --- | --- | --- |\n".to_owned();
-    for (keys, key) in workflow_keys()
+    for (keys, key) in tables
         .iter()
         .flat_map(|keys| keys.keys.iter().map(move |key| (keys, key)))
     {
@@ -25,15 +26,35 @@ fn table() -> String {
 }
 
 #[test]
-fn the_table_of_keys_is_that_of_the_code() {
-    let shown = SYNTAX
-        .split_once("<!-- keys -->\n")
-        .and_then(|(_, rest)| rest.split_once("<!-- /keys -->"));
-    let shown = shown.map(|(table, _)| table).unwrap_or_default();
-    let table = table();
-    assert!(
-        shown == table,
-        "docs/workflow-syntax.md, between the marks `keys`, must be:\n{table}"
+fn the_tables_of_keys_are_those_of_the_code() {
+    for (page, text, tables) in [
+        ("workflow-syntax", SYNTAX, workflow_keys()),
+        ("lightning-workflows", LIGHTNING_SYNTAX, lightning_keys()),
+    ] {
+        let shown = text
+            .split_once("<!-- keys -->\n")
+            .and_then(|(_, rest)| rest.split_once("<!-- /keys -->"));
+        let shown = shown.map(|(table, _)| table).unwrap_or_default();
+        let table = table(tables);
+        assert!(
+            shown == table,
+            "docs/{page}.md, between the marks `keys`, must be:\n{table}"
+        );
+    }
+}
+
+#[test]
+fn the_example_of_lightning_files_is_one() {
+    let examples = examples(LIGHTNING_SYNTAX);
+    assert_eq!(examples.len(), 1);
+    let names = World::lightning(examples[0]).names("run");
+    assert_eq!(
+        names,
+        [
+            "ci.yml / Tests (3.10)",
+            "ci.yml / Tests (3.12)",
+            "ci.yml / Tests (3.13, L4)"
+        ]
     );
 }
 
@@ -41,6 +62,9 @@ fn the_table_of_keys_is_that_of_the_code() {
 fn file_with(keys: &Keys, key: &str) -> String {
     let (before, rest) = match keys.path {
         "" => ("", ""),
+        "trigger" => ("trigger:\n  ", ""),
+        "trigger.<event>" => ("trigger:\n  push:\n    ", ""),
+        "parametrize" => ("parametrize:\n  ", ""),
         "on" => ("on:\n  ", ""),
         "on.push" => ("on:\n  push:\n    ", ""),
         "on.pull_request" => ("on:\n  pull_request:\n    ", ""),
@@ -63,9 +87,10 @@ fn file_with(keys: &Keys, key: &str) -> String {
 
 #[test]
 fn every_key_is_treated_as_its_table_says() {
-    for keys in workflow_keys() {
+    let tables = |path, tables: &'static [&'static Keys]| tables.iter().map(move |keys| (path, keys));
+    for (path_of_file, keys) in tables(PATH, workflow_keys()).chain(tables(LIGHTNING, lightning_keys())) {
         for key in keys.keys {
-            let wrong = parse(PATH, &file_with(keys, key.name))
+            let wrong = parse(path_of_file, &file_with(keys, key.name))
                 .expect_err("the file is not whole")
                 .to_string();
             let path = keys.path_of(key);
@@ -80,7 +105,7 @@ fn every_key_is_treated_as_its_table_says() {
                 "{path}: {wrong}"
             );
         }
-        let wrong = parse(PATH, &file_with(keys, "no-such-key"))
+        let wrong = parse(path_of_file, &file_with(keys, "no-such-key"))
             .expect_err("the file is not whole")
             .to_string();
         assert!(

@@ -17,6 +17,10 @@ mod hello;
 #[cfg(test)]
 mod inputs;
 #[cfg(test)]
+mod lightning;
+#[cfg(test)]
+mod lightning_plans;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod matrix;

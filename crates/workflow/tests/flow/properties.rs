@@ -1,20 +1,27 @@
 //! What holds for every file.
 
-use crate::support::{PATH, World, job, key, push};
+use crate::lightning_plans::{WHOLE, describe_leg};
+use crate::support::{LIGHTNING, PATH, World, job, key, push};
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_workflow::{Changed, Expansion, inputs, matches, parse, parse_policy};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-const FIXTURES: [&str; 4] = [
+const FIXTURES: [&str; 5] = [
     include_str!("../fixtures/rust.yml"),
     include_str!("../fixtures/monorepo.yml"),
     include_str!("../fixtures/python.yaml"),
     include_str!("../../../../examples/hello/.checkmill/workflows/ci.yml"),
+    WHOLE,
 ];
 
 /// Everything that can be done with a text: none of it may panic, and what is reported lies inside the file.
 fn exercise(text: &str) {
+    exercise_at(PATH, text);
+    exercise_at(LIGHTNING, text);
+}
+
+fn exercise_at(path: &str, text: &str) {
     let lines = text.split('\n').count();
     let inside = |wrong: &checkmill_workflow::Diagnostics| {
         assert!(!wrong.as_slice().is_empty());
@@ -25,7 +32,7 @@ fn exercise(text: &str) {
         let _ = wrong.to_string();
     };
     let _ = parse_policy(".checkmill/config.yml", text).map_err(|wrong| inside(&wrong));
-    let workflow = match parse(PATH, text) {
+    let workflow = match parse(path, text) {
         Ok(workflow) => workflow,
         Err(wrong) => return inside(&wrong),
     };
@@ -38,7 +45,7 @@ fn exercise(text: &str) {
         }),
     );
     let _ = inputs(&workflow, &push("refs/heads/main")).map_err(|wrong| inside(&wrong));
-    let mut world = World::new(text);
+    let mut world = World::of(workflow.clone(), &push("refs/heads/main"));
     for key in workflow.keys() {
         world = world.ended(key.as_str(), NeedsResult::Success, &[("x", "[1]")]);
     }
@@ -50,6 +57,9 @@ fn exercise(text: &str) {
                 let texts: BTreeSet<&str> = legs.iter().map(|leg| leg.leg.as_str()).collect();
                 assert_eq!(texts.len(), legs.len(), "texts of legs are unique");
                 assert!(!legs.is_empty() && legs.len() <= 256);
+                if path == LIGHTNING {
+                    legs.iter().for_each(|leg| drop(describe_leg(&world, &leg.leg)));
+                }
                 assert!(
                     legs.iter()
                         .all(|leg| !leg.runs_on.is_empty() && leg.timeout.0 > 0)
@@ -83,6 +93,9 @@ fn piece() -> impl Strategy<Value = String> {
         Just("null".to_owned()),
         Just("1e999".to_owned()),
         Just("include".to_owned()),
+        Just("run: x\n".to_owned()),
+        Just("trigger: ".to_owned()),
+        Just("parametrize: {matrix: {a: [1, ".to_owned()),
         Just("ü\u{feff}".to_owned()),
         "[a-z]{1,6}",
         "\\PC{0,4}",

@@ -92,6 +92,13 @@ pub(crate) fn workflow(text: &str) -> Workflow {
     parse(PATH, text).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
+pub(crate) const LIGHTNING: &str = ".lightning/workflows/ci.yml";
+
+/// The workflow of a file of `.lightning/workflows`, or a panic with what is wrong with it.
+pub(crate) fn lightning(text: &str) -> Workflow {
+    parse(LIGHTNING, text).unwrap_or_else(|wrong| panic!("{wrong}"))
+}
+
 /// What is wrong with a file.
 pub(crate) fn wrong(text: &str) -> String {
     parse(PATH, text)
@@ -116,7 +123,15 @@ impl World {
     }
 
     pub(crate) fn with_event(text: &str, event: &Event) -> Self {
-        let workflow = workflow(text);
+        Self::of(workflow(text), event)
+    }
+
+    /// From a file of `.lightning/workflows`.
+    pub(crate) fn lightning(text: &str) -> Self {
+        Self::of(lightning(text), &push("refs/heads/main"))
+    }
+
+    pub(crate) fn of(workflow: Workflow, event: &Event) -> Self {
         let inputs = checkmill_workflow::inputs(&workflow, event).unwrap_or_else(|wrong| panic!("{wrong}"));
         let github = github_context(&RunContext {
             event,

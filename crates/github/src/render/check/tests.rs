@@ -326,7 +326,7 @@ fn both_timeouts() {
     --- summary
     **Timed out** (`run_timeout`): Ran longer than 6 h.
 
-    The job was stopped and its log kept. `timeout-minutes` sets the limit.
+    The job was stopped and its log kept. `timeout-minutes` (`timeout` in `.lightning/workflows`) sets the limit.
 
     Queued 0.3 s · ran 6 h
 

@@ -2,7 +2,7 @@
 
 use super::{common, keys, needs, permissions, step, strategy};
 use crate::expr::Place;
-use crate::model::Job;
+use crate::model::{Job, Legs, Name, Settings, Timeout};
 use crate::read::{Fields, Reader};
 use crate::yaml::{Entry, Node, Value};
 use checkmill_core::limits;
@@ -65,9 +65,9 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<(Job, Vec<crate::text::
     if let Some(node) = strategy {
         strategy::check(reader, node);
     }
-    let timeout_minutes = fields.get("timeout-minutes");
-    if let Some(node) = timeout_minutes {
-        minutes(reader, node, Place::JobTimeout);
+    let timeout = fields.entry("timeout-minutes");
+    if let Some(entry) = timeout {
+        minutes(reader, &entry.value, Place::JobTimeout);
     }
     let continue_on_error = fields.get("continue-on-error");
     if let Some(node) = continue_on_error {
@@ -88,18 +88,27 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<(Job, Vec<crate::text::
     let job = Job {
         key: entry.key.parse().ok()?,
         key_span: entry.key_span,
-        name: name.filter(|name| !name.value.trim().is_empty()),
         needs: Vec::new(),
         condition,
-        strategy: strategy.cloned(),
-        runs_on: runs_on?,
-        timeout_minutes: timeout_minutes.cloned(),
-        continue_on_error: continue_on_error.cloned(),
+        legs: Legs::Strategy(strategy.cloned()),
+        settings: Settings {
+            name: Name::Template(name.filter(|name| !name.value.trim().is_empty())),
+            runs_on: runs_on?,
+            timeout: Timeout {
+                written: timeout.cloned(),
+                default: limits::RUN_TIMEOUT_DEFAULT,
+            },
+            continue_on_error: continue_on_error.cloned(),
+            variables: Vec::new(),
+            container: None,
+            interruptible: false,
+        },
         permissions: permissions.flatten(),
         env: env.unwrap_or_default(),
         defaults: defaults.unwrap_or_default(),
         outputs: outputs.unwrap_or_default(),
         steps: steps?,
+        debug: false,
     };
     Some((job, needs.unwrap_or_default()))
 }

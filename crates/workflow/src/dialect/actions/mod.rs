@@ -21,10 +21,15 @@ pub(crate) use strategy::strategy;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expr::Place;
-use crate::model::Workflow;
+use crate::model::{Unmatched, Workflow};
 use crate::read::Reader;
 use crate::source::Source;
 use crate::yaml::{self, Node, Value};
+
+/// Whether GitHub has an event of this name, supported here or not.
+pub(super) fn is_event(name: &str) -> bool {
+    keys::EVENTS.find(name).is_some()
+}
 
 pub(super) fn parse(path: &str, text: &str) -> Result<Workflow, Diagnostics> {
     let source = Source::new(path, text);
@@ -81,6 +86,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         name: name.map_or_else(|| reader.source.path().to_owned(), |name| name.value),
         source: reader.source.clone(),
         triggers: triggers?,
+        unmatched: Unmatched::Silent,
         env: env.unwrap_or_default(),
         defaults: defaults.unwrap_or_default(),
         permissions: permissions.flatten(),
