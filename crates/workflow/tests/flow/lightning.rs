@@ -107,6 +107,7 @@ fn other_events() {
         git_ref: GitRef::Branch("dev".to_owned()),
         before: Some(sha('1')),
         after: None,
+        first: None,
         forced: false,
         message: String::new(),
     }));
