@@ -398,7 +398,7 @@ async fn reports_of_the_repository_are_not_the_jobs() {
     }
     let sha = origin.commit("three");
     let steps = json!([
-        {"type": "checkout", "with": {}},
+        {"type": "uses", "uses": "actions/checkout@v4", "with": {}},
         run(&format!("printf %s \"{}\" > junit.xml", report("of the job"))),
     ]);
     let ran = origin.world(&sha, "refs/heads/main", steps).run().await;
