@@ -17,6 +17,7 @@ pub(crate) fn describe_leg(world: &World, leg: &str) -> JobDescription {
             git_ref: "refs/heads/main".to_owned(),
         },
         callback: None,
+        actions: &world.actions,
     };
     let described = describe(&world.workflow, &key("run"), leg, &world.context(), attempt);
     described.unwrap_or_else(|wrong| panic!("{wrong}"))
