@@ -10,6 +10,7 @@ mod program;
 mod events;
 mod hello;
 mod interrupt;
+mod lightning;
 mod outcomes;
 mod report;
 mod sources;

@@ -57,26 +57,3 @@ async fn a_working_tree_with_changes_and_the_commit_below_it() {
     assert_eq!(project.mark("head"), project.mark("sha"));
     project.git(&["diff", "--cached", "--quiet"]);
 }
-
-#[tokio::test]
-async fn a_repository_with_lightning_files_only() {
-    let project = Project::new(&[
-        (
-            ".lightning/workflows/ci.yml",
-            "trigger: {push: {branches: main}}\nparametrize: {matrix: {n: [1, 2]}}\nrun: echo $n\n",
-        ),
-        (
-            ".lightning/workflows/pulls.yml",
-            "trigger: {pull_request: , push: {branches: [dev]}}\nrun: exit 1\n",
-        ),
-    ]);
-    let table = project.run(&[]).await.table();
-    assert!(table.starts_with("exit code 0"), "{table}");
-    for check in [
-        "ci.yml / Lit Job (1)",
-        "ci.yml / Lit Job (2)",
-        "pulls.yml / Lit Job [push]",
-    ] {
-        assert!(table.contains(check), "{table}");
-    }
-}

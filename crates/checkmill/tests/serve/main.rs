@@ -22,7 +22,6 @@ mod forks;
 mod graph;
 mod injection;
 mod kill;
-mod lightning;
 mod lost_deliveries;
 mod matrix;
 mod reruns;

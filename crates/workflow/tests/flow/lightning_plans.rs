@@ -160,7 +160,8 @@ fn a_whole_file() {
       "steps": [
         {
           "env": {},
-          "type": "checkout",
+          "type": "uses",
+          "uses": "actions/checkout@v4",
           "with": {}
         },
         {
@@ -170,6 +171,7 @@ fn a_whole_file() {
           "shell": "bash"
         }
       ],
+      "actions": "all",
       "outputs": {},
       "timeout_ms": 2730000,
       "callback": null
