@@ -161,11 +161,16 @@ impl Parameters {
         for found in answer {
             let known = self.wanted.iter().find(|p| found.name == self.path(**p));
             if let Some(parameter) = known.filter(|_| !found.value.expose_secret().trim().is_empty()) {
-                values.insert(*parameter, found.value);
+                values.insert(*parameter, without_newline(&found.value));
             }
         }
         Ok(values)
     }
+}
+
+/// A secret put there with `file://` has the newline at the file's end, which GitHub's page never had.
+fn without_newline(value: &SecretString) -> SecretString {
+    value.expose_secret().trim_end_matches(['\r', '\n']).into()
 }
 
 #[cfg(test)]
@@ -250,6 +255,17 @@ mod tests {
         let script = Scripted::new([(200, answer(&[("/checkmill/webhook-secret", " ")]).as_str())]);
         let (parameters, _) = parameters(&script);
         insta::assert_snapshot!(parameters.required(Parameter::WebhookSecret).await.unwrap_err(), @"the parameter /checkmill/webhook-secret does not exist, or is empty; create it with: aws ssm put-parameter --type SecureString --name /checkmill/webhook-secret --value file://webhook-secret.txt");
+    }
+
+    #[tokio::test]
+    async fn the_newline_at_a_files_end_is_no_part_of_a_secret() {
+        let values = [("/checkmill/webhook-secret", " one\r\n")];
+        let script = Scripted::new([(200, answer(&values).as_str())]);
+        let (parameters, _) = parameters(&script);
+        assert_eq!(
+            get(&parameters, Parameter::WebhookSecret).await.as_deref(),
+            Some(" one")
+        );
     }
 
     #[tokio::test]
