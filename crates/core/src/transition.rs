@@ -13,16 +13,20 @@
 //! | `StopRequested`   | Ended   | Ended   | kept     | stop it   | stop it | –         | –         |
 //! | `Awaiting`        | illegal | –       | –        | token     | token   | –         | –         |
 //! | `NewGeneration`   | –       | newer   | newer    | newer     | newer   | newer     | –         |
+//! | `Settled`         | illegal | illegal | illegal  | illegal   | illegal | settled⁴  | –         |
+//! | `Retry`           | –       | –       | –        | –         | –       | Queued⁵   | –         |
 //! | `Closed`          | illegal | illegal | illegal  | illegal   | illegal | Concluded | –         |
 //! | `Rerun`           | –       | –       | –        | –         | –       | –         | Waiting³  |
 //!
 //! "–": late or a duplicate, nothing to do. ¹ only when the first claim has run out. ² or Ended, where the agent's report
-//! or the wish to stop came first. ³ as the next attempt; the graph releases it.
+//! or the wish to stop came first. ³ as the next attempt; the graph releases it. ⁴ where the end may be retried
+//! ([`Job::may_be_retried`]), and –, where not. ⁵ likewise, as the next attempt; it has kept its place under `max-parallel`.
 
 use crate::conclusion::{End, Reason};
 use crate::ids::CheckRunId;
 use crate::job::{BackendHandle, Job, JobState, Stop};
 use crate::limits;
+use crate::retry::{Retries, RetryCause};
 use crate::time::UnixMillis;
 
 /// What a phase found out or wants.
@@ -53,9 +57,16 @@ pub enum JobEvent {
     Awaiting { token: String },
     /// The wait loop continues as new, or the sweep restarts it.
     NewGeneration,
+    /// The end could have been retried and is not: others may build on it.
+    Settled,
+    /// The end is not the code's, and the policy allows another try. It has been reported on its check.
+    Retry {
+        cause: RetryCause,
+        check: Option<CheckRunId>,
+    },
     /// Everything about the end has been reported.
     Closed { check: Option<CheckRunId> },
-    /// A person or a policy wants it again.
+    /// A person wants it again.
     Rerun,
 }
 
@@ -103,6 +114,8 @@ pub fn apply(job: &Job, event: &JobEvent, now: UnixMillis) -> Outcome {
         JobEvent::StopRequested { reason, detail } => stop_requested(job, reason, detail, now),
         JobEvent::Awaiting { token } => awaiting(job, token),
         JobEvent::NewGeneration => new_generation(job, now),
+        JobEvent::Settled => settled(job),
+        JobEvent::Retry { cause, check } => retry(job, *cause, *check, now),
         JobEvent::Closed { check } => closed(job, *check),
         JobEvent::Rerun => rerun(job, now),
     }
@@ -348,24 +361,51 @@ fn closed(job: &Job, check: Option<CheckRunId>) -> Outcome {
     }
 }
 
+fn settled(job: &Job) -> Outcome {
+    match &job.state {
+        JobState::Ended { .. } if job.may_be_retried() => moved(job, [], |next| next.retries.settled = true),
+        JobState::Ended { .. } | JobState::Concluded { .. } => LATE,
+        _ => illegal(job, &JobEvent::Settled),
+    }
+}
+
+fn retry(job: &Job, cause: RetryCause, check: Option<CheckRunId>, now: UnixMillis) -> Outcome {
+    if !job.may_be_retried() || !job.retries.leave(cause) {
+        return LATE;
+    }
+    moved(job, [Effect::StartExecution], |next| {
+        next.check = check.or(next.check);
+        next_attempt(next, now);
+        next.state = JobState::Queued;
+        next.retries.used = next.retries.used.and(cause);
+    })
+}
+
 fn rerun(job: &Job, now: UnixMillis) -> Outcome {
     match job.state {
         JobState::Concluded { .. } if !job.is_exhausted() => moved(job, [], |next| {
-            next.attempt = job.attempt.next();
-            next.generation = 0;
-            next.revived_at = None;
-            next.state = JobState::Waiting;
-            next.queued_at = now;
-            next.running_at = None;
-            next.stop = None;
-            next.early_report = None;
-            next.previous_check = job.check.max(job.previous_check);
-            next.check = None;
-            next.check_uncertain = false;
-            next.task_token = None;
+            next_attempt(next, now);
+            next.retries = Retries::allowed(next.retries.allowed);
         }),
         _ => LATE,
     }
+}
+
+/// The row of the attempt after this one.
+fn next_attempt(job: &mut Job, now: UnixMillis) {
+    job.attempt = job.attempt.next();
+    job.generation = 0;
+    job.revived_at = None;
+    job.state = JobState::Waiting;
+    job.queued_at = now;
+    job.running_at = None;
+    job.stop = None;
+    job.early_report = None;
+    job.previous_check = job.check.max(job.previous_check);
+    job.check = None;
+    job.check_uncertain = false;
+    job.task_token = None;
+    job.retries.settled = false;
 }
 
 impl JobEvent {
@@ -383,6 +423,8 @@ impl JobEvent {
             Self::StopRequested { .. } => "stop requested",
             Self::Awaiting { .. } => "awaiting",
             Self::NewGeneration => "new generation",
+            Self::Settled => "settled",
+            Self::Retry { .. } => "retry",
             Self::Closed { .. } => "closed",
             Self::Rerun => "rerun",
         }
