@@ -4,7 +4,7 @@ use crate::advance::Advance;
 use crate::error::PhaseError;
 use crate::plan::may_be_approved;
 use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
-use crate::report::report;
+use crate::report::{report, result};
 use crate::step::step;
 use crate::stop::Stop;
 use crate::view;
@@ -256,7 +256,8 @@ impl Rerun<'_> {
         let Some(run) = self.runs.load(&job.id.run()).await? else {
             return Ok(());
         };
-        let last = report(self.blobs, self.backends, job, &run, end).await?;
+        let result = result(self.blobs, job).await?;
+        let last = report(self.blobs, self.backends, job, &run, end, result.as_ref(), &[]).await?;
         let told = self
             .forge
             .update_check(&view::repo(&run), check, &view::exhausted(last, event))

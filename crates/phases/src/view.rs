@@ -6,7 +6,7 @@ use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ANNOTATIONS, ATTEMPTS};
 use checkmill_core::policy::ForkPolicy;
 use checkmill_core::{End, Event, Job, JobState, Millis, Reason, Run, UnixMillis};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
-use checkmill_github::render::{self, Attempt, Ended, JobRow, JobRowState, RunComment, Step, StepMark};
+use checkmill_github::render::{self, Attempt, Ended, JobRow, JobRowState, Note, RunComment, Step, StepMark};
 use checkmill_workflow::job::{JobResult, ResultAnnotation, ResultLevel, StepResult, StepStatus};
 
 /// The repository of an event.
@@ -51,6 +51,8 @@ pub(crate) struct Completed<'a> {
     /// Masked.
     pub(crate) log: Option<&'a str>,
     pub(crate) diagnostics: Option<&'a str>,
+    /// What earlier attempts teach.
+    pub(crate) notes: &'a [Note<'a>],
 }
 
 /// The check of a job that has ended.
@@ -76,6 +78,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
         queued_for: started_at.unwrap_or(end.at).since(job.queued_at),
         ran_for: started_at.map(|started| end.at.since(started)),
         steps: &steps,
+        notes: of.notes,
         diagnostics: of.diagnostics,
         log: of.log,
         step_summary: result.map_or("", |r| r.summary.as_str()),

@@ -7,6 +7,7 @@ use crate::read::{Fields, Reader};
 use crate::source::Source;
 use crate::yaml::{self, Entry, Node, Value};
 use checkmill_core::policy::{CommentPolicy, ForkPolicy, Policy};
+use checkmill_core::retry::RetryCounts;
 use checkmill_core::{Millis, limits};
 use std::collections::BTreeMap;
 
@@ -28,10 +29,18 @@ pub const KEYS: Keys = Keys {
         full("permissions"),
         full("forks"),
         full("comment"),
+        full("retry"),
         full("vars"),
         full("queue-timeout-minutes"),
         full("timeout-minutes-max"),
     ],
+};
+
+/// The keys of `retry`.
+const RETRY_KEYS: Keys = Keys {
+    path: "retry",
+    noun: "key of `retry`",
+    keys: &[full("infrastructure"), full("flaky")],
 };
 
 /// Reads the policy file. What it doesn't say is as [`Policy::default`] has it; so is an empty file.
@@ -79,6 +88,9 @@ fn policy(reader: &mut Reader<'_>, node: &Node) -> Option<Policy> {
     if let Some(comment) = choice(reader, &fields, "comment", &comment) {
         policy.comment = comment;
     }
+    if let Some(node) = fields.get("retry") {
+        policy.retry = retry(reader, node);
+    }
     if let Some(node) = fields.get("vars") {
         policy.vars = vars(reader, node);
     }
@@ -105,6 +117,29 @@ fn choice<T: Copy>(
         reader.report_with(text.span, message, format!("it is one of {names}"));
     }
     found.map(|(_, value)| *value)
+}
+
+/// What it doesn't say is as the default has it.
+fn retry(reader: &mut Reader<'_>, node: &Node) -> RetryCounts {
+    let mut counts = RetryCounts::POLICY_DEFAULT;
+    let Some(fields) = reader.fields(node, &RETRY_KEYS, "`retry`") else {
+        return counts;
+    };
+    for (key, count) in [
+        ("infrastructure", &mut counts.infrastructure),
+        ("flaky", &mut counts.flaky),
+    ] {
+        let Some(node) = fields.get(key) else { continue };
+        let whole = (0..=limits::RETRIES_MAX).find(|n| node.value == Value::Number(f64::from(*n)));
+        match whole {
+            Some(whole) => *count = whole,
+            None => {
+                let message = format!("`{key}` must be a whole number from 0 to {}", limits::RETRIES_MAX);
+                reader.report(node.span, message);
+            }
+        }
+    }
+    counts
 }
 
 fn vars(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, String> {

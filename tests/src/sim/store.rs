@@ -3,9 +3,12 @@
 use super::faults::Faults;
 use super::world::SimClock;
 use async_trait::async_trait;
-use checkmill_core::{CommitSha, DeliveryId, Event, Job, JobId, RepositoryId, Run, RunId, UnixMillis};
+use checkmill_core::history::JobHistory;
+use checkmill_core::{
+    CommitSha, DeliveryId, Event, HistoryId, Job, JobId, RepositoryId, Run, RunId, UnixMillis,
+};
 use checkmill_phases::ports::{
-    Blobs, Clock as _, Deliveries, DeliveryState, Inbox, Jobs, PlanMessage, Queue, QueueError, Runs,
+    Blobs, Clock as _, Deliveries, DeliveryState, History, Inbox, Jobs, PlanMessage, Queue, QueueError, Runs,
     StoreError,
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -16,6 +19,7 @@ struct Rows {
     deliveries: BTreeMap<DeliveryId, (Event, DeliveryState, UnixMillis)>,
     runs: BTreeMap<RunId, Run>,
     jobs: BTreeMap<JobId, Job>,
+    histories: BTreeMap<(RepositoryId, HistoryId), JobHistory>,
     blobs: BTreeMap<String, Vec<u8>>,
     queue: VecDeque<PlanMessage>,
 }
@@ -57,6 +61,12 @@ impl MemStore {
     #[must_use]
     pub fn all_jobs(&self) -> Vec<Job> {
         self.rows().jobs.values().cloned().collect()
+    }
+
+    /// What was learned, past every fault.
+    #[must_use]
+    pub fn all_histories(&self) -> Vec<JobHistory> {
+        self.rows().histories.values().cloned().collect()
     }
 
     #[must_use]
@@ -250,6 +260,26 @@ impl Jobs for MemStore {
                 .collect();
             due.sort_by_key(|job| job.due_at());
             Ok(due.into_iter().take(limit).cloned().collect())
+        })
+    }
+}
+
+#[async_trait]
+impl History for MemStore {
+    async fn load(&self, repository: RepositoryId, id: &HistoryId) -> Result<Option<JobHistory>, StoreError> {
+        let key = (repository, id.clone());
+        self.faults
+            .call(failed, || Ok(self.rows().histories.get(&key).cloned()))
+    }
+
+    async fn save(&self, history: &JobHistory) -> Result<(), StoreError> {
+        self.faults.call(failed, || {
+            let mut rows = self.rows();
+            let key = (history.job.repository, history.job.id.clone());
+            let stored = rows.histories.get(&key).map_or(0, |stored| stored.version);
+            check_version(Some(stored), history.version)?;
+            rows.histories.insert(key, history.clone());
+            Ok(())
         })
     }
 }

@@ -21,6 +21,7 @@ mod forks;
 mod graph;
 mod injection;
 mod kill;
+mod learning;
 mod matrix;
 mod reruns;
 mod secrets;

@@ -10,11 +10,13 @@ mod cut;
 pub mod escape;
 mod fence;
 mod log;
+mod notes;
 mod span;
 mod steps;
 
 pub use check::{Attempt, Ended, completed, in_progress, queued};
 pub use comment::{JobRow, JobRowState, RunComment, comment, comment_marker};
 pub use cut::{cut, cut_line};
+pub use notes::{FixedBy, Note};
 pub use span::span;
 pub use steps::{Step, StepMark};

@@ -38,6 +38,7 @@ fn held(end: &End) -> Ended<'_> {
         queued_for: Millis(300),
         ran_for: None,
         steps: &[],
+        notes: &[],
         diagnostics: None,
         log: None,
         step_summary: "",
