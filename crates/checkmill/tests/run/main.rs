@@ -13,4 +13,5 @@ mod interrupt;
 mod outcomes;
 mod report;
 mod sources;
+mod stats;
 mod wrong_input;
