@@ -21,7 +21,7 @@ pub(super) fn sparkline(values: impl IntoIterator<Item = u64>) -> String {
 pub(super) fn bar(percent: usize) -> String {
     let eighths = percent.min(100) * 80 / 100;
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(EIGHTHS[eighths % 8]);
     }
     bar
