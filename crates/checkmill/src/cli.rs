@@ -1,5 +1,6 @@
 //! The command line.
 
+use checkmill_core::RepoName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     /// Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
     /// GITHUB_API_URL for GitHub Enterprise Server.
     Serve(ServeArgs),
+    /// Show what was learned of the jobs: durations, failures, flakiness.
+    Stats(StatsArgs),
     /// Run one job from its directory; what the process backend starts.
     #[command(hide = true, disable_help_flag = true)]
     Agent {
@@ -75,6 +78,25 @@ pub(crate) struct ServeArgs {
     /// The address at which jobs reach this server, where it differs from the one it listens on.
     #[arg(long, value_name = "URL", env = "CHECKMILL_PUBLIC_URL")]
     pub(crate) public_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Only the jobs of this repository: owner/name.
+    #[arg(value_name = "REPO")]
+    pub(crate) repository: Option<RepoName>,
+    /// The data directory of `serve` or `run`. It may be in use.
+    #[arg(long, value_name = "DIR", env = "CHECKMILL_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// A DynamoDB table on AWS instead. Region and credentials come from the environment; they must allow dynamodb:Scan.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// Only jobs that failed and then passed on the same commit, the flakiest first, with what they say.
+    #[arg(long)]
+    pub(crate) flaky: bool,
+    /// Print a JSON array with one object for each job.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

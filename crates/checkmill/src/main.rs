@@ -4,6 +4,7 @@ mod cli;
 mod local;
 mod run;
 mod serve;
+mod stats;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Agent { args } => checkmill_agent::main_with_args([OsString::from("agent")], args),
         Command::Run(args) => in_runtime(run::run(args)),
+        Command::Stats(args) => in_runtime(stats::stats(args)),
         Command::Serve(args) => {
             log_to_stderr(tracing::Level::INFO);
             in_runtime(async move { serve::serve(&args).await.map(|()| ExitCode::SUCCESS) })

@@ -128,6 +128,13 @@ text_id!(
     |t| t.split_once('-').is_some_and(|(run, leg)| is_hex(run, 16) && is_hex(leg, 8))
 );
 
+text_id!(
+    /// One job key and matrix leg of one workflow file: 32 hexadecimal digits. With its repository it names what was learned.
+    HistoryId,
+    "a history id (32 hexadecimal digits)",
+    |t| is_hex(t, 32)
+);
+
 number_id!(
     /// A GitHub App's installation.
     InstallationId
@@ -194,6 +201,19 @@ impl JobId {
     pub fn run(&self) -> RunId {
         RunId(self.0[..16].to_owned())
     }
+}
+
+impl HistoryId {
+    /// What is learned of this job key and leg of a workflow file.
+    #[must_use]
+    pub fn derive(workflow_path: &str, key: &JobKey, leg: &str) -> Self {
+        Self(derive(&["history", workflow_path, key.as_str(), leg], 32))
+    }
+}
+
+/// The id of a failure, from the step and the normalised error line that tell it from others.
+pub(crate) fn failure_id(step: Option<&str>, line: &str) -> String {
+    derive(&["failure", step.unwrap_or_default(), line], 12)
 }
 
 /// `owner/name` of a repository.

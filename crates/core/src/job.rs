@@ -3,6 +3,7 @@
 use crate::conclusion::{End, Reason};
 use crate::ids::{AttemptNumber, CheckRunId, JobId, JobKey};
 use crate::limits;
+use crate::retry::Retries;
 use crate::time::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Job {
     pub continue_on_error: bool,
     pub queue_timeout: Millis,
     pub run_timeout: Millis,
+    #[serde(default = "Retries::none")]
+    pub retries: Retries,
 
     pub attempt: AttemptNumber,
     /// The newest execution of this attempt; an older one that still moves is told to stop.

@@ -7,10 +7,12 @@ pub mod error_name;
 pub mod event;
 pub mod execution;
 pub mod graph;
+pub mod history;
 pub mod ids;
 pub mod job;
 pub mod limits;
 pub mod policy;
+pub mod retry;
 pub mod run;
 pub mod time;
 pub mod transition;
@@ -19,8 +21,8 @@ pub use conclusion::{Conclusion, End, Reason};
 pub use error_name::ErrorName;
 pub use event::{Event, EventKind};
 pub use ids::{
-    AttemptNumber, CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, JobKey, Login, RepoName,
-    RepositoryId, RunId,
+    AttemptNumber, CheckRunId, CommitSha, DeliveryId, HistoryId, InstallationId, JobId, JobKey, Login,
+    RepoName, RepositoryId, RunId,
 };
 pub use job::{Job, JobState};
 pub use run::Run;

@@ -148,3 +148,26 @@ pub const CACHE_KEYS: usize = 10;
 pub const CACHES_BYTES: u64 = 10 * 1024 * 1024 * 1024;
 /// How long parts may lie about that no archive was made of: longer than an upload takes.
 pub const ARCHIVE_ORPHAN: Millis = Millis::from_minutes(24 * 60);
+/// Attempts that a job's history remembers one by one: enough for quantiles that follow the code.
+pub const HISTORY_ATTEMPTS: usize = 32;
+/// Steps of a job that its history remembers.
+pub const HISTORY_STEPS: usize = 24;
+/// Durations that the history of a step remembers.
+pub const HISTORY_STEP_DURATIONS: usize = 12;
+/// Failures that a job's history tells apart.
+pub const HISTORY_FAILURES: usize = 12;
+/// A step's name in a history.
+pub const HISTORY_NAME_BYTES: usize = 100;
+/// An error line in a history.
+pub const HISTORY_LINE_BYTES: usize = 160;
+/// The name of a branch, tag or backend in a history.
+pub const HISTORY_PLACE_BYTES: usize = 60;
+/// A workflow's path, a check's name and a matrix leg in a history, each.
+pub const HISTORY_LEG_BYTES: usize = 400;
+/// A history's row: far below DynamoDB's 400 KB, because every attempt writes it and a write costs by the KB.
+pub const HISTORY_ROW_BYTES: usize = 32 * 1024;
+/// Retries of one cause that a policy may allow: past it the job needs a person.
+pub const RETRIES_MAX: u32 = 10;
+/// The longest that a running job whose backend can't call back is left alone until it usually ends: one that ends early is
+/// noticed no later than this.
+pub const USUAL_WAIT_MAX: Millis = Millis::from_minutes(10);

@@ -2,6 +2,7 @@
 //! can't change the rules it is judged by. Parsed in `checkmill-workflow`.
 
 use crate::limits;
+use crate::retry::RetryCounts;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +18,9 @@ pub struct Policy {
     /// Which actions steps may use.
     #[serde(default)]
     pub actions: AllowedActions,
+    /// How often a failure that is not the code's is retried.
+    #[serde(default)]
+    pub retry: RetryCounts,
     /// The `vars` context.
     pub vars: BTreeMap<String, String>,
     pub queue_timeout: Millis,
@@ -31,6 +35,7 @@ impl Default for Policy {
             forks: ForkPolicy::Approval,
             comment: CommentPolicy::OnFailure,
             actions: AllowedActions::All,
+            retry: RetryCounts::POLICY_DEFAULT,
             vars: BTreeMap::new(),
             queue_timeout: limits::QUEUE_TIMEOUT_DEFAULT,
             run_timeout_max: limits::RUN_TIMEOUT_MAX,

@@ -37,6 +37,20 @@ impl UnixMillis {
     pub const fn since(self, earlier: Self) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// Year, month and day of the Gregorian calendar in UTC. Years are counted from March, so that the leap day comes last.
+    #[must_use]
+    pub const fn date(self) -> (u64, u64, u64) {
+        let days = self.0 / 86_400_000 + 719_468;
+        let era = days / 146_097;
+        let day_of_era = days % 146_097;
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted = (5 * day_of_year + 2) / 153;
+        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+        (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
+    }
 }
 
 impl Add<Millis> for UnixMillis {
@@ -50,5 +64,24 @@ impl Sub<Millis> for UnixMillis {
     type Output = Self;
     fn sub(self, span: Millis) -> Self {
         Self(self.0.saturating_sub(span.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UnixMillis;
+
+    #[test]
+    fn dates() {
+        let table = [
+            (0, (1970, 1, 1)),
+            (951_782_400_000, (2000, 2, 29)),
+            (1_764_028_800_000, (2025, 11, 25)),
+            (4_107_542_400_000 - 1, (2100, 2, 28)),
+            (4_107_542_400_000, (2100, 3, 1)),
+        ];
+        for (at, date) in table {
+            assert_eq!(UnixMillis(at).date(), date, "{at}");
+        }
     }
 }

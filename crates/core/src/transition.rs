@@ -15,18 +15,22 @@
 //! | `Awaiting`        | illegal | –       | –        | token     | token   | –         | –         |
 //! | `NewGeneration`   | –       | newer   | newer    | newer     | newer   | newer     | –         |
 //! | `CheckReleased`   | –       | –       | –        | –         | freed   | freed     | –         |
-//! | `ReportClaim`     | illegal | illegal | illegal  | illegal   | illegal | report⁵   | –         |
+//! | `ReportClaim`     | illegal | illegal | illegal  | illegal   | illegal | report⁴   | –         |
+//! | `Settled`         | illegal | illegal | illegal  | illegal   | illegal | settled⁵  | –         |
+//! | `Retry`           | –       | –       | –        | –         | –       | Queued⁶   | –         |
 //! | `Closed`          | illegal | illegal | illegal  | illegal   | illegal | Concluded | –         |
 //! | `Rerun`           | –       | –       | –        | –         | –       | –         | Waiting³  |
 //!
 //! "–": late or a duplicate, nothing to do. ¹ only when the first claim has run out. ² or Ended, where the agent's report
-//! or the wish to stop came first. ³ as the next attempt; the graph releases it. ⁵ only while no other phase is about to
-//! write the check.
+//! or the wish to stop came first. ³ as the next attempt; the graph releases it. ⁴ only while no other phase is about to
+//! write the check. ⁵ where the end may be retried ([`Job::may_be_retried`]), and –, where not. ⁶ likewise, as the next
+//! attempt; it has kept its place under `max-parallel`.
 
 use crate::conclusion::{End, Reason};
 use crate::ids::CheckRunId;
 use crate::job::{BackendHandle, Job, JobState, Stop};
 use crate::limits;
+use crate::retry::{Retries, RetryCause};
 use crate::time::UnixMillis;
 
 /// What a phase found out or wants.
@@ -63,9 +67,16 @@ pub enum JobEvent {
     CheckReleased,
     /// A results phase wants to complete the check.
     ReportClaim,
+    /// The end could have been retried and is not: others may build on it.
+    Settled,
+    /// The end is not the code's, and the policy allows another try. It has been reported on its check.
+    Retry {
+        cause: RetryCause,
+        check: Option<CheckRunId>,
+    },
     /// Everything about the end has been reported.
     Closed { check: Option<CheckRunId> },
-    /// A person or a policy wants it again.
+    /// A person wants it again.
     Rerun,
 }
 
@@ -119,6 +130,8 @@ pub fn apply(job: &Job, event: &JobEvent, now: UnixMillis) -> Outcome {
         JobEvent::NewGeneration => new_generation(job, now),
         JobEvent::CheckReleased => check_released(job),
         JobEvent::ReportClaim => report_claim(job, now),
+        JobEvent::Settled => settled(job),
+        JobEvent::Retry { cause, check } => retry(job, *cause, *check, now),
         JobEvent::Closed { check } => closed(job, *check),
         JobEvent::Rerun => rerun(job, now),
     }
@@ -400,25 +413,52 @@ fn closed(job: &Job, check: Option<CheckRunId>) -> Outcome {
     }
 }
 
+fn settled(job: &Job) -> Outcome {
+    match &job.state {
+        JobState::Ended { .. } if job.may_be_retried() => moved(job, [], |next| next.retries.settled = true),
+        JobState::Ended { .. } | JobState::Concluded { .. } => LATE,
+        _ => illegal(job, &JobEvent::Settled),
+    }
+}
+
+fn retry(job: &Job, cause: RetryCause, check: Option<CheckRunId>, now: UnixMillis) -> Outcome {
+    if !job.may_be_retried() || !job.retries.leave(cause) {
+        return LATE;
+    }
+    moved(job, [Effect::StartExecution], |next| {
+        next.check = check.or(next.check);
+        next_attempt(next, now);
+        next.state = JobState::Queued;
+        next.retries.used = next.retries.used.and(cause);
+    })
+}
+
 fn rerun(job: &Job, now: UnixMillis) -> Outcome {
     match job.state {
         JobState::Concluded { .. } if !job.is_exhausted() => moved(job, [], |next| {
-            next.attempt = job.attempt.next();
-            next.generation = 0;
-            next.revived_at = None;
-            next.state = JobState::Waiting;
-            next.queued_at = now;
-            next.running_at = None;
-            next.stop = None;
-            next.early_report = None;
-            next.previous_check = job.check.max(job.previous_check);
-            next.check = None;
-            next.check_uncertain = false;
-            next.check_busy_until = None;
-            next.task_token = None;
+            next_attempt(next, now);
+            next.retries = Retries::allowed(next.retries.allowed);
         }),
         _ => LATE,
     }
+}
+
+/// The row of the attempt after this one.
+fn next_attempt(job: &mut Job, now: UnixMillis) {
+    job.attempt = job.attempt.next();
+    job.generation = 0;
+    job.revived_at = None;
+    job.state = JobState::Waiting;
+    job.queued_at = now;
+    job.running_at = None;
+    job.stop = None;
+    job.early_report = None;
+    job.previous_check = job.check.max(job.previous_check);
+    job.check = None;
+    job.check_uncertain = false;
+    job.check_busy_until = None;
+    job.task_token = None;
+    job.retries.settled = false;
 }
 
 impl JobEvent {
@@ -439,6 +479,8 @@ impl JobEvent {
             Self::NewGeneration => "new generation",
             Self::CheckReleased => "check released",
             Self::ReportClaim => "report claim",
+            Self::Settled => "settled",
+            Self::Retry { .. } => "retry",
             Self::Closed { .. } => "closed",
             Self::Rerun => "rerun",
         }

@@ -4,6 +4,7 @@
 
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::job::{BackendHandle, Stop};
+use checkmill_core::retry::{Retries, RetryCause, RetryCounts};
 use checkmill_core::transition::{Effect, JobEvent, Outcome, apply};
 use checkmill_core::{AttemptNumber, CheckRunId, End, Job, JobState, Millis, Reason, UnixMillis};
 use proptest::prelude::*;
@@ -21,6 +22,7 @@ fn job() -> Job {
         continue_on_error: false,
         queue_timeout: Millis::from_minutes(60),
         run_timeout: Millis::from_minutes(360),
+        retries: Retries::allowed(RetryCounts::POLICY_DEFAULT),
         attempt: AttemptNumber::FIRST,
         generation: 0,
         state: JobState::Queued,
@@ -49,7 +51,9 @@ fn end(reason: Reason) -> End {
     End::new(reason, "because", NOW)
 }
 
-fn states() -> Vec<JobState> {
+/// One of each; those that have ended had compute or not.
+fn states(compute: bool) -> Vec<JobState> {
+    let ended_on = compute.then(handle);
     vec![
         JobState::Waiting,
         JobState::Queued,
@@ -65,11 +69,11 @@ fn states() -> Vec<JobState> {
             since: NOW,
         },
         JobState::Ended {
-            handle: None,
+            handle: ended_on.clone(),
             end: end(Reason::Test),
         },
         JobState::Concluded {
-            handle: None,
+            handle: ended_on,
             end: end(Reason::Test),
         },
     ]
@@ -110,6 +114,11 @@ fn events() -> Vec<JobEvent> {
         JobEvent::NewGeneration,
         JobEvent::CheckReleased,
         JobEvent::ReportClaim,
+        JobEvent::Settled,
+        JobEvent::Retry {
+            cause: RetryCause::Flaky,
+            check: Some(CheckRunId(7)),
+        },
         JobEvent::Closed {
             check: Some(CheckRunId(7)),
         },
@@ -131,7 +140,9 @@ fn the_whole_table() {
     let mut table = String::new();
     for event in events() {
         writeln!(table, "{}", event.name()).unwrap();
-        for state in states() {
+        // Only what had compute is retried, and only what is known to have had it needs no stop.
+        let compute = matches!(event, JobEvent::Settled | JobEvent::Retry { .. });
+        for state in states(compute) {
             let from = state.name();
             let outcome = apply(&Job { state, ..job() }, &event, NOW);
             writeln!(table, "  {from}: {}", cell(&outcome)).unwrap();
@@ -362,6 +373,131 @@ fn a_rerun_is_the_next_attempt_and_remembers_the_check_before() {
         apply(&last, &JobEvent::Rerun, NOW),
         Outcome::Unchanged { effects: vec![] }
     );
+}
+
+/// An attempt that has ended on a backend.
+fn ended(reason: Reason) -> Job {
+    let state = JobState::Ended {
+        handle: Some(handle()),
+        end: end(reason),
+    };
+    Job {
+        state,
+        check: Some(CheckRunId(7)),
+        ..job()
+    }
+}
+
+fn retry(cause: RetryCause) -> JobEvent {
+    JobEvent::Retry {
+        cause,
+        check: Some(CheckRunId(7)),
+    }
+}
+
+#[test]
+fn a_retry_is_the_next_attempt_at_once_and_uses_up_one_of_its_cause() {
+    let Outcome::Moved { job: next, effects } = apply(&ended(Reason::Test), &retry(RetryCause::Flaky), NOW)
+    else {
+        panic!("the policy allows it")
+    };
+    assert_eq!(
+        (effects, &next.state),
+        (vec![Effect::StartExecution], &JobState::Queued)
+    );
+    assert_eq!(
+        (next.attempt, next.check, next.previous_check),
+        (AttemptNumber(2), None, Some(CheckRunId(7)))
+    );
+    assert_eq!(
+        (next.retries.used.flaky, next.retries.used.infrastructure),
+        (1, 0)
+    );
+    // The same failure again: the other cause's retry is not for it.
+    let again = Job {
+        retries: next.retries,
+        ..ended(Reason::Test)
+    };
+    assert_eq!(
+        apply(&again, &retry(RetryCause::Flaky), NOW),
+        Outcome::Unchanged { effects: vec![] }
+    );
+    // A person's re-run begins anew.
+    let over = Job {
+        state: JobState::Concluded {
+            handle: None,
+            end: end(Reason::Test),
+        },
+        retries: next.retries,
+        ..job()
+    };
+    let Outcome::Moved { job: rerun, .. } = apply(&over, &JobEvent::Rerun, NOW) else {
+        panic!()
+    };
+    assert_eq!(rerun.retries, Retries::allowed(RetryCounts::POLICY_DEFAULT));
+}
+
+#[test]
+fn what_is_never_retried() {
+    let stopped = Job {
+        stop: Some(Stop {
+            reason: Reason::RunTimeout,
+            detail: "late".to_owned(),
+            at: NOW,
+        }),
+        ..ended(Reason::Infrastructure)
+    };
+    let no_compute = Job {
+        state: JobState::Ended {
+            handle: None,
+            end: end(Reason::Infrastructure),
+        },
+        ..job()
+    };
+    let forbidden = Job {
+        retries: Retries::none(),
+        ..ended(Reason::Infrastructure)
+    };
+    let settled = Job {
+        retries: Retries {
+            settled: true,
+            ..Retries::allowed(RetryCounts::POLICY_DEFAULT)
+        },
+        ..ended(Reason::Test)
+    };
+    let last = Job {
+        attempt: AttemptNumber(checkmill_core::limits::ATTEMPTS),
+        ..ended(Reason::Test)
+    };
+    let user = CancelledBy::User("ann".parse().unwrap());
+    let others = [
+        Reason::Success,
+        Reason::Neutral,
+        Reason::RunTimeout,
+        Reason::QueueTimeout,
+        Reason::Cancelled { by: user },
+        Reason::Configuration,
+    ];
+    for job in [stopped, no_compute, forbidden, settled, last]
+        .into_iter()
+        .chain(others.map(ended))
+    {
+        for cause in [RetryCause::Infrastructure, RetryCause::Flaky] {
+            assert_eq!(
+                apply(&job, &retry(cause), NOW),
+                Outcome::Unchanged { effects: vec![] },
+                "{job:?}"
+            );
+        }
+        assert_eq!(
+            apply(&job, &JobEvent::Settled, NOW),
+            Outcome::Unchanged { effects: vec![] }
+        );
+    }
+    let Outcome::Moved { job: decided, .. } = apply(&ended(Reason::Test), &JobEvent::Settled, NOW) else {
+        panic!("it could have been retried")
+    };
+    assert!(decided.retries.settled && !decided.may_be_retried());
 }
 
 proptest! {

@@ -228,6 +228,8 @@ pub(crate) fn is_left_out(run: &Run, job: &Job) -> bool {
 pub fn statuses(jobs: &[Job]) -> BTreeMap<JobId, LegStatus> {
     let status = |job: &Job| match (&job.state, job.end()) {
         // What needs it waits for the approval too.
+        // It may yet be retried: nothing builds on this end before that is decided.
+        (_, Some(_)) if job.may_be_retried() => LegStatus::Active { since: job.queued_at },
         (_, Some(end)) if end.reason.awaits_trust() => LegStatus::Active { since: job.queued_at },
         (_, Some(end)) => LegStatus::Finished {
             result: end.reason.needs_result(),

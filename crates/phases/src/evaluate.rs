@@ -6,6 +6,7 @@ use crate::{keys, verdict, view};
 use checkmill_core::graph::{self, Expansion, Node};
 use checkmill_core::limits::RUN_JOBS;
 use checkmill_core::policy::{Policy, TokenPermissions};
+use checkmill_core::retry::Retries;
 use checkmill_core::run::{Hold, Trust};
 use checkmill_core::{
     AttemptNumber, End, Event, EventKind, Job, JobId, JobKey, JobState, Reason, Run, UnixMillis,
@@ -397,6 +398,7 @@ fn row(run: &Run, key: &JobKey, leg: &Leg, state: JobState, now: UnixMillis) -> 
         continue_on_error: leg.continue_on_error,
         queue_timeout: run.policy.queue_timeout,
         run_timeout: leg.timeout,
+        retries: Retries::allowed(run.policy.retry),
         attempt: AttemptNumber::FIRST,
         generation: 0,
         state,

@@ -9,6 +9,7 @@ mod effects;
 pub mod error;
 mod evaluate;
 pub mod keys;
+mod learn;
 mod log;
 mod mask;
 pub mod outcome;

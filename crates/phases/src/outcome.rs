@@ -2,7 +2,7 @@
 
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, Next, PhaseOutput};
-use checkmill_core::limits::{POLL_INTERVAL_MAX, POLL_INTERVAL_MIN, TURNS_PER_EXECUTION};
+use checkmill_core::limits::{POLL_INTERVAL_MAX, POLL_INTERVAL_MIN, TURNS_PER_EXECUTION, USUAL_WAIT_MAX};
 use checkmill_core::{Job, JobState, Millis, UnixMillis};
 
 /// How a deployment waits for its jobs.
@@ -93,6 +93,30 @@ fn waiting(
     let until_deadline = job.deadline().map_or(span, |(at, _)| at.since(now));
     let next = if wait.callback { Next::Await } else { Next::Wait };
     (next, span.min(until_deadline))
+}
+
+/// The first wait for a job that has just been seen running, on a backend that can't call back: until it usually ends, at most
+/// [`USUAL_WAIT_MAX`], and never past a deadline. From there on the waits are those of [`next`].
+///
+/// A long one is a wait for a task token that no agent knows: it runs out like any other, and somebody who stops the job ends it
+/// at once.
+#[must_use]
+pub fn until_usual_end(job: &Job, output: PhaseOutput, now: UnixMillis, usual_end: Millis) -> PhaseOutput {
+    let JobState::Running { since, .. } = job.state else {
+        return output;
+    };
+    let left = Millis(usual_end.0.saturating_sub(now.since(since).0)).min(USUAL_WAIT_MAX);
+    let until_deadline = job.deadline().map_or(left, |(at, _)| at.since(now));
+    let wait_seconds = left.min(until_deadline).as_secs_ceil();
+    if output.next != Next::Wait || job.stop.is_some() || wait_seconds <= output.wait_seconds {
+        return output;
+    }
+    let wakes = wait_seconds > POLL_INTERVAL_MAX.as_secs_ceil();
+    PhaseOutput {
+        next: if wakes { Next::Await } else { Next::Wait },
+        wait_seconds,
+        ..output
+    }
 }
 
 fn output(input: &ExecutionInput, turn: u32, next: Next, span: Millis) -> PhaseOutput {

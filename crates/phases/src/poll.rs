@@ -4,9 +4,9 @@
 use crate::effects::cancel_on_backend;
 use crate::error::PhaseError;
 use crate::outcome::{self, WaitSettings};
-use crate::ports::{Blobs, Clock, Engine, Jobs, Runs};
+use crate::ports::{Blobs, Clock, Engine, History, Jobs, Runs};
 use crate::step::{Stepped, load, step};
-use crate::{verdict, view};
+use crate::{learn, verdict, view};
 use checkmill_backends::port::{BackendEnd, BackendState};
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, Next, PhaseOutput};
@@ -20,6 +20,7 @@ pub struct Poll<'a> {
     pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
     pub blobs: &'a dyn Blobs,
+    pub history: &'a dyn History,
     pub forge: &'a dyn Forge,
     pub backends: &'a Backends,
     pub clock: &'a dyn Clock,
@@ -36,6 +37,7 @@ impl Poll<'_> {
     /// The ports'.
     pub async fn run(&self, input: &ExecutionInput, turn: u32) -> Result<PhaseOutput, PhaseError> {
         let mut job = load(self.jobs, &input.job).await?;
+        let mut usual_end = None;
         if outcome::is_superseded(&job, input) {
             let full = outcome::hands_over(&job, input, turn + 1);
             return Ok(if full {
@@ -50,7 +52,7 @@ impl Poll<'_> {
             let state = self.ask(&handle).await?;
             if let Some(event) = self.event(&job, &handle, &state).await? {
                 let stepped = step(self.jobs, self.clock, &job.id, attempt, &event).await?;
-                self.effects(&stepped).await?;
+                usual_end = self.effects(&stepped).await?;
                 job = stepped.job;
             } else if job.stop.is_some() {
                 cancel_on_backend(self.backends, &job).await?;
@@ -58,6 +60,10 @@ impl Poll<'_> {
         }
         let wait = self.wait.of(&job, self.backends);
         let output = outcome::next(&job, input, turn + 1, self.clock.now(), &wait);
+        let output = match usual_end {
+            Some(usual_end) => outcome::until_usual_end(&job, output, self.clock.now(), usual_end),
+            None => output,
+        };
         if output.next == Next::Continue {
             // The row names the next execution before it exists: whichever of the two moves, the older one gives way.
             let stepped = step(
@@ -144,7 +150,9 @@ impl Poll<'_> {
         Ok(result)
     }
 
-    async fn effects(&self, stepped: &Stepped) -> Result<(), PhaseError> {
+    /// Does what is owed; for a job that was just seen running on a backend that can't call back, when it usually ends.
+    async fn effects(&self, stepped: &Stepped) -> Result<Option<Millis>, PhaseError> {
+        let mut usual_end = None;
         if stepped.owes(Effect::CancelOnBackend) {
             cancel_on_backend(self.backends, &stepped.job).await?;
         }
@@ -157,6 +165,9 @@ impl Poll<'_> {
                 .load(&run_id)
                 .await?
                 .ok_or_else(|| PhaseError::Missing(format!("run {run_id}")))?;
+            if !self.wait.of(&stepped.job, self.backends).callback {
+                usual_end = learn::usual_end(self.history, &stepped.job, &run).await;
+            }
             let state = view::in_progress(&stepped.job, self.clock.now());
             if let Err(error) = self.forge.update_check(&view::repo(&run), check, &state).await {
                 // The check goes on saying "queued"; its end matters more than this.
@@ -172,7 +183,7 @@ impl Poll<'_> {
             )
             .await?;
         }
-        Ok(())
+        Ok(usual_end)
     }
 }
 

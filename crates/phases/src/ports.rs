@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use checkmill_core::execution::{ExecutionInput, ExecutionName};
+use checkmill_core::history::JobHistory;
 use checkmill_core::{
-    CommitSha, DeliveryId, ErrorName, Event, Job, JobId, RepositoryId, Run, RunId, UnixMillis,
+    CommitSha, DeliveryId, ErrorName, Event, HistoryId, Job, JobId, RepositoryId, Run, RunId, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,16 @@ pub trait Jobs: Send + Sync {
 
     /// Jobs whose [`Job::due_at`] is at or before `at`, most overdue first, at most `limit`.
     async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Job>, StoreError>;
+}
+
+/// What was learned of jobs from their attempts. Results reads and writes one row for each attempt that had compute; poll reads
+/// one more where the backend can't call back.
+#[async_trait]
+pub trait History: Send + Sync {
+    async fn load(&self, repository: RepositoryId, id: &HistoryId) -> Result<Option<JobHistory>, StoreError>;
+
+    /// `history.version` is one more than the stored row's, or 1 where there is none; else [`StoreError::Conflict`].
+    async fn save(&self, history: &JobHistory) -> Result<(), StoreError>;
 }
 
 /// What travels through the queue: an id; the event is in its row.

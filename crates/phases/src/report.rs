@@ -9,8 +9,29 @@ use checkmill_core::run::Hold;
 use checkmill_core::{End, Job, Reason, Run};
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{ChangeSet, ChangedFiles, CheckState, Forge};
+use checkmill_github::render::Note;
+use checkmill_workflow::job::JobResult;
 
-/// Gathers the result and the log, which is kept from now on, and puts the check together.
+/// What the attempt's agent said, where it said anything.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn result(blobs: &dyn Blobs, job: &Job) -> Result<Option<JobResult>, PhaseError> {
+    let bytes = blobs.get(&keys::result(&job.id, job.attempt)).await?;
+    Ok(bytes.and_then(|bytes| verdict::parse(job, &bytes)))
+}
+
+/// What there is to say of an attempt.
+pub(crate) struct Ending<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) run: &'a Run,
+    pub(crate) end: &'a End,
+    pub(crate) result: Option<&'a JobResult>,
+    /// What earlier attempts teach.
+    pub(crate) notes: &'a [Note<'a>],
+}
+
+/// Gathers the log, which is kept from now on, and puts the check together.
 ///
 /// # Errors
 /// The store's, and the backend's where the log is not kept yet.
@@ -18,15 +39,16 @@ pub(crate) async fn report(
     blobs: &dyn Blobs,
     forge: &dyn Forge,
     backends: &Backends,
-    job: &Job,
-    run: &Run,
-    end: &End,
+    ending: &Ending<'_>,
 ) -> Result<CheckState, PhaseError> {
-    let result = match blobs.get(&keys::result(&job.id, job.attempt)).await? {
-        Some(bytes) => verdict::parse(job, &bytes),
-        None => None,
-    };
-    let log = log::collect(blobs, backends, job, result.as_ref().map(|r| r.log_bytes)).await?;
+    let &Ending {
+        job,
+        run,
+        end,
+        result,
+        notes,
+    } = ending;
+    let log = log::collect(blobs, backends, job, result.map(|r| r.log_bytes)).await?;
     let diagnostics = match (&run.hold, &end.reason) {
         (Some(Hold::Broken { text }), _) => Some(text.clone()),
         (None, Reason::Configuration) => blobs
@@ -35,17 +57,18 @@ pub(crate) async fn report(
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         _ => None,
     };
-    let changed = match &result {
+    let changed = match result {
         Some(result) if result.annotations.len() > ANNOTATIONS => changed_lines(forge, run).await,
         _ => None,
     };
     Ok(view::completed(&view::Completed {
         job,
         end,
-        result: result.as_ref(),
+        result,
         log: log.as_deref(),
         diagnostics: diagnostics.as_deref().map(view::fenced_diagnostics).as_deref(),
         changed: changed.as_ref(),
+        notes,
     }))
 }
 

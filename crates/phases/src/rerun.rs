@@ -4,7 +4,7 @@ use crate::advance::{Advance, is_left_out};
 use crate::error::PhaseError;
 use crate::plan::may_be_approved;
 use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
-use crate::report::report;
+use crate::report::{Ending, report, result};
 use crate::step::step;
 use crate::stop::Stop;
 use crate::view;
@@ -267,7 +267,15 @@ impl Rerun<'_> {
         let Some(run) = self.runs.load(&job.id.run()).await? else {
             return Ok(());
         };
-        let last = report(self.blobs, self.forge, self.backends, job, &run, end).await?;
+        let result = result(self.blobs, job).await?;
+        let ending = Ending {
+            job,
+            run: &run,
+            end,
+            result: result.as_ref(),
+            notes: &[],
+        };
+        let last = report(self.blobs, self.forge, self.backends, &ending).await?;
         let told = self
             .forge
             .update_check(&view::repo(&run), check, &view::exhausted(last, event))

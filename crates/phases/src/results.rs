@@ -2,16 +2,18 @@
 //! one, comments on the pull request; and only then calls the attempt concluded, so that a crash anywhere means doing it again.
 
 use crate::advance::{Advance, Advanced};
-use crate::effects::cancel_on_backend;
+use crate::effects::{cancel_on_backend, start_execution};
 use crate::error::PhaseError;
+use crate::learn::learn;
 use crate::outcome;
-use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
-use crate::report::report;
+use crate::ports::{Blobs, Clock, Engine, History, Jobs, Runs, StoreError};
+use crate::report::{Ending, report, result};
 use crate::step::{load, step};
 use crate::view;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
 use checkmill_core::policy::CommentPolicy;
+use checkmill_core::retry::RetryCause;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{CheckRunId, End, ErrorName, EventKind, Job, JobState, Millis, Reason, Run};
 use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck};
@@ -21,6 +23,7 @@ pub struct Results<'a> {
     pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
     pub blobs: &'a dyn Blobs,
+    pub history: &'a dyn History,
     pub forge: &'a dyn Forge,
     pub backends: &'a Backends,
     pub engine: &'a dyn Engine,
@@ -73,8 +76,31 @@ impl Results<'_> {
             // It did not end by itself: nothing of it may run on.
             cancel_on_backend(self.backends, &job).await?;
         }
-        let report = report(self.blobs, self.forge, self.backends, &job, &run, &end).await?;
+        let result = result(self.blobs, &job).await?;
+        let result = result.as_ref();
+        let lesson = learn(self.history, &job, &run, &end, result).await?;
+        let notes = lesson.notes(&run);
+        let report = report(
+            self.blobs,
+            self.forge,
+            self.backends,
+            &Ending {
+                job: &job,
+                run: &run,
+                end: &end,
+                result,
+                notes: &notes,
+            },
+        )
+        .await?;
         let check = self.tell_alone(&job, &run, &end, report).await?;
+        if let Some(cause) = lesson.retry {
+            self.retry(&job, cause, check).await?;
+            return Ok(outcome::done(input));
+        }
+        if job.may_be_retried() {
+            step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Settled).await?;
+        }
         let advanced = self.advance().run_after(&run_id, &job.key).await?;
         if advanced.finished {
             self.comment(&advanced).await?;
@@ -151,6 +177,17 @@ impl Results<'_> {
             .await?;
         }
         told
+    }
+
+    /// The next attempt, which nobody asked for. Its row says that an execution is owed; this attempt's owes nothing any more.
+    async fn retry(&self, job: &Job, cause: RetryCause, check: Option<CheckRunId>) -> Result<(), PhaseError> {
+        self.discard(job).await;
+        let event = JobEvent::Retry { cause, check };
+        let stepped = step(self.jobs, self.clock, &job.id, job.attempt, &event).await?;
+        if stepped.owes(Effect::StartExecution) {
+            start_execution(self.engine, &stepped.job).await?;
+        }
+        Ok(())
     }
 
     /// Completes the check. Where GitHub finds something in it invalid, the verdict counts more than what the job put beside

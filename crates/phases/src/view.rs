@@ -8,7 +8,7 @@ use checkmill_core::{End, Event, Job, JobState, Millis, Reason, Run, UnixMillis}
 use checkmill_github::changed_lines::{ChangedLines, Closeness};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
 use checkmill_github::render::{
-    self, Attempt, Ended, FailedTest, JobRow, JobRowState, RunComment, Step, StepMark, Tests,
+    self, Attempt, Ended, FailedTest, JobRow, JobRowState, Note, RunComment, Step, StepMark, Tests,
 };
 use checkmill_workflow::job::{JobResult, ResultAnnotation, ResultLevel, StepResult, StepStatus};
 
@@ -56,6 +56,8 @@ pub(crate) struct Completed<'a> {
     pub(crate) diagnostics: Option<&'a str>,
     /// What the run's event changes, where it is needed.
     pub(crate) changed: Option<&'a ChangedLines>,
+    /// What earlier attempts teach.
+    pub(crate) notes: &'a [Note<'a>],
 }
 
 /// The check of a job that has ended.
@@ -87,6 +89,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
             skipped: r.tests.skipped,
             failures: &failures,
         }),
+        notes: of.notes,
         diagnostics: of.diagnostics,
         log: of.log,
         step_summary: result.map_or("", |r| r.summary.as_str()),

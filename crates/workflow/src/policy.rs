@@ -7,6 +7,7 @@ use crate::read::{Fields, Reader};
 use crate::source::Source;
 use crate::yaml::{self, Entry, Node, Value};
 use checkmill_core::policy::{AllowedActions, CommentPolicy, ForkPolicy, Policy};
+use checkmill_core::retry::RetryCounts;
 use checkmill_core::{Millis, limits};
 use std::collections::BTreeMap;
 
@@ -32,10 +33,18 @@ pub const KEYS: Keys = Keys {
         full("forks"),
         full("comment"),
         full("actions"),
+        full("retry"),
         full("vars"),
         full("queue-timeout-minutes"),
         full("timeout-minutes-max"),
     ],
+};
+
+/// The keys of `retry`.
+const RETRY_KEYS: Keys = Keys {
+    path: "retry",
+    noun: "key of `retry`",
+    keys: &[full("infrastructure"), full("flaky")],
 };
 
 /// Reads the policy file. What it doesn't say is as [`Policy::default`] has it; so is an empty file.
@@ -88,6 +97,9 @@ fn policy(reader: &mut Reader<'_>, node: &Node) -> Option<Policy> {
         .and_then(|node| allowed_actions(reader, node))
     {
         policy.actions = actions;
+    }
+    if let Some(node) = fields.get("retry") {
+        policy.retry = retry(reader, node);
     }
     if let Some(node) = fields.get("vars") {
         policy.vars = vars(reader, node);
@@ -163,6 +175,29 @@ fn action_pattern(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
         return None;
     }
     Some(pattern.to_owned())
+}
+
+/// What it doesn't say is as the default has it.
+fn retry(reader: &mut Reader<'_>, node: &Node) -> RetryCounts {
+    let mut counts = RetryCounts::POLICY_DEFAULT;
+    let Some(fields) = reader.fields(node, &RETRY_KEYS, "`retry`") else {
+        return counts;
+    };
+    for (key, count) in [
+        ("infrastructure", &mut counts.infrastructure),
+        ("flaky", &mut counts.flaky),
+    ] {
+        let Some(node) = fields.get(key) else { continue };
+        let whole = (0..=limits::RETRIES_MAX).find(|n| node.value == Value::Number(f64::from(*n)));
+        match whole {
+            Some(whole) => *count = whole,
+            None => {
+                let message = format!("`{key}` must be a whole number from 0 to {}", limits::RETRIES_MAX);
+                reader.report(node.span, message);
+            }
+        }
+    }
+    counts
 }
 
 fn vars(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, String> {

@@ -37,6 +37,7 @@ async fn serve() -> Result<(), StartError> {
         runs: &store,
         jobs: &store,
         blobs: &blobs,
+        history: &store,
         forge: &forge,
         backends: &backends,
         clock: &*deployment.clock,

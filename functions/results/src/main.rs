@@ -35,6 +35,7 @@ async fn serve() -> Result<(), StartError> {
         runs: &store,
         jobs: &store,
         blobs: &blobs,
+        history: &store,
         forge: &forge,
         backends: &backends,
         engine: &engine,

@@ -9,7 +9,7 @@ use checkmill_backends::port::{
 };
 use checkmill_core::{Millis, UnixMillis};
 use checkmill_phases::ports::Clock as _;
-use checkmill_workflow::job::{JobResult, JobVerdict};
+use checkmill_workflow::job::{JobResult, JobVerdict, StepResult, StepStatus};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -140,7 +140,8 @@ impl SimBackend {
     /// What the agent of an attempt would report now, if it has ended by itself.
     #[must_use]
     pub fn result_of(&self, id: &str) -> Option<JobResult> {
-        let state = self.inner().jobs.get(id)?.state(self.clock.now());
+        let compute = self.inner().jobs.get(id)?.clone();
+        let state = compute.state(self.clock.now());
         let BackendState::Ended(BackendEnd::Exited { code }) = state else {
             return None;
         };
@@ -152,13 +153,30 @@ impl SimBackend {
             },
             detail: format!("exit code {code}"),
             exit_code: Some(code),
-            steps: vec![],
+            steps: vec![step(code, compute.script.running)],
             outputs: BTreeMap::new(),
             annotations: vec![],
             tests: checkmill_workflow::job::TestSummary::default(),
             summary: String::new(),
             log_bytes: 4,
         })
+    }
+}
+
+/// The one step of a job.
+fn step(code: i32, ran: Millis) -> StepResult {
+    let status = if code == 0 {
+        StepStatus::Success
+    } else {
+        StepStatus::Failure
+    };
+    StepResult {
+        name: "Run make".to_owned(),
+        outcome: status,
+        conclusion: status,
+        exit_code: Some(code),
+        duration_ms: ran.0,
+        tail: vec![],
     }
 }
 

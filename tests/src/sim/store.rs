@@ -3,10 +3,13 @@
 use super::faults::{Faults, Peer, Trouble};
 use super::world::SimClock;
 use async_trait::async_trait;
-use checkmill_core::{CommitSha, DeliveryId, Event, Job, JobId, RepositoryId, Run, RunId, UnixMillis};
+use checkmill_core::history::JobHistory;
+use checkmill_core::{
+    CommitSha, DeliveryId, Event, HistoryId, Job, JobId, RepositoryId, Run, RunId, UnixMillis,
+};
 use checkmill_phases::ports::{
-    BlobInfo, Blobs, Clock as _, Deliveries, DeliveryState, Inbox, Jobs, PlanMessage, Queue, QueueError,
-    Runs, StoreError,
+    BlobInfo, Blobs, Clock as _, Deliveries, DeliveryState, History, Inbox, Jobs, PlanMessage, Queue,
+    QueueError, Runs, StoreError,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,6 +19,7 @@ struct Rows {
     deliveries: BTreeMap<DeliveryId, (Event, DeliveryState, UnixMillis)>,
     runs: BTreeMap<RunId, Run>,
     jobs: BTreeMap<JobId, Job>,
+    histories: BTreeMap<(RepositoryId, HistoryId), JobHistory>,
     blobs: BTreeMap<String, Vec<u8>>,
     queue: VecDeque<PlanMessage>,
     /// Promises that were broken by a write.
@@ -63,6 +67,12 @@ impl MemStore {
     #[must_use]
     pub fn all_jobs(&self) -> Vec<Job> {
         self.rows().jobs.values().cloned().collect()
+    }
+
+    /// What was learned, past every fault.
+    #[must_use]
+    pub fn all_histories(&self) -> Vec<JobHistory> {
+        self.rows().histories.values().cloned().collect()
     }
 
     #[must_use]
@@ -310,6 +320,31 @@ impl Jobs for MemStore {
                     .collect();
                 due.sort_by_key(|job| job.due_at());
                 Ok(due.into_iter().take(limit).cloned().collect())
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl History for MemStore {
+    async fn load(&self, repository: RepositoryId, id: &HistoryId) -> Result<Option<JobHistory>, StoreError> {
+        let key = (repository, id.clone());
+        self.faults
+            .call(Peer::Store, failed, || {
+                Ok(self.rows().histories.get(&key).cloned())
+            })
+            .await
+    }
+
+    async fn save(&self, history: &JobHistory) -> Result<(), StoreError> {
+        self.faults
+            .call(Peer::Store, failed, || {
+                let mut rows = self.rows();
+                let key = (history.job.repository, history.job.id.clone());
+                let stored = rows.histories.get(&key).map_or(0, |stored| stored.version);
+                check_version(Some(stored), history.version)?;
+                rows.histories.insert(key, history.clone());
+                Ok(())
             })
             .await
     }

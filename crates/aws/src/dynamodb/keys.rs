@@ -6,11 +6,12 @@
 //! | run                  | `RUN#id`                | `RUN`              |
 //! | job                  | `RUN#id of its run`     | `JOB#id`           |
 //! | a run of a commit    | `COMMIT#repository#sha` | `RUN#created#id`   |
+//! | a job's history      | `HISTORY#repository`    | `JOB#id`           |
 
 use super::item::Item;
 use super::schema::{OPEN_PK, OPEN_SK, PK, SK};
 use aws_sdk_dynamodb::types::AttributeValue;
-use checkmill_core::{CommitSha, DeliveryId, JobId, RepositoryId, RunId, UnixMillis};
+use checkmill_core::{CommitSha, DeliveryId, HistoryId, JobId, RepositoryId, RunId, UnixMillis};
 
 /// Partitions of each kind of open work in the index.
 ///
@@ -31,7 +32,14 @@ pub(crate) enum Key<'a> {
         created_at: UnixMillis,
         run: &'a RunId,
     },
+    History {
+        repository: RepositoryId,
+        id: &'a HistoryId,
+    },
 }
+
+/// The partition keys' beginning of what was learned.
+pub(crate) const HISTORY_PARTITION: &str = "HISTORY#";
 
 /// The sort key's beginning of a commit's runs.
 pub(crate) const COMMIT_RUN: &str = "RUN#";
@@ -43,6 +51,7 @@ impl Key<'_> {
             Self::Run(id) => run_partition(id),
             Self::Job(id) => run_partition(&id.run()),
             Self::CommitRun { repository, sha, .. } => commit_partition(*repository, sha),
+            Self::History { repository, .. } => format!("{HISTORY_PARTITION}{repository}"),
         }
     }
 
@@ -54,6 +63,7 @@ impl Key<'_> {
             Self::CommitRun { created_at, run, .. } => {
                 format!("{COMMIT_RUN}{}#{run}", sortable(*created_at))
             }
+            Self::History { id, .. } => format!("JOB#{id}"),
         }
     }
 
@@ -131,14 +141,26 @@ mod tests {
             created_at: UnixMillis(1_700_000_000_123),
             run: &run,
         };
-        let text = [Key::Delivery(&delivery), Key::Run(&run), Key::Job(&job), commit]
-            .map(|key| format!("{} | {}", key.pk(), key.sk()))
-            .join("\n");
-        insta::assert_snapshot!(text, @r"
+        let history = HistoryId::derive("ci.yml", &"test".parse().unwrap(), "");
+        let history = Key::History {
+            repository: RepositoryId(7),
+            id: &history,
+        };
+        let text = [
+            Key::Delivery(&delivery),
+            Key::Run(&run),
+            Key::Job(&job),
+            commit,
+            history,
+        ]
+        .map(|key| format!("{} | {}", key.pk(), key.sk()))
+        .join("\n");
+        insta::assert_snapshot!(text, @"
         DELIVERY#72d3162e-cc78 | DELIVERY
         RUN#0123456789abcdef | RUN
         RUN#0123456789abcdef | JOB#0123456789abcdef-01234567
         COMMIT#7#aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | RUN#00000001700000000123#0123456789abcdef
+        HISTORY#7 | JOB#557911ef82f8ff410fff0dea1ab14a08
         ");
     }
 

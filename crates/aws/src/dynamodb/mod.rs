@@ -1,4 +1,4 @@
-//! The store: one DynamoDB table behind [`Deliveries`], [`Runs`] and [`Jobs`]. On AWS the client speaks to DynamoDB, on one
+//! The store: one DynamoDB table behind [`Deliveries`], [`Runs`], [`Jobs`] and [`History`]. On AWS the client speaks to DynamoDB, on one
 //! machine to the engine in [`crate::embedded`]; the code here is the same.
 //!
 //! Every write is conditional, and a write whose answer is lost is sent again by the SDK. The second try of one that had
@@ -8,6 +8,7 @@
 
 mod deliveries;
 mod fault;
+mod history;
 mod item;
 mod jobs;
 mod keys;
@@ -20,6 +21,7 @@ mod usage;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use history::Histories;
 pub use keys::OPEN_SHARDS;
 pub use schema::create_table;
 pub use usage::Usage;
@@ -27,7 +29,7 @@ pub use usage::Usage;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use checkmill_core::UnixMillis;
-use checkmill_phases::ports::{Clock, Deliveries, Jobs, Runs, StoreError};
+use checkmill_phases::ports::{Clock, Deliveries, History, Jobs, Runs, StoreError};
 use fault::store_error;
 use item::Item;
 use keys::Key;
@@ -159,8 +161,8 @@ pub fn counted(config: Builder, usage: &Arc<Usage>) -> Builder {
     config.interceptor(usage::Counter(Arc::clone(usage)))
 }
 
-/// The three ports, checked here rather than where they are first used.
+/// The ports, checked here rather than where they are first used.
 const _: fn() = || {
-    fn implements<T: Deliveries + Runs + Jobs>() {}
+    fn implements<T: Deliveries + Runs + Jobs + History>() {}
     implements::<DynamoStore>();
 };

@@ -2,7 +2,7 @@
 //!
 //! | what                | name         | type | content                                                        |
 //! |---------------------|--------------|------|----------------------------------------------------------------|
-//! | partition key       | `pk`         | S    | `DELIVERY#…`, `RUN#…`, `COMMIT#…` (see [`super::keys`])         |
+//! | partition key       | `pk`         | S    | `DELIVERY#…`, `RUN#…`, `COMMIT#…`, … (see [`super::keys`])      |
 //! | sort key            | `sk`         | S    |                                                                |
 //! | index `open`        | keys only    |      | rows that somebody still owes something                        |
 //! | its partition key   | `open_pk`    | S    | `DELIVERY#shard`, `JOB#shard`                                  |

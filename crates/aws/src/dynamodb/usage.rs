@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows asked for and rows to be written since the client was made, failed conditions included, the SDK's own retries not.
-/// A query counts as one read however many rows a page has; a transaction counts each of its rows. The schema's own calls
+/// A query or a page of a scan counts as one read however many rows a page has; a transaction counts each of its rows. The schema's own calls
 /// do not count.
 #[derive(Debug, Default)]
 pub struct Usage {
@@ -45,7 +46,10 @@ impl Usage {
 
 /// Reads and writes of one operation.
 fn cost(input: &Input) -> (u64, u64) {
-    if input.downcast_ref::<GetItemInput>().is_some() || input.downcast_ref::<QueryInput>().is_some() {
+    if input.downcast_ref::<GetItemInput>().is_some()
+        || input.downcast_ref::<QueryInput>().is_some()
+        || input.downcast_ref::<ScanInput>().is_some()
+    {
         (1, 0)
     } else if let Some(batch) = input.downcast_ref::<BatchGetItemInput>() {
         let tables = batch.request_items.iter().flat_map(|tables| tables.values());

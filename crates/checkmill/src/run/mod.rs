@@ -6,7 +6,7 @@
 mod content;
 mod event;
 mod outcome;
-mod progress;
+pub(crate) mod progress;
 pub(crate) mod report;
 mod source;
 

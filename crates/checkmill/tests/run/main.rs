@@ -14,4 +14,5 @@ mod lightning;
 mod outcomes;
 mod report;
 mod sources;
+mod stats;
 mod wrong_input;

@@ -22,6 +22,7 @@ mod forks;
 mod graph;
 mod injection;
 mod kill;
+mod learning;
 mod lost_deliveries;
 mod matrix;
 mod reruns;

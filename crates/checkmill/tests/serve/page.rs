@@ -66,6 +66,7 @@ fn steady(text: &str) -> String {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ", ""),
         (r"\b\d+(\.\d)? (s|min)\b( \d+ s\b)?", "TIME"),
         (r"(##\[endstep\]\w+) \d+", "$1 TIME"),
+        (r"\b\d{4}-\d\d-\d\d\b", "DATE"),
         (r"\b[0-9a-f]{40}\b", "SHA"),
         (r"checkmill:run:[0-9a-f]+", "checkmill:run:RUN"),
         (r"/runs/\d+", "/runs/CHECK"),

@@ -56,6 +56,8 @@ async fn one_check_is_run_again_and_then_all_that_failed() {
 
     **Failed** (`test`): Step "Try" failed with exit code 1
 
+    It failed the same way 2 times since DATE.
+
     | | Step | Result | Duration |
     |---|---|---|---:|
     | ❌ | Try | failure (exit code 1) | TIME |

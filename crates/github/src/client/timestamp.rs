@@ -13,23 +13,10 @@ const fn days_of(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Year, month and day; the inverse of [`days_of`].
-const fn date_of(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
-}
-
 /// In whole seconds, UTC, as GitHub writes it.
 pub(super) fn format(at: UnixMillis) -> String {
     let secs = i64::try_from(at.0 / 1000).unwrap_or(i64::MAX / 2);
-    let (year, month, day) = date_of(secs.div_euclid(DAY_SECS));
+    let (year, month, day) = at.date();
     let of_day = secs.rem_euclid(DAY_SECS);
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",

@@ -4,6 +4,7 @@ use super::cut::{cut, cut_line};
 use super::escape::{code, inline};
 use super::fence::{fenced, shorten_runs};
 use super::log::excerpt;
+use super::notes::{Note, in_title, notes};
 use super::span::{grouped, span};
 use super::steps::{Step, failing, last_lines, table};
 use super::tests_table::Tests;
@@ -43,6 +44,8 @@ pub struct Ended<'a> {
     pub ran_for: Option<Millis>,
     pub steps: &'a [Step<'a>],
     pub tests: Tests<'a>,
+    /// What earlier attempts teach about this one.
+    pub notes: &'a [Note<'a>],
     /// What is wrong with the workflow file or the policy: Markdown of ours, with quoted lines in fences.
     pub diagnostics: Option<&'a str>,
     /// Plain text.
@@ -109,7 +112,7 @@ pub fn completed(ended: &Ended<'_>) -> CheckState {
             started_at: ended.started_at,
             completed_at: end.at,
         },
-        title: cut_line(&title(ended), limits::CHECK_TITLE_CHARS),
+        title: cut_line(&full_title(ended), limits::CHECK_TITLE_CHARS),
         summary: cut(&summary(ended), limits::CHECK_TEXT_CHARS),
         text: text(ended),
         annotations,
@@ -119,6 +122,14 @@ pub fn completed(ended: &Ended<'_>) -> CheckState {
 }
 
 /// The line beside the check's name. Plain text.
+fn full_title(ended: &Ended<'_>) -> String {
+    match in_title(ended.notes) {
+        Some(note) => format!("{}; {note}", title(ended)),
+        None => title(ended),
+    }
+}
+
+/// How the attempt ended.
 fn title(ended: &Ended<'_>) -> String {
     let end = ended.end;
     let ran = span(ended.ran_for.unwrap_or_default());
@@ -182,6 +193,7 @@ fn summary(ended: &Ended<'_>) -> String {
     if let Some(advice) = advice(&end.reason, !ended.steps.is_empty()) {
         parts.push(format!("{advice}\n"));
     }
+    parts.push(notes(ended.notes));
     if let Some(diagnostics) = ended.diagnostics.filter(|text| !text.trim().is_empty()) {
         parts.push(format!("{}\n", cut(diagnostics.trim_end(), DIAGNOSTICS_BYTES)));
     }

@@ -70,6 +70,7 @@ fn job(id: &str, attempt: u32) -> Job {
     Job {
         id: id.parse().unwrap(),
         key: "build".parse().unwrap(),
+        retries: checkmill_core::retry::Retries::allowed(checkmill_core::retry::RetryCounts::POLICY_DEFAULT),
         leg: String::new(),
         name: "CI / build".to_owned(),
         runs_on: Vec::new(),

@@ -28,6 +28,8 @@ permissions:
   pull-requests: read
 forks: never
 comment: always
+retry:
+  infrastructure: 3
 vars:
   LEVEL: 3
   NAME: hello
@@ -41,6 +43,7 @@ timeout-minutes-max: 90
         (policy.forks, policy.comment),
         (ForkPolicy::Never, CommentPolicy::Always)
     );
+    assert_eq!((policy.retry.infrastructure, policy.retry.flaky), (3, 1));
     assert_eq!(policy.vars["LEVEL"], "3");
     assert_eq!(
         (policy.queue_timeout, policy.run_timeout_max),
@@ -199,4 +202,19 @@ fn the_actions_that_are_allowed() {
       |                               ^^^^^^^^^^
       = help: write `owner/*`, `owner/repository`, `owner/repository@ref` or `docker://image*`; a `*` stands at an end
     ");
+}
+
+#[test]
+fn retries_are_whole_and_few() {
+    for wrong_count in ["11", "-1", "0.5", "often"] {
+        let text = wrong(&format!("retry:\n  flaky: {wrong_count}\n"));
+        assert!(
+            text.contains("`flaky` must be a whole number from 0 to 10"),
+            "{text}"
+        );
+        assert!(text.contains(".checkmill/config.yml:2:10"), "{text}");
+    }
+    assert!(wrong("retry: {always: 1}").contains("unknown key of `retry` `always`"));
+    let none = parse_policy(PATH, "retry: {infrastructure: 0, flaky: 0}").unwrap();
+    assert_eq!(none.retry.total(), 0);
 }

@@ -3,12 +3,14 @@
 use super::world::START;
 use checkmill_core::event::{EventKind, GitRef, Push, Repository};
 use checkmill_core::graph::{Expansion, Node};
+use checkmill_core::history::{AttemptSummary, Failure, JobHistory, Outcome, StepSummary, Subject};
 use checkmill_core::job::BackendHandle;
 use checkmill_core::policy::Policy;
+use checkmill_core::retry::{Retries, RetryCause, RetryCounts};
 use checkmill_core::run::Trust;
 use checkmill_core::{
-    AttemptNumber, CommitSha, DeliveryId, Event, InstallationId, Job, JobId, JobKey, JobState, Millis,
-    RepositoryId, Run, RunId, UnixMillis,
+    AttemptNumber, CommitSha, DeliveryId, Event, HistoryId, InstallationId, Job, JobId, JobKey, JobState,
+    Millis, RepositoryId, Run, RunId, UnixMillis,
 };
 use std::collections::BTreeMap;
 
@@ -107,6 +109,7 @@ pub(crate) fn job(run: &Run, leg: &str) -> Job {
         continue_on_error: false,
         queue_timeout: Millis::from_minutes(60),
         run_timeout: Millis::from_minutes(360),
+        retries: Retries::allowed(RetryCounts::POLICY_DEFAULT),
         attempt: AttemptNumber::FIRST,
         generation: 0,
         state: JobState::Waiting,
@@ -148,4 +151,55 @@ pub(crate) fn changed(job: &Job, change: impl FnOnce(&mut Job)) -> Job {
     change(&mut next);
     next.version += 1;
     next
+}
+
+/// What one failed and retried attempt taught: the first version.
+pub(crate) fn history() -> JobHistory {
+    let subject = Subject {
+        repository: REPOSITORY,
+        repository_name: "octocat/hello".parse().unwrap(),
+        id: HistoryId::derive("ci.yml", &key("test"), ""),
+        workflow_path: "ci.yml".to_owned(),
+        key: key("test"),
+        leg: String::new(),
+        name: "CI / test".to_owned(),
+    };
+    JobHistory::new(subject)
+        .record(
+            &attempt(1, "Test", "error: 3 of 17 failed"),
+            Some(RetryCause::Flaky),
+        )
+        .unwrap()
+}
+
+/// As much as a history can hold, of texts as long as they may be.
+pub(crate) fn full_history() -> JobHistory {
+    (2..200).fold(history(), |history, n| {
+        let text = format!("{}é", char::from(b'a' + u8::try_from(n % 26).unwrap())).repeat(300);
+        let next = history.record(&attempt(n, &text, &text), Some(RetryCause::Infrastructure));
+        next.unwrap()
+    })
+}
+
+fn attempt(n: u64, step: &str, line: &str) -> AttemptSummary {
+    AttemptSummary {
+        job: JobId::derive(&run("d-1").id, &key("test"), &n.to_string()),
+        attempt: AttemptNumber::FIRST,
+        at: START + Millis(n),
+        sha: sha(),
+        place: format!("refs/heads/{step}"),
+        outcome: Outcome::Failure,
+        ran: Some(Millis(1234)),
+        queued: Millis(5),
+        backend: "process".to_owned(),
+        failure: Some(Failure {
+            step: Some(step.to_owned()),
+            line: line.to_owned(),
+        }),
+        steps: vec![StepSummary {
+            name: step.to_owned(),
+            passed: n.is_multiple_of(2),
+            ran: Millis(1200),
+        }],
+    }
 }

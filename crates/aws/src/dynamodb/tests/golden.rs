@@ -1,9 +1,9 @@
 //! The exact attributes of each kind of row: what is in a table of users is a format, and changes here are migrations.
 
-use super::fixtures::{REPOSITORY, changed, claimed, event, expanded, handle, job, legs, run};
+use super::fixtures::{REPOSITORY, changed, claimed, event, expanded, handle, history, job, legs, run};
 use super::world::START;
 use crate::dynamodb::item::Item;
-use crate::dynamodb::{deliveries, jobs, runs};
+use crate::dynamodb::{deliveries, history as histories, jobs, runs};
 use aws_sdk_dynamodb::types::AttributeValue;
 use checkmill_core::{CheckRunId, JobState};
 
@@ -103,6 +103,8 @@ fn a_run_and_its_row_at_the_commit() {
     run.policy.forks S "approval"
     run.policy.permissions.contents S "read"
     run.policy.queue_timeout N 3600000
+    run.policy.retry.flaky N 1
+    run.policy.retry.infrastructure N 1
     run.policy.run_timeout_max N 432000000
     run.policy.vars M {}
     run.sha S "0123456789abcdef0123456789abcdef01234567"
@@ -136,6 +138,10 @@ fn a_job_in_the_index_and_one_that_owes_nothing() {
     job.name S "CI / test ({\"os\":\"linux\"})"
     job.queue_timeout N 3600000
     job.queued_at N 4000000000123
+    job.retries.allowed.flaky N 1
+    job.retries.allowed.infrastructure N 1
+    job.retries.used.flaky N 0
+    job.retries.used.infrastructure N 0
     job.run_timeout N 21600000
     job.runs_on[0] S "linux"
     job.state.type S "waiting"
@@ -165,6 +171,10 @@ fn a_job_in_the_index_and_one_that_owes_nothing() {
     job.name S "CI / test ({\"os\":\"linux\"})"
     job.queue_timeout N 3600000
     job.queued_at N 4000000000123
+    job.retries.allowed.flaky N 1
+    job.retries.allowed.infrastructure N 1
+    job.retries.used.flaky N 0
+    job.retries.used.infrastructure N 0
     job.run_timeout N 21600000
     job.runs_on[0] S "linux"
     job.state.handle.backend S "process"
@@ -184,4 +194,54 @@ fn a_job_in_the_index_and_one_that_owes_nothing() {
         jobs::row(&claimed, START).unwrap()["open_sk"].as_s().unwrap(),
         &format!("00000004000000120123#{}", claimed.id)
     );
+}
+
+#[test]
+fn what_was_learned() {
+    insta::assert_snapshot!(show(&histories::row(&history(), START).unwrap()), @r#"
+    expires_at N 4007776000
+    history.failures[0].count N 1
+    history.failures[0].first_at N 4000000000124
+    history.failures[0].flaky N 0
+    history.failures[0].id S "9e6cabe4bc00"
+    history.failures[0].infrastructure N 0
+    history.failures[0].last_at N 4000000000124
+    history.failures[0].line S "error: N of N failed"
+    history.failures[0].place S "refs/heads/Test"
+    history.failures[0].sha S "0123456789abcdef0123456789abcdef01234567"
+    history.failures[0].step S "Test"
+    history.job.id S "557911ef82f8ff410fff0dea1ab14a08"
+    history.job.key S "test"
+    history.job.leg S ""
+    history.job.name S "CI / test"
+    history.job.repository N 42
+    history.job.repository_name S "octocat/hello"
+    history.job.workflow_path S "ci.yml"
+    history.recent[0].at N 4000000000124
+    history.recent[0].attempt N 1
+    history.recent[0].backend S "process"
+    history.recent[0].failure S "9e6cabe4bc00"
+    history.recent[0].job S "514e8239934f705c-efda4033"
+    history.recent[0].outcome S "failure"
+    history.recent[0].place S "refs/heads/Test"
+    history.recent[0].queued N 5
+    history.recent[0].ran N 1234
+    history.recent[0].retried S "flaky"
+    history.recent[0].sha S "0123456789abcdef0123456789abcdef01234567"
+    history.steps[0].durations L []
+    history.steps[0].failure N 1
+    history.steps[0].last_at N 4000000000124
+    history.steps[0].name S "Test"
+    history.steps[0].success N 0
+    history.tally.failure N 1
+    history.tally.flaky N 0
+    history.tally.infrastructure N 0
+    history.tally.other N 0
+    history.tally.success N 0
+    history.tally.timeout N 0
+    history.version N 1
+    pk S "HISTORY#42"
+    sk S "JOB#557911ef82f8ff410fff0dea1ab14a08"
+    version N 1
+    "#);
 }

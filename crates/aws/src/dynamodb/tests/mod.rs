@@ -6,6 +6,7 @@ mod deliveries;
 mod expand;
 pub(crate) mod fixtures;
 mod golden;
+mod history;
 mod jobs;
 mod round_trip;
 mod runs;
@@ -46,6 +47,8 @@ suite! {
     jobs:
         a_job_is_replaced_only_at_the_version_that_was_read, due_jobs_come_most_overdue_first,
         a_job_that_owes_nothing_is_not_due, every_row_says_when_it_is_forgotten;
+    history:
+        a_history_is_replaced_only_at_the_version_that_was_read, all_histories_are_found_among_other_rows;
     concurrency:
         each_version_has_one_writer, a_run_has_one_creator, an_expansion_has_one_winner,
         a_delivery_has_one_row;

@@ -40,6 +40,7 @@ fn held(end: &End) -> Ended<'_> {
         ran_for: None,
         steps: &[],
         tests: Tests::default(),
+        notes: &[],
         diagnostics: None,
         log: None,
         step_summary: "",

@@ -1,0 +1,34 @@
+//! Error lines that name the network or the machine as the culprit, in the words of the tools that CI steps call.
+
+/// Parts of such lines, in lower case: the words of curl, git, the C library's resolver, Node, Go, Docker Hub, Cargo and the
+/// kernel for a peer, a name or a disk that is away. None that a program's own tests are likely to print.
+const SIGNATURES: [&str; 20] = [
+    "could not resolve host",
+    "temporary failure in name resolution",
+    "temporary failure resolving",
+    "getaddrinfo eai_again",
+    "network is unreachable",
+    "no route to host",
+    "no space left on device",
+    "tls handshake timeout",
+    "net/http: request canceled while waiting for connection",
+    "toomanyrequests",
+    "the remote end hung up unexpectedly",
+    "early eof",
+    "rpc failed; curl",
+    "spurious network error",
+    "the requested url returned error: 5",
+    "502 bad gateway",
+    "503 service unavailable",
+    "504 gateway time",
+    "error 429: too many requests",
+    "input/output error",
+];
+
+/// Whether the line says that the compute or the network failed. What happens on the job's own machine (`localhost`) is the
+/// job's own.
+pub(super) fn is_infrastructure(line: &str) -> bool {
+    let line = super::cut(line, 2000).to_ascii_lowercase();
+    let own = line.contains("localhost") || line.contains("127.0.0.1") || line.contains("[::1]");
+    !own && SIGNATURES.iter().any(|signature| line.contains(signature))
+}
