@@ -3,6 +3,7 @@
 //! The way of a file: [`parse`] gives a [`Workflow`] or says all that is wrong; [`matches`] says whether an event starts
 //! it; [`inputs()`] and [`github_context`] make the contexts; [`expand()`] evaluates a job's `if` and matrix once what it
 //! needs has ended; [`describe()`] writes down what the agent runs. [`parse_policy`] reads the policy.
+//! [`lint`] says more about a file than an event needs to know.
 
 mod contexts;
 mod describe;
@@ -20,6 +21,7 @@ mod nearest;
 mod policy;
 mod read;
 mod resolve;
+mod rule;
 mod source;
 mod text;
 mod trigger;
@@ -28,13 +30,14 @@ mod yaml;
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use dialect::parse;
-pub use expand::{Expansion, JobContext, Leg, expand};
+pub use dialect::{lint, parse};
+pub use expand::{Expansion, JobContext, LaterKey, Leg, expand};
 pub use inputs::inputs;
 pub use keys::{Key, Keys, Support};
 pub use model::Workflow;
 pub use policy::{KEYS as POLICY_KEYS, parse_policy};
-pub use trigger::{Match, is_dispatched, matches, skip_ci};
+pub use rule::{Rule, Severity};
+pub use trigger::{Match, dispatched, matches, skip_ci};
 
 /// Every mapping with fixed keys that a workflow file can hold, with what is done about each key: `docs/workflow-syntax.md`
 /// is checked against it.

@@ -17,6 +17,17 @@ pub fn parse(path: &str, text: &str) -> Result<Workflow, Diagnostics> {
     }
 }
 
+/// All that can be said about a workflow file without an event: what [`parse`] says, and what runs but was hardly meant so.
+/// None where there is nothing to say.
+#[must_use]
+pub fn lint(path: &str, text: &str) -> Option<Diagnostics> {
+    let errors = parse(path, text).err();
+    let notices = match Dialect::of(path) {
+        Dialect::Actions => actions::notices(path, text),
+    };
+    Diagnostics::with_notices(errors, notices)
+}
+
 /// What a path says about the language.
 enum Dialect {
     /// `.checkmill/workflows/*.yml` and `*.yaml`, and whatever else we are given.

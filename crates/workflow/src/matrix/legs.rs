@@ -2,6 +2,7 @@
 
 use super::{Matrix, MatrixLeg};
 use crate::read::Reader;
+use crate::rule::Rule;
 use crate::text::number_text;
 use crate::yaml::{Node, Value};
 use checkmill_core::limits::MATRIX_LEGS;
@@ -30,19 +31,13 @@ impl Legs {
 
     pub(super) fn checked(mut self, reader: &mut Reader<'_>, matrix: &Matrix) -> Option<Vec<MatrixLeg>> {
         if self.list.len() > MATRIX_LEGS {
-            reader.report_with(
-                matrix.span,
-                format!("the matrix has more than {MATRIX_LEGS} legs"),
-                "leave some out with `exclude`, or make several jobs of it",
-            );
+            too_many(reader, matrix);
             return None;
         }
         if self.list.is_empty() {
-            reader.report_with(
-                matrix.span,
-                "the matrix has no legs: `exclude` leaves none of its combinations",
-                "where that may happen, skip the job with `if`",
-            );
+            let message = "the matrix has no legs: `exclude` leaves none of its combinations";
+            let hint = "where that may happen, skip the job with `if`".to_owned();
+            reader.report_as(Rule::Matrix, matrix.span, message, Some(hint));
             return None;
         }
         if self.list.iter().any(|leg| leg.text.len() > LEG_BYTES) {
@@ -70,6 +65,12 @@ impl Legs {
             }
         }
     }
+}
+
+pub(super) fn too_many(reader: &mut Reader<'_>, matrix: &Matrix) {
+    let message = format!("the matrix has more than {MATRIX_LEGS} legs");
+    let hint = "leave some out with `exclude`, or make several jobs of it".to_owned();
+    reader.report_as(Rule::Matrix, matrix.span, message, Some(hint));
 }
 
 /// The scalars of a value in their order, as GitHub's names show them: no keys, nothing for null and empty texts.

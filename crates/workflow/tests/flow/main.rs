@@ -17,6 +17,8 @@ mod hello;
 #[cfg(test)]
 mod inputs;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod policy;

@@ -31,6 +31,7 @@ comment: always
 vars:
   LEVEL: 3
   NAME: hello
+actions_workflows: true
 queue-timeout-minutes: 0.5
 timeout-minutes-max: 90
 ";
@@ -42,6 +43,7 @@ timeout-minutes-max: 90
         (ForkPolicy::Never, CommentPolicy::Always)
     );
     assert_eq!(policy.vars["LEVEL"], "3");
+    assert!(policy.actions_workflows);
     assert_eq!(
         (policy.queue_timeout, policy.run_timeout_max),
         (Millis::from_secs(30), Millis::from_minutes(90))

@@ -7,6 +7,7 @@ mod common;
 mod dispatch;
 mod job;
 mod keys;
+mod lint;
 mod needs;
 mod permissions;
 mod step;
@@ -14,6 +15,7 @@ mod strategy;
 mod triggers;
 
 pub(crate) use keys::ALL as KEYS;
+pub(super) use lint::notices;
 pub(crate) use permissions::permissions;
 pub(crate) use strategy::strategy;
 
