@@ -3,6 +3,8 @@
 
 pub mod advance;
 pub mod callback;
+mod decide;
+pub mod dirs;
 mod effects;
 pub mod error;
 mod evaluate;
@@ -13,6 +15,7 @@ pub mod outcome;
 pub mod plan;
 pub mod poll;
 pub mod ports;
+pub mod preview;
 pub mod receive;
 pub mod rerun;
 pub mod results;

@@ -129,13 +129,13 @@ impl Results<'_> {
             result.as_ref().map(|r| r.log_bytes),
         )
         .await?;
-        let diagnostics = match (&run.hold, &end.reason) {
-            (Some(checkmill_core::run::Hold::Broken { text }), _) => Some(text.clone()),
+        let diagnosis = match (&run.hold, &end.reason) {
+            (Some(checkmill_core::run::Hold::Broken(diagnosis)), _) => Some(diagnosis.clone()),
             (None, Reason::Configuration) => self
                 .blobs
                 .get(&keys::diagnostics(&job.id, job.attempt))
                 .await?
-                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+                .and_then(|bytes| keys::decode_diagnosis(&bytes)),
             _ => None,
         };
         Ok(view::completed(&view::Completed {
@@ -143,7 +143,7 @@ impl Results<'_> {
             end,
             result: result.as_ref(),
             log: log.as_deref(),
-            diagnostics: diagnostics.as_deref().map(view::fenced_diagnostics).as_deref(),
+            diagnosis: diagnosis.as_ref(),
         }))
     }
 

@@ -47,6 +47,12 @@ impl Diagnostic {
         }
     }
 
+    /// A mistake of a file as a whole, of which no line can be shown.
+    #[must_use]
+    pub fn of_file(path: &str, message: &str, hint: &str) -> Self {
+        Self::new(&Source::new(path, ""), Span::default(), message).with_hint(hint)
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
