@@ -20,6 +20,14 @@ pub(crate) enum Command {
     ///
     /// Exit code: 0 when every check ended in success, neutral or skipped; 1 when one did not; 2 when the input is wrong.
     Run(RunArgs),
+    /// Say all that is wrong with a repository's workflow files and its policy.
+    ///
+    /// Exit code: 0 when there are no errors (warnings and notes are none); 1 when there are; 2 when the input is wrong.
+    Lint(LintArgs),
+    /// Say what an event would start, and which rule stops the rest. Nothing runs.
+    ///
+    /// Exit code: 0; 1 when a file is broken; 2 when the input is wrong.
+    Plan(PlanArgs),
     /// Serve as a GitHub App on this machine.
     ///
     /// Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
@@ -65,6 +73,59 @@ pub(crate) struct RunArgs {
     /// Write each job's whole log to a file in this directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep_logs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    /// The repository: a directory with .checkmill/workflows. Its files are read as they are.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// How to say it: for people, as one JSON object, as SARIF 2.1.0, or as GitHub's workflow commands.
+    #[arg(long, value_enum, default_value_t = LintFormat::Text)]
+    pub(crate) format: LintFormat,
+    /// The files of .github/workflows too, whatever the policy says of them.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    Text,
+    Json,
+    Sarif,
+    Github,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The repository: a directory with .checkmill/workflows. A directory that is no git repository is one commit of its
+    /// files.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// The event: push, pull_request, workflow_dispatch, or a file with a webhook's payload.
+    #[arg(long, value_name = "EVENT", default_value = "push")]
+    pub(crate) event: String,
+    /// The name of the payload's event, where its fields don't tell.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) event_name: Option<String>,
+    /// The branch, tag or commit that it happens to; without it, the files as they are, uncommitted changes included.
+    #[arg(long = "ref", value_name = "R")]
+    pub(crate) reference: Option<String>,
+    /// What was there before: the branch that a pull request is for, or the commit before a push. Without it, the parent.
+    #[arg(long, value_name = "B")]
+    pub(crate) base: Option<String>,
+    /// The changed files, in place of those that git finds; may be given several times.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) changed: Vec<String>,
+    /// The workflow file that workflow_dispatch is for: its path or its file name.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) workflow: Option<String>,
+    /// An input of workflow_dispatch; may be given several times.
+    #[arg(long = "input", value_name = "K=V", value_parser = key_value)]
+    pub(crate) inputs: Vec<(String, String)>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

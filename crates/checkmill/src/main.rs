@@ -1,9 +1,13 @@
 //! The `checkmill` command.
 
 mod cli;
+mod lint;
 mod local;
+mod output;
+mod plan;
 mod run;
 mod serve;
+mod source;
 mod stats;
 
 use clap::Parser as _;
@@ -21,6 +25,8 @@ fn main() -> ExitCode {
         Command::Agent { args } => checkmill_agent::main_with_args([OsString::from("agent")], args),
         Command::Run(args) => in_runtime(run::run(args)),
         Command::Stats(args) => in_runtime(stats::stats(args)),
+        Command::Lint(args) => ended(lint::lint(&args)),
+        Command::Plan(args) => ended(plan::plan(&args)),
         Command::Serve(args) => {
             log_to_stderr(tracing::Level::INFO);
             in_runtime(async move { serve::serve(&args).await.map(|()| ExitCode::SUCCESS) })
@@ -30,10 +36,14 @@ fn main() -> ExitCode {
 
 fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let result = match runtime {
+    ended(match runtime {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => Err(error.into()),
-    };
+    })
+}
+
+/// The exit code, or a word about what went wrong.
+fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         // A closed standard error leaves nobody to tell.
         let _ = writeln!(std::io::stderr(), "checkmill: {}", with_causes(&error));

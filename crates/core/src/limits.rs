@@ -4,7 +4,7 @@ use crate::time::Millis;
 
 /// A webhook body. GitHub docs: payloads are capped at 25 MB, larger ones are never sent.
 pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
-/// Workflow files read for one event.
+/// Workflow files of one directory that are read for one event.
 pub const WORKFLOW_FILES: usize = 100;
 /// One workflow file or policy file.
 pub const WORKFLOW_FILE_BYTES: usize = 1024 * 1024;

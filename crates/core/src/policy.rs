@@ -23,6 +23,9 @@ pub struct Policy {
     pub retry: RetryCounts,
     /// The `vars` context.
     pub vars: BTreeMap<String, String>,
+    /// Whether the files of `.github/workflows` are Checkmill's too.
+    #[serde(default)]
+    pub actions_workflows: bool,
     pub queue_timeout: Millis,
     /// The longest `timeout-minutes` that a job may ask for.
     pub run_timeout_max: Millis,
@@ -37,6 +40,7 @@ impl Default for Policy {
             actions: AllowedActions::All,
             retry: RetryCounts::POLICY_DEFAULT,
             vars: BTreeMap::new(),
+            actions_workflows: false,
             queue_timeout: limits::QUEUE_TIMEOUT_DEFAULT,
             run_timeout_max: limits::RUN_TIMEOUT_MAX,
         }

@@ -41,12 +41,44 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Hold {
-    /// The workflow or policy file is broken: the diagnostics, as plain text.
-    Broken { text: String },
+    /// The workflow or policy file is broken.
+    Broken(Diagnosis),
     /// The commit asks for no CI.
     SkipCi,
     /// The workflow names the event, and not its branch: the name of the check that says so, and the sentence in it.
     Unmatched { check: String, detail: String },
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// For people: plain text with lines of the file.
+    pub text: String,
+    /// The places, for annotations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+}
+
+/// A place in a file of the run's commit at which something is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    pub path: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1.
+    pub column: u32,
+    /// The column behind it.
+    pub end_column: u32,
+    pub message: String,
+}
+
+impl From<String> for Diagnosis {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            marks: Vec::new(),
+        }
+    }
 }
 
 /// Whether the run's commit may run.

@@ -122,10 +122,10 @@ impl fmt::Display for AttemptId {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PlanningFiles {
     pub policy: Option<SourceFile>,
-    /// Sorted by path; at most [`checkmill_core::limits::WORKFLOW_FILES`].
+    /// Sorted by path; at most [`checkmill_core::limits::WORKFLOW_FILES`] of each directory.
     pub workflows: Vec<SourceFile>,
-    /// Workflow files past that limit, which were not read. A check should say so.
-    pub left_out: usize,
+    /// The paths of the workflow files past that limit, which were not read. A check should say so.
+    pub left_out: Vec<String>,
     /// The message of the commit, for `[skip ci]`.
     pub message: String,
 }

@@ -136,6 +136,7 @@ impl Advance<'_> {
             let Expanded {
                 expansion,
                 jobs: legs,
+                ..
             } = expand(self.blobs, &source, run, jobs, key, self.clock.now()).await?;
             if let Some(node) = next.nodes.get_mut(*key) {
                 node.expansion = Some(expansion);

@@ -7,14 +7,15 @@ use checkmill_core::graph::{self, Expansion, Node};
 use checkmill_core::limits::RUN_JOBS;
 use checkmill_core::policy::{Policy, TokenPermissions};
 use checkmill_core::retry::Retries;
-use checkmill_core::run::{Hold, Trust};
+use checkmill_core::run::{Diagnosis, Hold, Mark, Trust};
 use checkmill_core::{
     AttemptNumber, End, Event, EventKind, Job, JobId, JobKey, JobState, Reason, Run, UnixMillis,
 };
 use checkmill_github::forge::{SourceContent, SourceFile};
 use checkmill_workflow::job::{CheckoutSource, JobDescription};
 use checkmill_workflow::{
-    AttemptInfo, Changed, Expansion as Evaluated, JobContext, Leg, Match, NeedsJob, RunContext, Workflow,
+    AttemptInfo, Changed, Diagnostic, Diagnostics, Expansion as Evaluated, JobContext, Leg, Match, NeedsJob,
+    RunContext, Workflow,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -42,14 +43,12 @@ impl Planned {
     }
 
     /// A file that can't be read, with the diagnostics: a run of one check that fails with them.
-    pub(crate) fn broken(path: &str, diagnostics: &str) -> Self {
+    pub(crate) fn broken(path: &str, diagnosis: Diagnosis) -> Self {
         let key: JobKey = BROKEN_KEY.parse().expect("the constant is a job key");
         Self {
             path: path.to_owned(),
             name: path.to_owned(),
-            hold: Some(Hold::Broken {
-                text: diagnostics.to_owned(),
-            }),
+            hold: Some(Hold::Broken(diagnosis)),
             nodes: BTreeMap::from([(
                 key,
                 Node {
@@ -87,28 +86,23 @@ pub(crate) enum FileMatch {
 /// Reads one file and decides. A broken file runs whatever its triggers may have been: nobody can know them, and silence
 /// would look like success.
 pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Changed<'_>>) -> FileMatch {
-    if let EventKind::WorkflowDispatch(dispatch) = &event.kind
-        && !checkmill_workflow::is_dispatched(&dispatch.workflow, &file.path)
-    {
-        return FileMatch::No(format!("the event asks for {}", dispatch.workflow));
-    }
-    let broken = |text: &str| match &event.kind {
+    let broken = |diagnosis: Diagnosis| match &event.kind {
         // Labels and comments change no file: once for each commit is enough.
         EventKind::PullRequest(pr)
             if !["opened", "synchronize", "reopened"].contains(&pr.action.as_str()) =>
         {
             FileMatch::No("the file is broken, which its commit's checks say".to_owned())
         }
-        _ => FileMatch::Runs(Planned::broken(&file.path, text)),
+        _ => FileMatch::Runs(Planned::broken(&file.path, diagnosis)),
     };
     let text = match &file.content {
         SourceContent::Text(text) => text,
-        SourceContent::TooLarge(bytes) => return broken(&view::too_large(&file.path, *bytes)),
-        SourceContent::Binary => return broken(&view::not_text(&file.path)),
+        SourceContent::TooLarge(bytes) => return broken(view::too_large(&file.path, *bytes).into()),
+        SourceContent::Binary => return broken(view::not_text(&file.path).into()),
     };
     let workflow = match checkmill_workflow::parse(&file.path, text) {
         Ok(workflow) => workflow,
-        Err(diagnostics) => return broken(&diagnostics.to_string()),
+        Err(diagnostics) => return broken(diagnosis(&diagnostics)),
     };
     match checkmill_workflow::matches(&workflow, event, changed) {
         Match::No(reason) => FileMatch::No(reason),
@@ -117,7 +111,7 @@ pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Change
             FileMatch::Runs(Planned::of(&workflow).held(Hold::Unmatched { check, detail }))
         }
         Match::Yes => match checkmill_workflow::inputs(&workflow, event) {
-            Err(diagnostics) => broken(&diagnostics.to_string()),
+            Err(diagnostics) => broken(diagnosis(&diagnostics)),
             Ok(_) => FileMatch::Runs(Planned::of(&workflow)),
         },
     }
@@ -129,9 +123,27 @@ pub(crate) fn skips_ci(event: &Event, message: &str) -> bool {
         && checkmill_workflow::skip_ci(message)
 }
 
-/// The policy of a file; the diagnostics where it has mistakes.
-pub(crate) fn policy(path: &str, text: &str) -> Result<Policy, String> {
-    checkmill_workflow::parse_policy(path, text).map_err(|diagnostics| diagnostics.to_string())
+/// The policy of a file; what is wrong where it has mistakes.
+pub(crate) fn policy(path: &str, text: &str) -> Result<Policy, Diagnosis> {
+    checkmill_workflow::parse_policy(path, text).map_err(|diagnostics| diagnosis(&diagnostics))
+}
+
+/// Diagnostics as they are kept: their text for the check, their places for its annotations.
+pub(crate) fn diagnosis(diagnostics: &Diagnostics) -> Diagnosis {
+    let mark = |one: &Diagnostic| Mark {
+        path: one.path.clone(),
+        line: one.line,
+        column: one.column,
+        end_column: one.end_column,
+        message: match &one.hint {
+            Some(hint) => format!("{}\n{hint}", one.message),
+            None => one.message.clone(),
+        },
+    };
+    Diagnosis {
+        text: diagnostics.to_string(),
+        marks: diagnostics.as_slice().iter().map(mark).collect(),
+    }
 }
 
 /// A run's workflow, as it was at its commit.
@@ -169,15 +181,41 @@ struct Contexts {
     results: BTreeMap<JobKey, NeedsJob>,
 }
 
+/// How the jobs of a run ended that have, without what they put out.
+pub(crate) fn results(run: &Run, jobs: &[Job]) -> BTreeMap<JobKey, NeedsJob> {
+    let statuses = crate::advance::statuses(jobs);
+    let result = |key: &JobKey| {
+        let result = graph::result(&run.nodes, &statuses, key)?;
+        let outputs = BTreeMap::new();
+        Some((key.clone(), NeedsJob { result, outputs }))
+    };
+    run.nodes.keys().filter_map(result).collect()
+}
+
+/// The same, with what those jobs put out that `key` needs directly.
+async fn results_for(
+    blobs: &dyn Blobs,
+    run: &Run,
+    jobs: &[Job],
+    key: &JobKey,
+) -> Result<BTreeMap<JobKey, NeedsJob>, PhaseError> {
+    let mut results = results(run, jobs);
+    for need in run.nodes.get(key).map_or(&[][..], |node| &node.needs) {
+        let expansion = run.nodes.get(need).and_then(|node| node.expansion.as_ref());
+        if let (Some(ended), Some(expansion)) = (results.get_mut(need), expansion) {
+            ended.outputs = outputs(blobs, jobs, &expansion.legs).await?;
+        }
+    }
+    Ok(results)
+}
+
 impl Contexts {
-    async fn gather(
-        blobs: &dyn Blobs,
+    fn new(
         workflow: &Workflow,
         run: &Run,
-        jobs: &[Job],
-        key: &JobKey,
         attempt: AttemptNumber,
-    ) -> Result<Self, PhaseError> {
+        results: BTreeMap<JobKey, NeedsJob>,
+    ) -> Self {
         let inputs = checkmill_workflow::inputs(workflow, &run.event).unwrap_or_default();
         let github = checkmill_workflow::github_context(&RunContext {
             event: &run.event,
@@ -188,24 +226,11 @@ impl Contexts {
             api_url: &view::api_url(&run.event),
             inputs: &inputs,
         });
-        let statuses = crate::advance::statuses(jobs);
-        let direct = run.nodes.get(key).map_or(&[][..], |node| &node.needs);
-        let mut results = BTreeMap::new();
-        for (other, node) in &run.nodes {
-            let Some(result) = graph::result(&run.nodes, &statuses, other) else {
-                continue;
-            };
-            let outputs = match &node.expansion {
-                Some(expansion) if direct.contains(other) => outputs(blobs, jobs, &expansion.legs).await?,
-                _ => BTreeMap::new(),
-            };
-            results.insert(other.clone(), NeedsJob { result, outputs });
-        }
-        Ok(Self {
+        Self {
             github,
             inputs,
             results,
-        })
+        }
     }
 
     fn of<'a>(&'a self, policy: &'a Policy) -> JobContext<'a> {
@@ -246,6 +271,8 @@ async fn outputs(
 pub(crate) struct Expanded {
     pub(crate) expansion: Expansion,
     pub(crate) jobs: Vec<Job>,
+    /// Why it could not be evaluated.
+    pub(crate) diagnosis: Option<Diagnosis>,
 }
 
 /// Evaluates a job's `if` and matrix. A job that can't be evaluated becomes one leg that has ended with the diagnostics.
@@ -262,73 +289,82 @@ pub(crate) async fn expand(
 ) -> Result<Expanded, PhaseError> {
     let Source::Workflow(workflow) = source else {
         // `start` ends it with what the run is held for.
-        return Ok(alone(row(
-            run,
-            key,
-            &held_leg(run, &run.workflow_name),
-            JobState::Queued,
-            now,
-        )));
+        return Ok(queued(run, key, &run.workflow_name, now));
     };
-    // `start` ends those, too.
-    let held = match &run.hold {
-        Some(Hold::SkipCi) => Some(checkmill_workflow::unevaluated_name(workflow, key)),
-        Some(Hold::Unmatched { check, .. }) => Some(check.clone()),
-        Some(Hold::Broken { .. }) | None => None,
-    };
-    if let Some(name) = held {
-        return Ok(alone(row(run, key, &held_leg(run, &name), JobState::Queued, now)));
+    if let Some(held) = held(workflow, run, key, now) {
+        return Ok(held);
     }
-    let contexts = Contexts::gather(blobs, workflow, run, jobs, key, AttemptNumber::FIRST).await?;
+    let results = results_for(blobs, run, jobs, key).await?;
+    let expanded = expand_with(workflow, run, jobs, key, results, now);
+    if let (Some(diagnosis), [job]) = (&expanded.diagnosis, expanded.jobs.as_slice()) {
+        let known = jobs.iter().find(|known| known.id == job.id);
+        let attempt = known.map_or(job.attempt, |known| known.attempt.next());
+        let diagnosis = keys::encode_diagnosis(diagnosis)?;
+        blobs.put(&keys::diagnostics(&job.id, attempt), diagnosis).await?;
+    }
+    Ok(expanded)
+}
+
+/// A job of a run that is held as one queued leg, of which nothing is evaluated: `start` ends it, too.
+pub(crate) fn held(workflow: &Workflow, run: &Run, key: &JobKey, now: UnixMillis) -> Option<Expanded> {
+    let name = match run.hold.as_ref()? {
+        Hold::SkipCi => checkmill_workflow::unevaluated_name(workflow, key),
+        Hold::Unmatched { check, .. } => check.clone(),
+        Hold::Broken { .. } => return None,
+    };
+    Some(queued(run, key, &name, now))
+}
+
+/// A job as one queued leg, of which nothing has been evaluated.
+pub(crate) fn unexpanded(workflow: &Workflow, run: &Run, key: &JobKey, now: UnixMillis) -> Expanded {
+    queued(
+        run,
+        key,
+        &checkmill_workflow::unevaluated_name(workflow, key),
+        now,
+    )
+}
+
+fn queued(run: &Run, key: &JobKey, name: &str, now: UnixMillis) -> Expanded {
+    alone(row(run, key, &held_leg(run, name), JobState::Queued, now))
+}
+
+/// Evaluates a job's `if` and matrix with what is known of the jobs before it.
+pub(crate) fn expand_with(
+    workflow: &Workflow,
+    run: &Run,
+    jobs: &[Job],
+    key: &JobKey,
+    results: BTreeMap<JobKey, NeedsJob>,
+    now: UnixMillis,
+) -> Expanded {
+    let contexts = Contexts::new(workflow, run, AttemptNumber::FIRST, results);
+    let ended = |name: &str, reason, detail| {
+        let end = End::new(reason, detail, now);
+        let state = JobState::Ended { handle: None, end };
+        alone(row(run, key, &held_leg(run, name), state, now))
+    };
+    let unevaluated = || checkmill_workflow::unevaluated_name(workflow, key);
     match checkmill_workflow::expand(workflow, key, &contexts.of(&run.policy)) {
         Ok(Evaluated::Legs { legs, .. }) if jobs.len() + legs.len() > RUN_JOBS => {
-            let name = checkmill_workflow::unevaluated_name(workflow, key);
             let detail = format!(
                 "The matrix of `{key}` has {} legs, with which the run has more than {RUN_JOBS} jobs.",
                 legs.len()
             );
-            let end = End::new(Reason::Configuration, detail, now);
-            Ok(alone(row(
-                run,
-                key,
-                &held_leg(run, &name),
-                JobState::Ended { handle: None, end },
-                now,
-            )))
+            ended(&unevaluated(), Reason::Configuration, detail)
         }
         Ok(Evaluated::Legs {
             fail_fast,
             max_parallel,
             legs,
-        }) => Ok(legs_of(run, key, &legs, fail_fast, max_parallel, now)),
+        }) => legs_of(run, key, &legs, fail_fast, max_parallel, now),
         Ok(Evaluated::Skipped { reason, name }) => {
-            let end = End::new(Reason::Skipped, format!("Skipped: {reason}."), now);
-            Ok(alone(row(
-                run,
-                key,
-                &held_leg(run, &name),
-                JobState::Ended { handle: None, end },
-                now,
-            )))
+            ended(&name, Reason::Skipped, format!("Skipped: {reason}."))
         }
-        Err(diagnostics) => {
-            let name = checkmill_workflow::unevaluated_name(workflow, key);
-            let end = End::new(Reason::Configuration, diagnostics.summary(), now);
-            let job = row(
-                run,
-                key,
-                &held_leg(run, &name),
-                JobState::Ended { handle: None, end },
-                now,
-            );
-            let known = jobs.iter().find(|known| known.id == job.id);
-            let attempt = known.map_or(job.attempt, |known| known.attempt.next());
-            let text = diagnostics.to_string();
-            blobs
-                .put(&keys::diagnostics(&job.id, attempt), text.into_bytes())
-                .await?;
-            Ok(alone(job))
-        }
+        Err(diagnostics) => Expanded {
+            diagnosis: Some(diagnosis(&diagnostics)),
+            ..ended(&unevaluated(), Reason::Configuration, diagnostics.summary())
+        },
     }
 }
 
@@ -341,6 +377,7 @@ fn alone(job: Job) -> Expanded {
     Expanded {
         expansion,
         jobs: vec![job],
+        diagnosis: None,
     }
 }
 
@@ -385,6 +422,7 @@ fn legs_of(
             max_parallel,
         },
         jobs,
+        diagnosis: None,
     }
 }
 
@@ -422,7 +460,7 @@ pub(crate) struct Described {
     pub(crate) permissions: TokenPermissions,
 }
 
-/// Describes one attempt of a job; the diagnostics where it can't be.
+/// Describes one attempt of a job; what is wrong where it can't be.
 ///
 /// # Errors
 /// The store's.
@@ -432,11 +470,12 @@ pub(crate) async fn describe(
     run: &Run,
     siblings: &[Job],
     job: &Job,
-) -> Result<Result<Described, String>, PhaseError> {
+) -> Result<Result<Described, Diagnosis>, PhaseError> {
     let Source::Workflow(workflow) = source else {
-        return Ok(Err("The workflow file is broken.".to_owned()));
+        return Ok(Err("The workflow file is broken.".to_owned().into()));
     };
-    let contexts = Contexts::gather(blobs, workflow, run, siblings, &job.key, job.attempt).await?;
+    let results = results_for(blobs, run, siblings, &job.key).await?;
+    let contexts = Contexts::new(workflow, run, job.attempt, results);
     let attempt = AttemptInfo {
         job: &job.id,
         attempt: job.attempt,
@@ -467,5 +506,5 @@ pub(crate) async fn describe(
             description,
             permissions,
         })
-        .map_err(|diagnostics| diagnostics.to_string()))
+        .map_err(|diagnostics| diagnosis(&diagnostics)))
 }

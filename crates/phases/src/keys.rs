@@ -1,5 +1,7 @@
 //! Names of blobs. All that belongs to a run begins with `runs/{run}/`, so that one lifecycle rule and one listing cover it.
 
+use crate::ports::StoreError;
+use checkmill_core::run::Diagnosis;
 use checkmill_core::{AttemptNumber, JobId, RunId};
 
 /// The workflow file of a run, as it was at the run's commit.
@@ -32,10 +34,24 @@ pub fn result(job: &JobId, attempt: AttemptNumber) -> String {
     format!("{}/result.json", attempt_prefix(job, attempt))
 }
 
-/// Why an attempt could not be run as its workflow file says: the diagnostics, as text.
+/// Why an attempt could not be run as its workflow file says: a [`Diagnosis`] in JSON.
 #[must_use]
 pub fn diagnostics(job: &JobId, attempt: AttemptNumber) -> String {
-    format!("{}/diagnostics.txt", attempt_prefix(job, attempt))
+    format!("{}/diagnostics.json", attempt_prefix(job, attempt))
+}
+
+/// The bytes of that blob.
+///
+/// # Errors
+/// [`StoreError::Corrupt`], which does not happen to texts and numbers.
+pub fn encode_diagnosis(diagnosis: &Diagnosis) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(diagnosis).map_err(|error| StoreError::Corrupt(format!("the diagnostics: {error}")))
+}
+
+/// What the bytes of that blob say; an unreadable one says nothing.
+#[must_use]
+pub fn decode_diagnosis(bytes: &[u8]) -> Option<Diagnosis> {
+    serde_json::from_slice(bytes).ok()
 }
 
 fn attempt_prefix(job: &JobId, attempt: AttemptNumber) -> String {

@@ -2,26 +2,20 @@
 //! delivery and the workflow file.
 
 use crate::advance::Advance;
+use crate::decide::{Decided, Decision, Outcome, decide, run_of};
+use crate::dirs::{self, POLICY_PATH};
 use crate::error::PhaseError;
-use crate::evaluate::{self, Planned};
+use crate::keys;
 use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs};
 use crate::rerun::Rerun;
-use crate::{keys, view};
 use checkmill_backends::registry::Backends;
 use checkmill_core::event::{ButtonAction, EventKind};
-use checkmill_core::policy::{ForkPolicy, Policy};
-use checkmill_core::run::{Hold, Trust};
+use checkmill_core::policy::ForkPolicy;
+use checkmill_core::run::Trust;
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Run, RunId};
 use checkmill_github::changed_lines::ChangedLines;
-use checkmill_github::forge::{
-    ChangeSet, ChangedFiles, Forge, PlanningFiles, RepoRef, SourceContent, SourceFile,
-};
+use checkmill_github::forge::{ChangeSet, ChangedFiles, Forge, PlanningFiles, RepoRef};
 use checkmill_workflow::Changed;
-
-/// Where workflow files are, Checkmill's own first.
-pub const WORKFLOW_DIRS: [&str; 2] = checkmill_workflow::DIRECTORIES;
-/// The repository's policy, read from the default branch only.
-pub const POLICY_PATH: &str = ".checkmill/config.yml";
 
 pub struct Plan<'a> {
     pub deliveries: &'a dyn Deliveries,
@@ -109,25 +103,42 @@ impl Plan<'_> {
         };
         let files = self
             .forge
-            .planning_files(&repo, &sha, &WORKFLOW_DIRS, POLICY_PATH)
+            .planning_files(&repo, &sha, &dirs::all(), POLICY_PATH)
             .await?;
+        let decided = self.decide(event, &repo, &files).await?;
         let mut planned = PlannedRuns::default();
-        let runs = match policy(files.policy.as_ref()) {
-            Ok(policy) => {
-                self.runs(event, &repo, &sha, &files, &policy, &mut planned.unmatched)
-                    .await?
+        for Decision { path, outcome } in decided.files {
+            match outcome {
+                Outcome::No(reason) => {
+                    tracing::info!(delivery = %event.delivery, workflow = %path, reason, "a workflow does not match");
+                    planned.unmatched.push((path, reason));
+                }
+                Outcome::Run {
+                    planned: file,
+                    source,
+                } => {
+                    let run = run_of(event, &sha, &decided.policy, file, self.clock.now());
+                    planned.runs.push(run.id.clone());
+                    self.create(&run, source).await?;
+                }
             }
-            Err(_) if files.workflows.is_empty() => Vec::new(),
-            Err(text) => {
-                let broken = Planned::broken(POLICY_PATH, &text);
-                vec![(self.new_run(event, &sha, &Policy::default(), broken), None)]
-            }
-        };
-        for (run, source) in runs {
-            planned.runs.push(run.id.clone());
-            self.create(&run, source).await?;
         }
         Ok(planned)
+    }
+
+    /// The decision about each file. The changed files are asked for only where a path filter hangs on them.
+    async fn decide(
+        &self,
+        event: &Event,
+        repo: &RepoRef,
+        files: &PlanningFiles,
+    ) -> Result<Decided, PhaseError> {
+        if let Some(decided) = decide(event, files, None, self.only_job) {
+            return Ok(decided);
+        }
+        let changed = self.changed_files(event, repo).await?;
+        let decided = decide(event, files, Some(known(&changed)), self.only_job);
+        decided.ok_or_else(|| PhaseError::Missing("the changed files, which were given".to_owned()))
     }
 
     async fn sha(&self, event: &Event, repo: &RepoRef) -> Result<Option<CommitSha>, PhaseError> {
@@ -138,64 +149,6 @@ impl Plan<'_> {
             }
             (None, _) => Ok(None),
         }
-    }
-
-    /// The runs that follow from the files, each with its source. A file that does not match goes to `unmatched`.
-    async fn runs(
-        &self,
-        event: &Event,
-        repo: &RepoRef,
-        sha: &CommitSha,
-        files: &PlanningFiles,
-        policy: &Policy,
-        unmatched: &mut Vec<(String, String)>,
-    ) -> Result<Vec<(Run, Option<String>)>, PhaseError> {
-        let skip_ci = evaluate::skips_ci(event, &files.message);
-        let mut changed = None;
-        let mut runs = Vec::new();
-        for file in &files.workflows {
-            let planned = match evaluate::plan_file(event, file, None) {
-                evaluate::FileMatch::NeedsChangedFiles => {
-                    if changed.is_none() {
-                        changed = Some(self.changed_files(event, repo).await?);
-                    }
-                    evaluate::plan_file(event, file, changed.as_ref().map(known))
-                }
-                decided => decided,
-            };
-            match planned {
-                evaluate::FileMatch::Runs(planned) => {
-                    let planned = if skip_ci {
-                        planned.held(Hold::SkipCi)
-                    } else {
-                        planned
-                    };
-                    let planned = match self.only_job {
-                        Some(key) => planned.only(key),
-                        None => planned,
-                    };
-                    if planned.nodes.is_empty() {
-                        unmatched.push((file.path.clone(), "it has no such job".to_owned()));
-                        continue;
-                    }
-                    let source = match &file.content {
-                        SourceContent::Text(text) => Some(text.clone()),
-                        SourceContent::TooLarge(_) | SourceContent::Binary => None,
-                    };
-                    runs.push((self.new_run(event, sha, policy, planned), source));
-                }
-                evaluate::FileMatch::No(reason) => {
-                    tracing::info!(delivery = %event.delivery, workflow = %file.path, reason, "a workflow does not match");
-                    unmatched.push((file.path.clone(), reason));
-                }
-                evaluate::FileMatch::NeedsChangedFiles => {}
-            }
-        }
-        if files.left_out > 0 {
-            let broken = Planned::broken(WORKFLOW_DIRS[0], &view::files_left_out(files.left_out));
-            runs.push((self.new_run(event, sha, policy, broken), None));
-        }
-        Ok(runs)
     }
 
     async fn changed_files(&self, event: &Event, repo: &RepoRef) -> Result<ChangedFiles, PhaseError> {
@@ -211,29 +164,6 @@ impl Plan<'_> {
             tracing::info!(delivery = %event.delivery, why, "path filters hold no workflow back");
         }
         Ok(changed)
-    }
-
-    fn new_run(&self, event: &Event, sha: &CommitSha, policy: &Policy, planned: Planned) -> Run {
-        Run {
-            id: RunId::derive(&event.delivery, &planned.path),
-            installation: event.installation,
-            event: event.clone(),
-            sha: sha.clone(),
-            workflow_path: planned.path,
-            workflow_name: planned.name,
-            policy: policy.clone(),
-            trust: if event.is_from_fork() {
-                Trust::ForkUnapproved
-            } else {
-                Trust::Own
-            },
-            hold: planned.hold,
-            nodes: planned.nodes,
-            comment: None,
-            comment_claimed_until: None,
-            created_at: self.clock.now(),
-            version: 1,
-        }
     }
 
     async fn create(&self, run: &Run, source: Option<String>) -> Result<(), PhaseError> {
@@ -283,18 +213,6 @@ fn known(changed: &ChangedFiles) -> Changed<'_> {
             truncated: *truncated,
         },
         ChangedFiles::Unknown { .. } => Changed::Unknown,
-    }
-}
-
-/// The policy of the default branch; the diagnostics where it can't be read. No file is the default policy.
-fn policy(file: Option<&SourceFile>) -> Result<Policy, String> {
-    let Some(file) = file else {
-        return Ok(Policy::default());
-    };
-    match &file.content {
-        SourceContent::Text(text) => evaluate::policy(&file.path, text),
-        SourceContent::TooLarge(bytes) => Err(view::too_large(&file.path, *bytes)),
-        SourceContent::Binary => Err(view::not_text(&file.path)),
     }
 }
 

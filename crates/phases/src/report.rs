@@ -49,12 +49,12 @@ pub(crate) async fn report(
         notes,
     } = ending;
     let log = log::collect(blobs, backends, job, result.map(|r| r.log_bytes)).await?;
-    let diagnostics = match (&run.hold, &end.reason) {
-        (Some(Hold::Broken { text }), _) => Some(text.clone()),
+    let diagnosis = match (&run.hold, &end.reason) {
+        (Some(Hold::Broken(diagnosis)), _) => Some(diagnosis.clone()),
         (None, Reason::Configuration) => blobs
             .get(&keys::diagnostics(&job.id, job.attempt))
             .await?
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+            .and_then(|bytes| keys::decode_diagnosis(&bytes)),
         _ => None,
     };
     let changed = match result {
@@ -66,7 +66,7 @@ pub(crate) async fn report(
         end,
         result,
         log: log.as_deref(),
-        diagnostics: diagnostics.as_deref().map(view::fenced_diagnostics).as_deref(),
+        diagnosis: diagnosis.as_ref(),
         changed: changed.as_ref(),
         notes,
     }))

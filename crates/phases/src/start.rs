@@ -143,10 +143,10 @@ impl Start<'_> {
             return Some(Refusal { reason, detail });
         }
         match &run.hold {
-            Some(Hold::Broken { text }) => {
+            Some(Hold::Broken(diagnosis)) => {
                 return Some(Refusal {
                     reason: Reason::Configuration,
-                    detail: view::first_line(text),
+                    detail: view::first_line(&diagnosis.text),
                 });
             }
             Some(Hold::SkipCi) => {
@@ -185,16 +185,13 @@ impl Start<'_> {
             .ok_or_else(|| PhaseError::Missing(format!("run {}", run.id)))?;
         let mut description = match describe(self.blobs, &source, run, &siblings, job).await? {
             Ok(described) => described,
-            Err(text) => {
-                self.blobs
-                    .put(
-                        &crate::keys::diagnostics(&job.id, job.attempt),
-                        text.clone().into_bytes(),
-                    )
-                    .await?;
+            Err(diagnosis) => {
+                let key = crate::keys::diagnostics(&job.id, job.attempt);
+                let kept = crate::keys::encode_diagnosis(&diagnosis)?;
+                self.blobs.put(&key, kept).await?;
                 return Ok(Err(Refusal {
                     reason: Reason::Configuration,
-                    detail: view::first_line(&text),
+                    detail: view::first_line(&diagnosis.text),
                 }));
             }
         };

@@ -4,6 +4,7 @@ use checkmill_backends::registry::Backends;
 use checkmill_core::event::EventKind;
 use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ATTEMPTS};
 use checkmill_core::policy::ForkPolicy;
+use checkmill_core::run::{Diagnosis, Mark};
 use checkmill_core::{End, Event, Job, JobState, Millis, Reason, Run, UnixMillis};
 use checkmill_github::changed_lines::{ChangedLines, Closeness};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
@@ -53,7 +54,8 @@ pub(crate) struct Completed<'a> {
     pub(crate) result: Option<&'a JobResult>,
     /// Masked.
     pub(crate) log: Option<&'a str>,
-    pub(crate) diagnostics: Option<&'a str>,
+    /// What is wrong with the workflow file or the policy.
+    pub(crate) diagnosis: Option<&'a Diagnosis>,
     /// What the run's event changes, where it is needed.
     pub(crate) changed: Option<&'a ChangedLines>,
     /// What earlier attempts teach.
@@ -67,6 +69,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
     let steps: Vec<Step<'_>> = result
         .map(|r| r.steps.iter().map(step).collect())
         .unwrap_or_default();
+    let marks = of.diagnosis.map_or(&[][..], |diagnosis| &diagnosis.marks);
     let mut annotations: Vec<_> = result
         .map(|r| r.annotations.iter().filter_map(annotation).collect())
         .unwrap_or_default();
@@ -76,6 +79,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
     let failures: Vec<_> = result
         .map(|r| r.tests.failures.iter().map(failed_test).collect())
         .unwrap_or_default();
+    let diagnostics = of.diagnosis.map(|diagnosis| fenced_diagnostics(&diagnosis.text));
     render::completed(&Ended {
         attempt: attempt(job),
         end,
@@ -90,11 +94,25 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
             failures: &failures,
         }),
         notes: of.notes,
-        diagnostics: of.diagnostics,
+        diagnostics: diagnostics.as_deref(),
         log: of.log,
         step_summary: result.map_or("", |r| r.summary.as_str()),
-        annotations,
+        annotations: marks.iter().map(mark).chain(annotations).collect(),
     })
+}
+
+/// A mistake of the workflow file, at its line.
+fn mark(of: &Mark) -> Annotation {
+    Annotation {
+        path: of.path.clone(),
+        start_line: of.line,
+        end_line: of.line,
+        start_column: Some(of.column),
+        end_column: Some(of.end_column),
+        level: AnnotationLevel::Failure,
+        title: None,
+        message: of.message.clone(),
+    }
 }
 
 fn step(result: &StepResult) -> Step<'_> {
@@ -293,7 +311,8 @@ pub(crate) fn too_large(path: &str, bytes: u64) -> String {
 pub(crate) fn files_left_out(left_out: usize) -> String {
     let limit = checkmill_core::limits::WORKFLOW_FILES;
     format!(
-        "{left_out} workflow files were not read: at most {limit} are, in the order of their paths. Merge some."
+        "{left_out} workflow files were not read: at most {limit} of a directory are, in the order of their paths. Merge \
+         some."
     )
 }
 
@@ -303,7 +322,7 @@ pub(crate) fn not_text(path: &str) -> String {
 }
 
 /// Diagnostics as Markdown: their carets stand below what they mean only in a fence.
-pub(crate) fn fenced_diagnostics(text: &str) -> String {
+fn fenced_diagnostics(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{}\n{fence}", text.trim_end())

@@ -1,5 +1,6 @@
 //! What is wrong with a file, for people and for annotations.
 
+use crate::rule::{Rule, Severity};
 use crate::source::{Source, Span};
 use std::fmt;
 
@@ -10,15 +11,19 @@ const LINE_CHARS: usize = 120;
 /// Characters of somebody else's text that a message repeats.
 const QUOTED_CHARS: usize = 80;
 
-/// One mistake and its place.
+/// One mistake, or what looks like one, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// What kind of mistake; it decides how bad it is.
+    pub rule: Rule,
     /// Path of the file in the repository.
     pub path: String,
     /// From 1.
-    pub line: usize,
+    pub line: u32,
     /// From 1, in characters.
-    pub column: usize,
+    pub column: u32,
+    /// The column behind the place, on the same line: more than `column`.
+    pub end_column: u32,
     /// One sentence without the full stop.
     pub message: String,
     /// What to do.
@@ -31,18 +36,36 @@ impl Diagnostic {
     pub(crate) fn new(source: &Source, span: Span, message: impl Into<String>) -> Self {
         let (line, column) = source.position(span.start);
         Self {
+            rule: Rule::Invalid,
             path: source.path().to_owned(),
-            line,
-            column,
+            line: number(line),
+            column: number(column),
+            end_column: number(column + length(source, span).max(1)),
             message: message.into(),
             hint: None,
             snippet: snippet(source, span, line, column),
         }
     }
 
+    /// A mistake of a file as a whole, of which no line can be shown.
+    #[must_use]
+    pub fn of_file(path: &str, message: &str, hint: &str) -> Self {
+        Self::new(&Source::new(path, ""), Span::default(), message).with_hint(hint)
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    pub(crate) fn of_rule(mut self, rule: Rule) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.rule.severity()
     }
 
     fn write_to(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,8 +76,14 @@ impl Diagnostic {
             message,
             hint,
             snippet,
+            ..
         } = self;
-        writeln!(f, "{path}:{line}:{column}: {message}")?;
+        // What is not said to be less is an error.
+        let severity = match self.severity() {
+            Severity::Error => String::new(),
+            other => format!("{}: ", other.as_str()),
+        };
+        writeln!(f, "{path}:{line}:{column}: {severity}{message}")?;
         write!(f, "{snippet}")?;
         match hint {
             Some(hint) => write!(f, "\n  = help: {hint}"),
@@ -67,6 +96,11 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_to(f)
     }
+}
+
+/// A file has at most [`checkmill_core::limits::WORKFLOW_FILE_BYTES`].
+fn number(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// All that is wrong with a file: at least one diagnostic, in the order of the file.
@@ -86,9 +120,27 @@ impl Diagnostics {
         (!list.is_empty()).then_some(Self { list, more })
     }
 
+    /// The errors of a file, of which there may be none, and what else was noticed.
+    pub(crate) fn with_notices(errors: Option<Self>, notices: Vec<Diagnostic>) -> Option<Self> {
+        let notices = Self::of(notices, 0);
+        let all = errors.into_iter().chain(notices);
+        all.reduce(|mut all, next| {
+            all.more += next.more;
+            all.list.extend(next.list);
+            all.list.sort_by_key(|one| (one.line, one.column));
+            all
+        })
+    }
+
     #[must_use]
     pub fn as_slice(&self) -> &[Diagnostic] {
         &self.list
+    }
+
+    /// How many were found and are not in the slice.
+    #[must_use]
+    pub const fn left_out(&self) -> usize {
+        self.more
     }
 
     /// The first one's message with its place, as one line for a check's title or detail.
@@ -153,19 +205,17 @@ fn printable(c: char) -> char {
     }
 }
 
+/// The characters of a place that stand on its first line.
+fn length(source: &Source, span: Span) -> usize {
+    let first = source.slice(span).lines().next().unwrap_or("");
+    first.trim_end().chars().count()
+}
+
 fn snippet(source: &Source, span: Span, line: usize, column: usize) -> String {
     let text: Vec<char> = source.line(line).chars().map(printable).collect();
     let at = column - 1;
-    let inside = source
-        .slice(span)
-        .lines()
-        .next()
-        .unwrap_or("")
-        .trim_end()
-        .chars()
-        .count();
     let (from, to) = window(text.len(), at);
-    let carets = inside.clamp(1, to.saturating_sub(at).max(1));
+    let carets = length(source, span).clamp(1, to.saturating_sub(at).max(1));
     let shown: String = text[from..to].iter().collect();
     let (before, after) = (
         if from > 0 { "…" } else { "" },

@@ -4,6 +4,7 @@
 //! it; [`inputs()`] and [`github_context`] make the contexts; [`expand()`] evaluates a job's `if` and matrix once what it
 //! needs has ended; [`describe()`] writes down what the agent runs. [`parse_policy`] reads the policy, [`parse_action`] the
 //! file of an action that a step uses.
+//! [`lint`] says more about a file than an event needs to know.
 
 pub mod archive;
 mod contexts;
@@ -23,6 +24,7 @@ mod nearest;
 mod policy;
 mod read;
 mod resolve;
+mod rule;
 mod source;
 mod text;
 mod trigger;
@@ -32,13 +34,14 @@ mod yaml;
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use dialect::{DIRECTORIES, parse, parse_action};
-pub use expand::{Expansion, JobContext, Leg, expand, unevaluated_name};
+pub use dialect::{DIRECTORIES, lint, parse, parse_action};
+pub use expand::{Expansion, JobContext, LaterKey, Leg, expand, unevaluated_name};
 pub use inputs::inputs;
 pub use keys::{Key, Keys, Support};
 pub use model::Workflow;
 pub use policy::{KEYS as POLICY_KEYS, parse_policy};
-pub use trigger::{Changed, Match, is_dispatched, matches, skip_ci};
+pub use rule::{Rule, Severity};
+pub use trigger::{Changed, Match, dispatched, matches, skip_ci};
 
 /// Every mapping with fixed keys that a file of `.lightning/workflows` can hold, with what is done about each key:
 /// `docs/lightning-workflows.md` is checked against it.

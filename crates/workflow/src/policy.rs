@@ -35,6 +35,7 @@ pub const KEYS: Keys = Keys {
         full("actions"),
         full("retry"),
         full("vars"),
+        full("actions_workflows"),
         full("queue-timeout-minutes"),
         full("timeout-minutes-max"),
     ],
@@ -103,6 +104,12 @@ fn policy(reader: &mut Reader<'_>, node: &Node) -> Option<Policy> {
     }
     if let Some(node) = fields.get("vars") {
         policy.vars = vars(reader, node);
+    }
+    if let Some(included) = fields
+        .get("actions_workflows")
+        .and_then(|node| reader.boolean(node, "`actions_workflows`"))
+    {
+        policy.actions_workflows = included;
     }
     if let Some(minutes) = minutes(reader, &fields, "queue-timeout-minutes") {
         policy.queue_timeout = minutes;

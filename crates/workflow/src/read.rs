@@ -4,6 +4,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::expr::{self, Place};
 use crate::keys::{Keys, Support};
 use crate::nearest::nearest;
+use crate::rule::Rule;
 use crate::source::{Source, Span};
 use crate::text::{Text, has_expression, number_text};
 use crate::yaml::{Entry, Node, Value, offset_in_source};
@@ -50,6 +51,23 @@ impl<'s> Reader<'s> {
         self.push(|source| Diagnostic::new(source, span, message).with_hint(hint));
     }
 
+    /// A mistake of a kind that has a rule of its own.
+    pub(crate) fn report_as(
+        &mut self,
+        rule: Rule,
+        span: Span,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.push(|source| {
+            let diagnostic = Diagnostic::new(source, span, message).of_rule(rule);
+            match hint {
+                Some(hint) => diagnostic.with_hint(hint),
+                None => diagnostic,
+            }
+        });
+    }
+
     fn push(&mut self, diagnostic: impl FnOnce(&Source) -> Diagnostic) {
         if self.found.len() < KEPT {
             self.found.push(diagnostic(self.source));
@@ -74,6 +92,11 @@ impl<'s> Reader<'s> {
         self.found.is_empty()
     }
 
+    /// How many mistakes have been found so far.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len() + self.more
+    }
+
     /// A mapping with fixed keys. Unknown and unsupported ones are reported; the others can be asked for.
     pub(crate) fn fields<'n>(&mut self, node: &'n Node, keys: &Keys, what: &str) -> Option<Fields<'n>> {
         let entries = self.map(node, what)?;
@@ -89,7 +112,12 @@ impl<'s> Reader<'s> {
             Some(Support::Full | Support::NoEffect(_)) => true,
             Some(Support::Refused(instead)) => {
                 let message = format!("`{}` is not supported yet in this version", entry.key);
-                self.report_with(entry.key_span, message, instead);
+                self.report_as(
+                    Rule::Unsupported,
+                    entry.key_span,
+                    message,
+                    Some(instead.to_owned()),
+                );
                 false
             }
             None => {
@@ -98,7 +126,7 @@ impl<'s> Reader<'s> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the {}s here are {}", keys.noun, list_of(keys.usable())),
                 };
-                self.report_with(entry.key_span, message, hint);
+                self.report_as(Rule::UnknownKey, entry.key_span, message, Some(hint));
                 false
             }
         }
@@ -220,7 +248,8 @@ pub(crate) fn expression_diagnostic(source: &Source, text: &Text, error: &expr::
     let word = rest
         .find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-'))
         .unwrap_or(rest.len());
-    let diagnostic = Diagnostic::new(source, Span::new(start, start + word), error.message.clone());
+    let diagnostic = Diagnostic::new(source, Span::new(start, start + word), error.message.clone())
+        .of_rule(Rule::Expression);
     match &error.hint {
         Some(hint) => diagnostic.with_hint(hint.clone()),
         None => diagnostic,

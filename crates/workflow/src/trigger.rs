@@ -168,11 +168,16 @@ fn pull_request_matches(
     paths(trigger.paths.as_ref(), changed)
 }
 
-/// Whether a `workflow_dispatch` for `asked` is for the workflow file at `path`: by file name, because GitHub dispatches files
-/// in `.github/workflows` only. A file of the same name there, with `on: workflow_dispatch` and its inputs, is what GitHub
-/// shows its form for.
+/// Which of the workflow files a `workflow_dispatch` for `asked` is for: that very file, else the first of the same file
+/// name, because GitHub dispatches files in `.github/workflows` only. A file of the same name there, with
+/// `on: workflow_dispatch` and its inputs, is what GitHub shows its form for.
 #[must_use]
-pub fn is_dispatched(asked: &str, path: &str) -> bool {
+pub fn dispatched<'p>(asked: &str, paths: impl Iterator<Item = &'p str> + Clone) -> Option<&'p str> {
+    let exact = paths.clone().find(|path| *path == asked);
+    exact.or_else(|| paths.clone().find(|path| is_dispatched(asked, path)))
+}
+
+fn is_dispatched(asked: &str, path: &str) -> bool {
     let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
     asked == path || (asked.starts_with(".github/workflows/") && name(asked) == name(path))
 }
@@ -188,16 +193,27 @@ fn dispatch_matches(workflow: &Workflow, dispatch: &WorkflowDispatch) -> Result<
 }
 
 fn names(filter: &Filter, key: &str, kind: &str, name: &str) -> Result<(), Stop> {
-    let name_shown = quoted(name);
+    let shown = quoted(name);
     match filter {
-        Filter::Only(patterns) if !patterns.matches(name) => Err(Stop::Name(format!(
-            "the {kind} `{name_shown}` does not match `{key}`"
-        ))),
-        Filter::Ignore(patterns) if patterns.matches(name) => Err(Stop::Name(format!(
-            "the {kind} `{name_shown}` matches `{key}-ignore`"
-        ))),
+        Filter::Only(patterns) if !patterns.matches(name) => Err(Stop::Name(match patterns.deciding(name) {
+            Some(negative) => format!(
+                "the {kind} `{shown}` does not match `{key}`: `{}` takes it out",
+                quoted(negative)
+            ),
+            None => format!(
+                "the {kind} `{shown}` does not match `{key}` ({})",
+                some_of(patterns.patterns())
+            ),
+        })),
+        Filter::Ignore(patterns) if patterns.matches(name) => {
+            let pattern = patterns.deciding(name).unwrap_or_default();
+            Err(Stop::Name(format!(
+                "the {kind} `{shown}` matches `{}` of `{key}-ignore`",
+                quoted(pattern)
+            )))
+        }
         Filter::Names(names) if !names.matches(name) => Err(Stop::Name(format!(
-            "the {kind} `{name_shown}` does not match its trigger `{key}: [{}]`",
+            "the {kind} `{shown}` does not match its trigger `{key}: [{}]`",
             quoted(&names.to_string())
         ))),
         _ => Ok(()),
@@ -220,12 +236,36 @@ fn paths(filter: Option<&Filter>, changed: Option<Changed<'_>>) -> Result<(), St
         )))
     };
     let files = || paths.iter().map(String::as_str);
+    let looked_at = || match paths {
+        [] => "nothing is changed".to_owned(),
+        _ => format!("changed: {}", some_of(files())),
+    };
     match filter {
-        Filter::Only(patterns) if !patterns.any_match(files()) => rule("no changed file matches `paths`"),
-        Filter::Ignore(patterns) if patterns.all_match(files()) => {
-            rule("all changed files match `paths-ignore`")
-        }
+        Filter::Only(patterns) if !patterns.any_match(files()) => rule(&format!(
+            "no changed file matches `paths` ({}); {}",
+            some_of(patterns.patterns()),
+            looked_at()
+        )),
+        Filter::Ignore(patterns) if patterns.all_match(files()) => rule(&format!(
+            "all changed files match `paths-ignore` ({}); {}",
+            some_of(patterns.patterns()),
+            looked_at()
+        )),
         _ => Ok(()),
+    }
+}
+
+/// Names of a list that a sentence shows.
+const SHOWN: usize = 5;
+
+/// `` `a`, `b` and 3 more``.
+fn some_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let shown = names.iter().take(SHOWN).map(|name| format!("`{}`", quoted(name)));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -155,7 +155,7 @@ impl Forge for MemForge {
                 Ok(PlanningFiles {
                     policy: None,
                     workflows,
-                    left_out: 0,
+                    left_out: Vec::new(),
                     message: "Change".to_owned(),
                 })
             })

@@ -1,9 +1,9 @@
 //! The git repository as the fake GitHub reads it.
 
-use super::source::Source;
+use crate::source::{Source, TreeFile};
 use bytes::Bytes;
 use checkmill_core::{CommitSha, UnixMillis};
-use checkmill_phases::plan::WORKFLOW_DIRS;
+use checkmill_phases::dirs;
 use checkmill_testkit::content::{Commit, File, FileMode, RepositoryContent, Tree};
 use checkmill_testkit::git_object::Signature;
 use std::collections::BTreeMap;
@@ -29,14 +29,14 @@ impl GitContent {
 
     fn shows(&self, path: &str) -> bool {
         match &self.only_workflow {
-            Some(only) => path == only || !is_in_workflow_dir(path),
+            Some(only) => path == only || !dirs::all().iter().any(|dir| dirs::is_in(path, dir)),
             None => true,
         }
     }
 
     fn read_tree(&self, sha: &CommitSha) -> Option<Tree> {
         let list = self.source.tree(sha).ok()?;
-        let file = |line: &super::source::TreeFile| {
+        let file = |line: &TreeFile| {
             let mode = match line.mode.as_str() {
                 "100755" => FileMode::Executable,
                 "120000" => FileMode::SymbolicLink,
@@ -58,11 +58,6 @@ impl GitContent {
                 .collect(),
         ))
     }
-}
-
-fn is_in_workflow_dir(path: &str) -> bool {
-    let is_in = |dir: &&str| path.strip_prefix(*dir).is_some_and(|rest| rest.starts_with('/'));
-    WORKFLOW_DIRS.iter().any(is_in)
 }
 
 impl RepositoryContent for GitContent {

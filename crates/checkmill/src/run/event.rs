@@ -1,12 +1,12 @@
 //! The repository as the fake GitHub is to have it, and the event that happens in it.
 
 use super::content::GitContent;
-use super::source::{self, Source};
 use crate::cli::{EventName, RunArgs};
+use crate::source::{self, Source, repository_name};
 use anyhow::{Context as _, bail};
 use checkmill_core::JobKey;
 use checkmill_core::event::GitRef;
-use checkmill_phases::plan::WORKFLOW_DIRS;
+use checkmill_phases::dirs::WORKFLOW_DIRS;
 use checkmill_testkit::{FakeGitHub, NewPullRequest, NewRepository};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,12 +33,13 @@ impl Repository {
     /// A path, ref, workflow, job or input that is not there.
     pub(crate) fn prepare(args: &RunArgs, git_dir: &Path) -> anyhow::Result<Self> {
         let source = source::prepare(&args.path, args.reference.as_deref(), git_dir)?;
-        let mut workflows = Vec::new();
-        for dir in WORKFLOW_DIRS {
-            workflows.extend(source.files_in(dir)?);
-        }
-        let mut paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
-        paths.retain(|path| path.ends_with(".yml") || path.ends_with(".yaml"));
+        // A pull request is judged by the policy of the branch that it is to be merged into.
+        let policy = match (args.event, &source.parent) {
+            (EventName::PullRequest, Some(parent)) => source.policy(parent)?,
+            _ => source.policy(&source.sha)?,
+        };
+        let workflows = source.workflows(&policy)?;
+        let paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
         if paths.is_empty() {
             bail!(
                 "{} has no workflow: put one at {}/ci.yml.",
@@ -153,7 +154,7 @@ impl Repository {
 }
 
 /// The workflow file with this path or file name.
-fn find(paths: &[&str], name: &str) -> anyhow::Result<String> {
+pub(crate) fn find(paths: &[&str], name: &str) -> anyhow::Result<String> {
     let is = |path: &&&str| **path == name || path.rsplit('/').next() == Some(name);
     match paths.iter().find(is) {
         Some(path) => Ok((*path).to_owned()),
@@ -210,26 +211,4 @@ fn check_inputs(
         }
     }
     Ok(())
-}
-
-/// The directory's name as a repository's name.
-fn repository_name(path: &Path) -> String {
-    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let name = full
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-            c
-        } else {
-            '-'
-        }
-    };
-    let name: String = name.chars().map(plain).take(100).collect();
-    if name.trim_matches('.').is_empty() {
-        "repository".to_owned()
-    } else {
-        name
-    }
 }

@@ -4,11 +4,10 @@
 //! what `serve` is made of.
 
 mod content;
-mod event;
+pub(crate) mod event;
 mod outcome;
 pub(crate) mod progress;
 pub(crate) mod report;
-mod source;
 
 use crate::cli::RunArgs;
 use crate::local::blobs::FileBlobs;
@@ -25,13 +24,12 @@ use checkmill_core::{Job, Reason};
 use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::WebhookSecrets;
-use checkmill_phases::plan::{PlanOutcome, PlannedRuns, WORKFLOW_DIRS};
+use checkmill_phases::plan::{PlanOutcome, PlannedRuns};
 use checkmill_phases::ports::{Clock as _, Runs as _};
 use checkmill_testkit::{Delivering, FakeGitHub, Options, TimeSource};
 use event::Repository;
 use progress::Progress;
 use report::Report;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -149,10 +147,7 @@ fn nothing_to_run(planned: &PlannedRuns) -> String {
         text.push_str(&format!("\n  {path}: {reason}"));
     }
     if planned.unmatched.is_empty() {
-        text.push_str(&format!(
-            " There is no workflow file in {}.",
-            WORKFLOW_DIRS.join(" or ")
-        ));
+        text.push_str(" There is no workflow file.");
     }
     text
 }
@@ -254,9 +249,5 @@ fn print(report: &Report, json: bool) -> anyhow::Result<()> {
     } else {
         report.for_people()
     };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // Whoever read it has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
-    }
+    crate::output::print(&text)
 }

@@ -135,14 +135,16 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
 /// What is wrong with the file that the job comes from, where that kept it from running.
 async fn diagnostics(system: &System, job: &Job) -> anyhow::Result<Option<String>> {
     let run = Runs::load(system.store(), &job.id.run()).await?;
-    if let Some(Hold::Broken { text }) = run.and_then(|run| run.hold) {
-        return Ok(Some(text));
+    if let Some(Hold::Broken(diagnosis)) = run.and_then(|run| run.hold) {
+        return Ok(Some(diagnosis.text));
     }
     let kept = system
         .blobs()
         .get(&keys::diagnostics(&job.id, job.attempt))
         .await?;
-    Ok(kept.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    Ok(kept
+        .and_then(|bytes| keys::decode_diagnosis(&bytes))
+        .map(|diagnosis| diagnosis.text))
 }
 
 async fn result(system: &System, job: &Job) -> anyhow::Result<Option<JobResult>> {

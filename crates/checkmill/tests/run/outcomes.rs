@@ -132,6 +132,6 @@ async fn a_workflow_that_the_event_does_not_start_is_told_why() {
     insta::assert_snapshot!(ended.refusal(&project), @"
     2: Running the files of PROJECT as a push to main.
     checkmill: No workflow matches the event.
-      .checkmill/workflows/ci.yml: the branch `main` does not match `branches`
+      .checkmill/workflows/ci.yml: the branch `main` does not match `branches` (`release`)
     ");
 }

@@ -203,6 +203,9 @@ async fn an_action_that_the_policy_does_not_allow_is_not_run() {
     ```
 
     Queued TIME
+
+    .checkmill/workflows/ci.yml:9:15: failure: the repository's policy does not allow the action `tools/js@v1`
+    allow it with `actions` in `.checkmill/config.yml` of the default branch
     ");
     served.finish().await;
 }

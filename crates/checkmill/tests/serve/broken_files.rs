@@ -36,7 +36,7 @@ jobs:
         CI / test: success
         ");
     let check = served.completed(".checkmill/workflows/lint.yml").await;
-    insta::assert_snapshot!(page(&check), @r#"
+    insta::assert_snapshot!(page(&check), @r"
     .checkmill/workflows/lint.yml: failure
     Can't run as it is written
 
@@ -57,7 +57,12 @@ jobs:
     ```
 
     Queued TIME
-    "#);
+
+    .checkmill/workflows/lint.yml:4:3: failure: the job `lint` has no `steps`
+    a job needs at least one step, such as `- run: make test`
+    .checkmill/workflows/lint.yml:6:5: failure: unknown key `stesp` in the job `lint`
+    did you mean `steps`?
+    ");
     served.finish().await;
 }
 
@@ -99,6 +104,11 @@ jobs:
     ```
 
     Queued TIME
+
+    .checkmill/workflows/ci.yml:7:15: failure: step 1 uses `actions/setup-node` without a version
+    add `@` and a tag, a branch or a commit, such as `actions/setup-node@v1`
+    .checkmill/workflows/ci.yml:11:11: failure: unknown input `kye` of `actions/cache`
+    did you mean `key`?
     ");
     served.finish().await;
 }
@@ -111,7 +121,7 @@ async fn a_broken_policy_stops_everything_until_it_is_repaired() {
         .write(".checkmill/config.yml", "version: 1\nfork: never\n");
     served.push(commit).await;
     let check = served.completed(".checkmill/config.yml").await;
-    insta::assert_snapshot!(page(&check), @r#"
+    insta::assert_snapshot!(page(&check), @r"
     .checkmill/config.yml: failure
     Can't run as it is written
 
@@ -127,7 +137,10 @@ async fn a_broken_policy_stops_everything_until_it_is_repaired() {
     ```
 
     Queued TIME
-    "#);
+
+    .checkmill/config.yml:2:1: failure: unknown key `fork` in the policy
+    did you mean `forks`?
+    ");
     insta::assert_snapshot!(served.checks_now(), @".checkmill/config.yml: failure");
 
     served

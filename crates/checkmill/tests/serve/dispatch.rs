@@ -62,7 +62,7 @@ async fn wrong_inputs_fail_with_the_place_of_their_declaration() {
     let served = Served::start(NewRepository::new(REPO)).await;
     served.push_workflow(WORKFLOW).await;
     dispatch(&served, &[("where", "prodution"), ("nots", "x")]).await;
-    insta::assert_snapshot!(page(&served.completed(CI).await), @r#"
+    insta::assert_snapshot!(page(&served.completed(CI).await), @r"
     .checkmill/workflows/ci.yml: failure
     Can't run as it is written
 
@@ -86,7 +86,12 @@ async fn wrong_inputs_fail_with_the_place_of_their_declaration() {
     ```
 
     Queued TIME
-    "#);
+
+    .checkmill/workflows/ci.yml:4:3: failure: the input `nots` was given, which the workflow does not declare
+    did you mean `note`?
+    .checkmill/workflows/ci.yml:6:7: failure: the input `where` must be one of `staging`, `production`, not `prodution`
+    .checkmill/workflows/ci.yml:13:7: failure: the input `copies` is required and was not given
+    ");
     assert_eq!(served.mark_now("inputs"), None);
     served.finish().await;
 }

@@ -106,7 +106,7 @@ jobs:
     CI / each: failure
     CI / list: success
     ");
-    insta::assert_snapshot!(page(&served.completed("CI / each").await), @r#"
+    insta::assert_snapshot!(page(&served.completed("CI / each").await), @r"
     CI / each: failure
     Can't run as it is written
 
@@ -121,6 +121,8 @@ jobs:
     ```
 
     Queued TIME
-    "#);
+
+    .checkmill/workflows/ci.yml:16:18: failure: `fromJSON` was given a text that isn't JSON (line 1, column 2 of it)
+    ");
     served.finish().await;
 }

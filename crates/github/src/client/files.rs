@@ -13,6 +13,7 @@ use super::http::Request;
 use super::path::segments;
 use crate::forge::{PlanningFiles, RepoRef, SourceContent, SourceFile};
 use checkmill_core::{CommitSha, limits};
+use std::collections::HashMap;
 
 /// What is asked for; see [`crate::forge::Forge::planning_files`].
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +56,19 @@ async fn complete(
 ) -> Result<PlanningFiles, Failure> {
     listed.sort_by(|one, other| one.path.cmp(&other.path));
     listed.dedup_by(|one, other| one.path == other.path);
-    let left_out = listed.len().saturating_sub(limits::WORKFLOW_FILES);
-    listed.truncate(limits::WORKFLOW_FILES);
+    let mut of_dirs: HashMap<&str, usize> = HashMap::new();
+    let mut is_within = |path: &str| {
+        // Each directory has a limit of its own: the policy may yet say that one of them does not count.
+        let dir = wanted
+            .dirs
+            .iter()
+            .find(|dir| path.starts_with(&format!("{dir}/")));
+        let count = of_dirs.entry(dir.copied().unwrap_or_default()).or_default();
+        *count += 1;
+        *count <= limits::WORKFLOW_FILES
+    };
+    let (listed, past): (Vec<_>, Vec<_>) = listed.into_iter().partition(|file| is_within(&file.path));
+    let left_out = past.into_iter().map(|file| file.path).collect();
     let mut workflows = Vec::with_capacity(listed.len());
     for file in listed {
         // A file that was there a moment ago, at a commit that doesn't change: if it is gone now, GitHub is of two minds.

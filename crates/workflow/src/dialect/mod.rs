@@ -36,6 +36,18 @@ pub fn parse_action(path: &str, text: &str) -> Result<ActionManifest, Diagnostic
     actions::parse_action(path, text)
 }
 
+/// All that can be said about a workflow file without an event: what [`parse`] says, and what runs but was hardly meant so.
+/// None where there is nothing to say.
+#[must_use]
+pub fn lint(path: &str, text: &str) -> Option<Diagnostics> {
+    let errors = parse(path, text).err();
+    let notices = match Dialect::of(path) {
+        Dialect::Lightning => Vec::new(),
+        Dialect::Actions => actions::notices(path, text),
+    };
+    Diagnostics::with_notices(errors, notices)
+}
+
 /// What a path says about the language.
 enum Dialect {
     Lightning,

@@ -1,10 +1,12 @@
 //! From a job of the file to the jobs that run: its condition, and the legs of its matrix.
 
 mod condition;
+mod later;
 mod leg;
 mod name;
 mod plan;
 
+pub use later::LaterKey;
 pub(crate) use leg::timeout;
 pub use name::unevaluated_name;
 pub(crate) use name::{check_name, leg_name};

@@ -21,7 +21,7 @@
 //! # Map
 //! `syntax` parses (and wraps the crate `github-actions-expressions`), `value` and `number` hold the coercions,
 //! `functions` and `json` the functions, `eval` puts them together; `template` finds `${{ }}` in a text; `names` and
-//! `place` say what may be used where, `check` applies it; `untrusted` follows values an outsider chooses.
+//! `place` say what may be used where, `check` applies it; `reads` lists what is read; `untrusted` follows values an outsider chooses.
 
 mod check;
 mod error;
@@ -33,6 +33,7 @@ mod names;
 mod number;
 mod output;
 mod place;
+mod reads;
 mod syntax;
 mod template;
 mod untrusted;
@@ -41,6 +42,7 @@ mod value;
 pub use check::check;
 pub use error::{ErrorKind, ExprError};
 pub use place::Place;
+pub use reads::{Read, asks_for_failure, reads};
 pub use untrusted::{references, untrusted_references, untrusted_references_of_action};
 
 use names::Function;

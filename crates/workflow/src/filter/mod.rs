@@ -118,11 +118,22 @@ impl PatternList {
     /// repository's root) is one without `!`. For a filter: the name is wanted. For an ignore list: it is ignored.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        self.patterns
-            .iter()
-            .rev()
-            .find(|pattern| pattern.matches(name))
-            .is_some_and(|pattern| !pattern.is_negative())
+        self.decisive(name).is_some_and(|pattern| !pattern.is_negative())
+    }
+
+    /// The pattern that decides about a name, as written: the last one that matches; none where none does.
+    #[must_use]
+    pub fn deciding(&self, name: &str) -> Option<&str> {
+        self.decisive(name).map(Pattern::as_str)
+    }
+
+    fn decisive(&self, name: &str) -> Option<&Pattern> {
+        self.patterns.iter().rev().find(|pattern| pattern.matches(name))
+    }
+
+    /// The patterns as written, in their order.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.patterns.iter().map(Pattern::as_str)
     }
 
     /// `paths`: whether at least one of the changed files is wanted.

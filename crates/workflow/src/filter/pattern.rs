@@ -5,6 +5,8 @@ use regex_lite::Regex;
 
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
+    /// As written.
+    text: String,
     negative: bool,
     matcher: Matcher,
 }
@@ -39,9 +41,14 @@ impl Pattern {
             Matcher::Name(text[start..].to_owned())
         };
         Ok(Self {
+            text: text.to_owned(),
             negative: positive.is_some(),
             matcher,
         })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
     }
 
     pub(super) fn is_negative(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::MatrixLeg;
 use crate::read::Reader;
+use crate::rule::Rule;
 use crate::source::Span;
 use crate::text::number_text;
 use crate::yaml::{Node, Value};
@@ -43,11 +44,7 @@ pub(crate) fn checked(
     mut legs: Vec<MatrixLeg>,
 ) -> Option<Vec<MatrixLeg>> {
     if legs.len() > MATRIX_LEGS {
-        reader.report_with(
-            span,
-            format!("the matrix has more than {MATRIX_LEGS} legs"),
-            "leave some out with `exclude`, or make several jobs of it",
-        );
+        too_many(reader, span);
         return None;
     }
     if legs.iter().any(MatrixLeg::is_too_large) {
@@ -62,6 +59,12 @@ pub(crate) fn checked(
     }
     number_equal_ones(&mut legs);
     Some(legs)
+}
+
+pub(super) fn too_many(reader: &mut Reader<'_>, span: Span) {
+    let message = format!("the matrix has more than {MATRIX_LEGS} legs");
+    let hint = "leave some out with `exclude`, or make several jobs of it".to_owned();
+    reader.report_as(Rule::Matrix, span, message, Some(hint));
 }
 
 /// GitHub runs equal legs as often as they are there; ours need texts of their own, as job ids derive from them.

@@ -10,6 +10,7 @@ mod legs;
 
 use crate::diagnostic::quoted;
 use crate::read::Reader;
+use crate::rule::Rule;
 use crate::source::Span;
 use crate::yaml::{Entry, Node};
 use checkmill_core::limits::MATRIX_LEGS;
@@ -61,10 +62,8 @@ pub(crate) fn legs(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<Vec<Matri
         .map(|f| f.size())
         .sum();
     if compared.saturating_mul(combinations) > COMPARISONS {
-        reader.report(
-            matrix.span,
-            "the matrix is too large: `include` and `exclude` compare too many values",
-        );
+        let message = "the matrix is too large: `include` and `exclude` compare too many values";
+        reader.report_as(Rule::Matrix, matrix.span, message, None);
         return None;
     }
     let mut legs = Legs::default();
@@ -103,14 +102,46 @@ pub(crate) fn legs(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<Vec<Matri
         legs.push(values, entries().map(|entry| &entry.value));
     }
     if legs.list.is_empty() {
-        reader.report_with(
-            matrix.span,
-            "the matrix has no legs: `exclude` leaves none of its combinations",
-            "where that may happen, skip the job with `if`",
-        );
+        let message = "the matrix has no legs: `exclude` leaves none of its combinations";
+        let hint = "where that may happen, skip the job with `if`".to_owned();
+        reader.report_as(Rule::Matrix, matrix.span, message, Some(hint));
         return None;
     }
     checked(reader, matrix.span, legs.list)
+}
+
+/// Reports a matrix that has too many legs whatever its expressions give: each value and each list stands for one at least.
+pub(crate) fn check_size(reader: &mut Reader<'_>, matrix: &Matrix) {
+    let lengths = matrix.axes.iter().map(|(_, values)| values.len());
+    let combinations = combinations(reader, matrix.span, lengths);
+    if combinations.is_some_and(|combinations| combinations > MATRIX_LEGS) {
+        legs::too_many(reader, matrix.span);
+    }
+}
+
+/// The items of `exclude` that no combination matches. None of a matrix that is too large to look at them all.
+pub(crate) fn idle_excludes(matrix: &Matrix) -> Vec<&Node> {
+    let sizes = matrix.axes.iter().map(|(_, values)| values.len());
+    let combinations = sizes.fold(1_usize, usize::saturating_mul);
+    let filters: Vec<(&Node, Filter)> = matrix
+        .exclude
+        .iter()
+        .map(|item| (item, Filter::of(item)))
+        .collect();
+    let compared: usize = filters.iter().map(|(_, filter)| filter.size()).sum();
+    if matrix.axes.is_empty() || combinations.saturating_mul(compared.max(1)) > COMPARISONS {
+        return Vec::new();
+    }
+    let mut idle = filters;
+    for index in 0..combinations {
+        let combination = combination(matrix, index, combinations);
+        let values: Map<String, Json> = combination
+            .iter()
+            .map(|(name, node)| ((*name).to_owned(), node.to_json()))
+            .collect();
+        idle.retain(|(_, filter)| !filter.matches(&values));
+    }
+    idle.into_iter().map(|(item, _)| item).collect()
 }
 
 /// How many combinations axes of these lengths have; none without axes.
@@ -129,7 +160,7 @@ pub(crate) fn combinations(
             let message = format!(
                 "the matrix has more than {COMBINATIONS} combinations; at most {MATRIX_LEGS} legs can run"
             );
-            reader.report(span, message);
+            reader.report_as(Rule::Matrix, span, message, None);
             None
         }
     }
@@ -174,10 +205,8 @@ fn exclude_keys(reader: &mut Reader<'_>, matrix: &Matrix) -> Option<()> {
             quoted(&entry.key)
         );
         let axes = matrix.axes.iter().map(|(name, _)| name.as_str());
-        match crate::nearest::nearest(&entry.key, axes) {
-            Some(near) => reader.report_with(entry.key_span, message, format!("did you mean `{near}`?")),
-            None => reader.report(entry.key_span, message),
-        }
+        let hint = crate::nearest::nearest(&entry.key, axes).map(|near| format!("did you mean `{near}`?"));
+        reader.report_as(Rule::Matrix, entry.key_span, message, hint);
     }
     unknown.is_empty().then_some(())
 }

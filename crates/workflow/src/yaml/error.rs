@@ -2,6 +2,7 @@
 
 use super::{DEPTH, NODES, span_of};
 use crate::diagnostic::{Diagnostic, quoted};
+use crate::rule::Rule;
 use crate::source::{Source, Span};
 use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
@@ -12,7 +13,7 @@ pub(super) fn diagnostic(source: &Source, error: &Error) -> Diagnostic {
         .location()
         .map_or_else(Span::default, |location| span_of(source, location));
     let (message, hint) = explain(error);
-    let diagnostic = Diagnostic::new(source, span, message);
+    let diagnostic = Diagnostic::new(source, span, message).of_rule(Rule::Yaml);
     match hint {
         Some(hint) => diagnostic.with_hint(hint),
         None => diagnostic,

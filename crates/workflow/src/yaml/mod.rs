@@ -10,6 +10,7 @@ pub(crate) use align::offset_in_source;
 pub(crate) use node::{Entry, Node, Value};
 
 use crate::diagnostic::Diagnostic;
+use crate::rule::Rule;
 use crate::source::{Source, Span};
 use checkmill_core::limits::WORKFLOW_FILE_BYTES;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
@@ -35,6 +36,7 @@ pub(crate) fn parse(source: &Source) -> Result<Node, Diagnostic> {
             WORKFLOW_FILE_BYTES / (1024 * 1024)
         );
         return Err(Diagnostic::new(source, Span::default(), message)
+            .of_rule(Rule::Yaml)
             .with_hint("move long scripts into files of the repository and call them"));
     }
     node::read(text, options()).map_err(|error| error::diagnostic(source, &error))

@@ -21,6 +21,8 @@ mod lightning;
 #[cfg(test)]
 mod lightning_plans;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
 mod manifest;
 #[cfg(test)]
 mod matrix;

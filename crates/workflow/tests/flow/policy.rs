@@ -33,6 +33,7 @@ retry:
 vars:
   LEVEL: 3
   NAME: hello
+actions_workflows: true
 queue-timeout-minutes: 0.5
 timeout-minutes-max: 90
 ";
@@ -45,6 +46,7 @@ timeout-minutes-max: 90
     );
     assert_eq!((policy.retry.infrastructure, policy.retry.flaky), (3, 1));
     assert_eq!(policy.vars["LEVEL"], "3");
+    assert!(policy.actions_workflows);
     assert_eq!(
         (policy.queue_timeout, policy.run_timeout_max),
         (Millis::from_secs(30), Millis::from_minutes(90))

@@ -26,7 +26,7 @@ fn exercise_at(path: &str, text: &str) {
     let inside = |wrong: &checkmill_workflow::Diagnostics| {
         assert!(!wrong.as_slice().is_empty());
         for diagnostic in wrong.as_slice() {
-            assert!((1..=lines).contains(&diagnostic.line), "{diagnostic}");
+            assert!((1..=lines).contains(&(diagnostic.line as usize)), "{diagnostic}");
             assert!(diagnostic.column >= 1, "{diagnostic}");
         }
         let _ = wrong.to_string();

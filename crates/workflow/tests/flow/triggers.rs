@@ -4,7 +4,7 @@
 use crate::support::{PATH, dispatch, event, pull_request, push, sha, workflow};
 use checkmill_core::CheckRunId;
 use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, Push};
-use checkmill_workflow::{Changed, Match, matches, parse, skip_ci};
+use checkmill_workflow::{Changed, Match, dispatched, matches, parse, skip_ci};
 
 const JOBS: &str = "jobs: {a: {runs-on: x, steps: [run: y]}}\n";
 
@@ -77,25 +77,29 @@ fn branches_and_tags() {
         (
             "branches: [main]",
             old,
-            no("the branch `old/x` does not match `branches`"),
+            no("the branch `old/x` does not match `branches` (`main`)"),
         ),
         ("branches: [main]", v1, only_branches("v1")),
         ("branches-ignore: ['old/**']", main, Match::Yes),
         (
             "branches-ignore: ['old/**']",
             old,
-            no("the branch `old/x` matches `branches-ignore`"),
+            no("the branch `old/x` matches `old/**` of `branches-ignore`"),
         ),
         ("branches-ignore: ['old/**']", v1, only_branches("v1")),
         (
             "branches: ['**', '!old/**']",
             old,
-            no("the branch `old/x` does not match `branches`"),
+            no("the branch `old/x` does not match `branches`: `!old/**` takes it out"),
         ),
         ("tags: [v1]", v1, Match::Yes),
-        ("tags: [v1]", v2, no("the tag `v2` does not match `tags`")),
+        ("tags: [v1]", v2, no("the tag `v2` does not match `tags` (`v1`)")),
         ("tags: [v1]", main, only_tags("main")),
-        ("tags-ignore: [v1]", v1, no("the tag `v1` matches `tags-ignore`")),
+        (
+            "tags-ignore: [v1]",
+            v1,
+            no("the tag `v1` matches `v1` of `tags-ignore`"),
+        ),
         ("tags-ignore: [v1]", v2, Match::Yes),
         ("tags-ignore: [v1]", main, only_tags("main")),
         ("branches: [main], tags: [v1]", v1, Match::Yes),
@@ -103,7 +107,7 @@ fn branches_and_tags() {
         (
             "branches: [main], tags: [v1]",
             v2,
-            no("the tag `v2` does not match `tags`"),
+            no("the tag `v2` does not match `tags` (`v1`)"),
         ),
     ] {
         assert_eq!(
@@ -128,11 +132,15 @@ fn paths_of_which_not_all_are_known() {
     };
     assert_eq!(
         ask("paths: ['src/**']", some),
-        no("no changed file matches `paths` (the first 300 were looked at, there are more)")
+        no(
+            "no changed file matches `paths` (`src/**`); changed: `docs/a.md` (the first 300 were looked at, there are more)"
+        )
     );
     assert_eq!(
         ask("paths-ignore: ['docs/**']", some),
-        no("all changed files match `paths-ignore` (the first 300 were looked at, there are more)")
+        no(
+            "all changed files match `paths-ignore` (`docs/**`); changed: `docs/a.md` (the first 300 were looked at, there are more)"
+        )
     );
     assert_eq!(ask("paths: ['docs/**']", some), Match::Yes);
     for filter in ["paths: ['src/**']", "paths-ignore: ['**']"] {
@@ -144,8 +152,8 @@ fn paths_of_which_not_all_are_known() {
 #[test]
 fn paths() {
     let (main, tag) = ("refs/heads/main", "refs/tags/v1");
-    let none_match = no("no changed file matches `paths`");
-    let all_match = no("all changed files match `paths-ignore`");
+    let none_match = |why: &str| no(&format!("no changed file matches `paths` {why}"));
+    let all_match = no("all changed files match `paths-ignore` (`docs/**`); changed: `docs/a.md`");
     for (filters, git_ref, changed, expected) in [
         ("paths: ['src/**']", main, None, Match::NeedsChangedFiles),
         (
@@ -158,14 +166,25 @@ fn paths() {
             "paths: ['src/**']",
             main,
             Some(&["README.md"]),
-            none_match.clone(),
+            none_match("(`src/**`); changed: `README.md`"),
         ),
-        ("paths: ['src/**']", main, Some(&[]), none_match.clone()),
+        (
+            "paths: ['src/**']",
+            main,
+            Some(&["1", "2", "3", "4", "5", "6", "7"]),
+            none_match("(`src/**`); changed: `1`, `2`, `3`, `4`, `5` and 2 more"),
+        ),
+        (
+            "paths: ['src/**']",
+            main,
+            Some(&[]),
+            none_match("(`src/**`); nothing is changed"),
+        ),
         (
             "paths: ['src/**', '!src/*.md']",
             main,
             Some(&["src/a.md"]),
-            none_match,
+            none_match("(`src/**`, `!src/*.md`); changed: `src/a.md`"),
         ),
         ("paths: ['src/**']", tag, None, Match::Yes),
         ("paths-ignore: ['docs/**']", main, None, Match::NeedsChangedFiles),
@@ -182,7 +201,7 @@ fn paths() {
             "branches: [next], paths: ['src/**']",
             main,
             None,
-            no("the branch `main` does not match `branches`"),
+            no("the branch `main` does not match `branches` (`next`)"),
         ),
         (
             "branches: [main], paths: ['src/**']",
@@ -211,6 +230,29 @@ fn paths() {
         ask(on, &pull_request("closed", "main"), None),
         no("`closed` is not among the `types` of `pull_request`")
     );
+}
+
+/// The file itself, else the first of its name for a file that GitHub can show its form for.
+#[test]
+fn which_file_is_dispatched() {
+    let (ours, theirs, other) = (
+        ".checkmill/workflows/ci.yml",
+        ".github/workflows/ci.yml",
+        ".checkmill/workflows/cd.yml",
+    );
+    for (asked, files, expected) in [
+        (ours, &[other, ours, theirs][..], Some(ours)),
+        (theirs, &[other, ours, theirs], Some(theirs)),
+        (theirs, &[other, ours], Some(ours)),
+        (ours, &[theirs], None),
+        (theirs, &[other], None),
+    ] {
+        assert_eq!(
+            dispatched(asked, files.iter().copied()),
+            expected,
+            "{asked} {files:?}"
+        );
+    }
 }
 
 /// `on.<event_name>.types` and `on.pull_request.<branches|branches-ignore>`: the filter is on the base branch.
@@ -243,13 +285,13 @@ fn pull_requests() {
             " {pull_request: {branches: [feature]}}",
             "opened",
             "main",
-            no("the base branch `main` does not match `branches`"),
+            no("the base branch `main` does not match `branches` (`feature`)"),
         ),
         (
             " {pull_request: {branches-ignore: ['ma*']}}",
             "opened",
             "main",
-            no("the base branch `main` matches `branches-ignore`"),
+            no("the base branch `main` matches `ma*` of `branches-ignore`"),
         ),
     ] {
         assert_eq!(

@@ -99,6 +99,7 @@ fn a_run_and_its_row_at_the_commit() {
     run.nodes.test.expansion.legs[0] S "514e8239934f705c-11d1747e"
     run.nodes.test.needs L []
     run.policy.actions S "all"
+    run.policy.actions_workflows BOOL false
     run.policy.comment S "on-failure"
     run.policy.forks S "approval"
     run.policy.permissions.contents S "read"

@@ -5,6 +5,7 @@ use crate::diagnostic::quoted;
 use crate::expr::Place;
 use crate::model::{Defaults, EnvEntry};
 use crate::read::Reader;
+use crate::rule::Rule;
 use crate::source::Span;
 use crate::text::Text;
 use crate::yaml::{Entry, Node, Value};
@@ -133,6 +134,7 @@ const ID_CHARS: usize = 100;
 /// Reports an id that GitHub would not take, or that `taken` holds already (without regard to case); else takes it.
 pub(super) fn id(reader: &mut Reader<'_>, id: &str, span: Span, what: &str, taken: &mut Vec<String>) -> bool {
     let folded = id.to_ascii_lowercase();
+    let mut rule = Rule::Invalid;
     let problem = if !is_id(id) || id.len() > ID_CHARS {
         Some(
             "must begin with a letter or `_`, and have letters, digits, `-` and `_` only, at most 100"
@@ -141,13 +143,14 @@ pub(super) fn id(reader: &mut Reader<'_>, id: &str, span: Span, what: &str, take
     } else if id.starts_with("__") {
         Some("must not begin with two underscores".to_owned())
     } else if taken.contains(&folded) {
+        rule = Rule::DuplicateId;
         Some("is there already; upper and lower case are the same here".to_owned())
     } else {
         None
     };
     match problem {
         Some(problem) => {
-            reader.report(span, format!("{what} `{}` {problem}", quoted(id)));
+            reader.report_as(rule, span, format!("{what} `{}` {problem}", quoted(id)), None);
             false
         }
         None => {

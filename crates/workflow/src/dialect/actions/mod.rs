@@ -7,6 +7,7 @@ mod common;
 mod dispatch;
 mod job;
 mod keys;
+mod lint;
 mod manifest;
 mod needs;
 mod permissions;
@@ -15,6 +16,7 @@ mod strategy;
 mod triggers;
 
 pub(crate) use keys::ALL as KEYS;
+pub(super) use lint::notices;
 pub(crate) use manifest::parse as parse_action;
 pub(crate) use permissions::permissions;
 pub(crate) use strategy::strategy;

@@ -4,6 +4,7 @@ use crate::diagnostic::quoted;
 use crate::model::Job;
 use crate::nearest::nearest;
 use crate::read::Reader;
+use crate::rule::Rule;
 use crate::text::Text;
 use checkmill_core::JobKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,10 +43,9 @@ fn unknown(reader: &mut Reader<'_>, job: &Job, need: &Text, known: &[String]) {
         job.key,
         quoted(&need.value)
     );
-    match nearest(&need.value, known.iter().map(String::as_str)) {
-        Some(near) => reader.report_with(need.span, message, format!("did you mean `{near}`?")),
-        None => reader.report(need.span, message),
-    }
+    let hint = nearest(&need.value, known.iter().map(String::as_str));
+    let hint = hint.map(|near| format!("did you mean `{near}`?"));
+    reader.report_as(Rule::UnknownNeed, need.span, message, hint);
 }
 
 /// Reports every circle once, at the need that closes it.
@@ -89,5 +89,6 @@ fn circle_found(reader: &mut Reader<'_>, jobs: &[Job], circle: &[usize], closing
         [one, _] => format!("the job {one} needs itself"),
         _ => format!("the jobs need each other in a circle: {}", names.join(" → ")),
     };
-    reader.report_with(span, message, "remove one of the `needs`");
+    let hint = "remove one of the `needs`".to_owned();
+    reader.report_as(Rule::NeedsCycle, span, message, Some(hint));
 }

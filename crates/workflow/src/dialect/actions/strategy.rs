@@ -17,17 +17,19 @@ pub(crate) struct Strategy {
     pub(crate) matrix: Option<Matrix>,
 }
 
-/// Reports what is wrong already before the expressions are evaluated. A strategy without any is judged to the end.
+/// Reports what is wrong already before the expressions are evaluated. A matrix without any is judged to the end.
 pub(super) fn check(reader: &mut Reader<'_>, node: &Node) {
+    let before = reader.count();
     check_expressions(reader, node);
     let strategy = read(reader, node, Expressions::AreOpen);
-    if reader.is_clean()
-        && !holds_expression(node)
-        && let Some(Strategy {
-            matrix: Some(matrix), ..
-        }) = strategy
-    {
-        matrix::legs(reader, &matrix);
+    let matrix = strategy.and_then(|strategy| strategy.matrix);
+    let is_sound = reader.count() == before;
+    if let (true, Some(matrix), Some(node)) = (is_sound, matrix, node.get("matrix")) {
+        if !holds_expression(node) {
+            matrix::legs(reader, &matrix);
+        } else if node.get("exclude").is_none() {
+            matrix::check_size(reader, &matrix);
+        }
     }
 }
 
@@ -48,7 +50,7 @@ fn check_expressions(reader: &mut Reader<'_>, node: &Node) {
     }
 }
 
-fn holds_expression(node: &Node) -> bool {
+pub(super) fn holds_expression(node: &Node) -> bool {
     match &node.value {
         Value::Text(text) => has_expression(text),
         Value::List(items) => items.iter().any(holds_expression),
@@ -135,6 +137,8 @@ fn matrix(reader: &mut Reader<'_>, node: &Node, expressions: Expressions) -> Opt
             open = true;
             continue;
         }
+        // One that is evaluated later may add what is missing now.
+        open |= expressions == Expressions::AreOpen && holds_expression(&entry.value);
         match entry.key.as_str() {
             "include" => matrix.include = filters(reader, entry, expressions),
             "exclude" => matrix.exclude = filters(reader, entry, expressions),

@@ -1,8 +1,10 @@
-//! The repository that `checkmill run` works on: a directory, turned into one commit in a bare repository of our own, from
+//! The repository that `checkmill run` and `plan` work on: a directory, turned into one commit in a bare repository of our own, from
 //! which the jobs check out. The user's repository is read and never written.
 
 use anyhow::{Context as _, bail};
 use checkmill_core::CommitSha;
+use checkmill_core::policy::Policy;
+use checkmill_phases::dirs::{self, POLICY_PATH};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -115,9 +117,7 @@ pub(crate) fn prepare(path: &Path, reference: Option<&str>, git_dir: &Path) -> a
 }
 
 fn of_reference(path: &Path, reference: &str, git_dir: &Path) -> anyhow::Result<Source> {
-    let commit = format!("{reference}^{{commit}}");
-    let sha = git(path, &["rev-parse", "--verify", "--end-of-options", &commit], &[])
-        .with_context(|| format!("{} has no commit {reference:?}.", path.display()))?;
+    let sha = resolve(path, reference)?;
     let full = git(
         path,
         &["rev-parse", "--symbolic-full-name", "--end-of-options", reference],
@@ -129,7 +129,7 @@ fn of_reference(path: &Path, reference: &str, git_dir: &Path) -> anyhow::Result<
     let git_ref = full.unwrap_or_else(|| current_branch(path));
     source(
         git_dir,
-        &sha,
+        sha.as_str(),
         git_ref,
         format!("{reference} of {}", path.display()),
     )
@@ -207,6 +207,50 @@ fn source(git_dir: &Path, sha: &str, git_ref: String, description: String) -> an
     })
 }
 
+/// The directory's name as a repository's name.
+pub(crate) fn repository_name(path: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = full
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = name.chars().map(plain).take(100).collect();
+    if name.trim_matches('.').is_empty() {
+        "repository".to_owned()
+    } else {
+        name
+    }
+}
+
+/// The commit that a name of the repository at `path` means.
+///
+/// # Errors
+/// When there is no such repository or commit.
+pub(crate) fn resolve(path: &Path, name: &str) -> anyhow::Result<CommitSha> {
+    let commit = format!("{name}^{{commit}}");
+    let sha = git(path, &["rev-parse", "--verify", "--end-of-options", &commit], &[])
+        .with_context(|| format!("{} has no commit {name:?}.", path.display()))?;
+    Ok(sha.parse()?)
+}
+
+/// The default branch of the repository that this one was cloned from, as far as git knows it.
+pub(crate) fn default_branch(path: &Path) -> Option<String> {
+    let name = git(
+        path,
+        &["symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"],
+        &[],
+    )
+    .ok()?;
+    name.strip_prefix("origin/").map(str::to_owned)
+}
+
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TreeFile {
@@ -278,21 +322,69 @@ impl Source {
         Ok(output.stdout)
     }
 
-    /// The files of the commit directly in a directory, with their contents.
+    /// The workflow files of the commit that count under a policy, with their contents, by path.
     ///
     /// # Errors
     /// When git fails.
-    pub(crate) fn files_in(&self, dir: &str) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-        let below = |path: &str| {
-            path.strip_prefix(dir)?
-                .strip_prefix('/')
-                .map(|name| !name.contains('/'))
-        };
+    pub(crate) fn workflows(&self, policy: &Policy) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        let is_one =
+            |path: &str| (path.ends_with(".yml") || path.ends_with(".yaml")) && dirs::counts(path, policy);
         let files = self
             .tree(&self.sha)?
             .into_iter()
-            .filter(|file| below(&file.path) == Some(true));
+            .filter(|file| is_one(&file.path));
         files.map(|file| Ok((file.path, self.blob(&file.id)?))).collect()
+    }
+
+    /// A file of a commit; none where it is not there.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(crate) fn file(&self, sha: &CommitSha, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let file = self.tree(sha)?.into_iter().find(|file| file.path == path);
+        file.map(|file| self.blob(&file.id)).transpose()
+    }
+
+    /// The policy of a commit; the default where it has none, or a broken one, which planning reports.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(crate) fn policy(&self, sha: &CommitSha) -> anyhow::Result<Policy> {
+        let text = self.file(sha, POLICY_PATH)?;
+        let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let policy = text.and_then(|text| checkmill_workflow::parse_policy(POLICY_PATH, &text).ok());
+        Ok(policy.unwrap_or_default())
+    }
+
+    /// The paths in which a commit differs from an earlier one; all of its files where there is none.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(crate) fn changed(&self, from: Option<&CommitSha>) -> anyhow::Result<Vec<String>> {
+        let Some(from) = from else {
+            return Ok(self.tree(&self.sha)?.into_iter().map(|file| file.path).collect());
+        };
+        let args = [
+            "diff-tree",
+            "-r",
+            "-z",
+            "--no-renames",
+            "--name-only",
+            from.as_str(),
+            self.sha.as_str(),
+        ];
+        let list = git(&self.git_dir, &args, &[])?;
+        Ok(list
+            .split('\0')
+            .filter(|path| !path.is_empty())
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// Where the history of the commit and another one's part; none where they have nothing in common.
+    pub(crate) fn merge_base(&self, other: &CommitSha) -> Option<CommitSha> {
+        let args = ["merge-base", other.as_str(), self.sha.as_str()];
+        git(&self.git_dir, &args, &[]).ok()?.parse().ok()
     }
 }
 
@@ -327,7 +419,7 @@ mod tests {
             .collect();
         assert_eq!(paths, [".checkmill/workflows/ci.yml", "a ü.txt"]);
         assert_eq!(
-            first.files_in(".checkmill/workflows").unwrap(),
+            first.workflows(&Policy::default()).unwrap(),
             [(".checkmill/workflows/ci.yml".to_owned(), b"on: push\n".to_vec())]
         );
         let refused = prepare(&files, Some("v1"), &dir.path().join("three.git"))

@@ -1,0 +1,75 @@
+//! `checkmill lint`: all that is wrong with a repository's workflow files and its policy, without running anything.
+
+mod files;
+mod formats;
+mod sarif;
+
+use crate::cli::{LintArgs, LintFormat};
+use crate::output::print;
+use checkmill_workflow::{Diagnostic, Diagnostics, Severity};
+use files::Files;
+use std::process::ExitCode;
+
+/// When errors were found.
+const ERRORS: u8 = 1;
+
+/// What was found.
+pub(crate) struct Report {
+    /// Paths of the files that were read, the policy among them.
+    files: Vec<String>,
+    /// By file, and in the order of each file.
+    diagnostics: Vec<Diagnostic>,
+    /// How many more there are.
+    left_out: usize,
+}
+
+impl Report {
+    fn count(&self, severity: Severity) -> usize {
+        let of = self.diagnostics.iter().filter(|one| one.severity() == severity);
+        of.count()
+    }
+}
+
+/// Reads and reports. The exit code says whether there are errors; warnings and notes are none.
+///
+/// # Errors
+/// Wrong input: no such directory, no workflow file in it.
+pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<ExitCode> {
+    let report = report(&Files::read(&args.path, args.all)?);
+    let text = match args.format {
+        LintFormat::Text => formats::text(&report),
+        LintFormat::Json => formats::json(&report)?,
+        LintFormat::Sarif => sarif::sarif(&report)?,
+        LintFormat::Github => formats::github(&report),
+    };
+    print(&text)?;
+    Ok(match report.count(Severity::Error) {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(ERRORS),
+    })
+}
+
+fn report(files: &Files) -> Report {
+    let mut report = Report {
+        files: Vec::new(),
+        diagnostics: Vec::new(),
+        left_out: 0,
+    };
+    let mut add = |path: &str, found: Option<Diagnostics>| {
+        report.files.push(path.to_owned());
+        if let Some(found) = found {
+            report.left_out += found.left_out();
+            report.diagnostics.extend(found.as_slice().iter().cloned());
+        }
+    };
+    if let Some(file) = &files.policy {
+        add(
+            &file.path,
+            file.judged(|path, text| checkmill_workflow::parse_policy(path, text).err()),
+        );
+    }
+    for file in &files.workflows {
+        add(&file.path, file.judged(checkmill_workflow::lint));
+    }
+    report
+}

@@ -1,0 +1,200 @@
+//! The event: made from the repository, or read from a webhook's payload.
+
+use crate::cli::PlanArgs;
+use crate::run::event::find;
+use crate::source::{self, Source, repository_name};
+use anyhow::{Context as _, bail};
+use checkmill_aws::clock::SystemClock;
+use checkmill_core::event::{
+    Event, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository, WorkflowDispatch,
+};
+use checkmill_core::{CommitSha, InstallationId, RepoName, RepositoryId, UnixMillis};
+use checkmill_github::webhook::{Parsed, guess_event, parse_sample};
+use checkmill_phases::ports::Clock as _;
+use std::path::Path;
+
+/// Who does what happens, and whose repository it is.
+const OWNER: &str = "local";
+/// A delivery's id, of which GitHub gives out no such one.
+const DELIVERY: &str = "00000000-0000-0000-0000-000000000000";
+/// The branch of a pull request's changes where no other is known.
+const HEAD_BRANCH: &str = "changes";
+
+/// An event, and which commits decide about it.
+pub(super) struct Made {
+    /// In words.
+    pub(super) description: String,
+    pub(super) planned: Planned,
+    /// What was there before: the changes are counted from it.
+    pub(super) from: Option<CommitSha>,
+    /// The commit whose policy holds.
+    pub(super) policy_of: CommitSha,
+}
+
+pub(super) enum Planned {
+    Event(Box<Event>),
+    /// Nothing follows from it, and why.
+    Ignored(String),
+}
+
+pub(super) fn make(args: &PlanArgs, source: &Source) -> anyhow::Result<Made> {
+    let base = args.base.as_deref().map(|base| source::resolve(&args.path, base));
+    let base = base.transpose()?;
+    if args.event != "workflow_dispatch" && !(args.inputs.is_empty() && args.workflow.is_none()) {
+        bail!("--input and --workflow go with --event workflow_dispatch.");
+    }
+    if args.event_name.is_some()
+        && ["push", "pull_request", "workflow_dispatch"].contains(&args.event.as_str())
+    {
+        bail!("--event-name goes with --event FILE.");
+    }
+    let before = base.clone().or_else(|| source.parent.clone());
+    match args.event.as_str() {
+        "push" => push(args, source, before),
+        "pull_request" => pull_request(args, source, base),
+        "workflow_dispatch" => dispatch(args, source, before),
+        file => payload(args, source, file, before),
+    }
+}
+
+fn push(args: &PlanArgs, source: &Source, before: Option<CommitSha>) -> anyhow::Result<Made> {
+    let git_ref = git_ref(source)?;
+    let push = Push {
+        before: before.clone(),
+        after: Some(source.sha.clone()),
+        forced: false,
+        first: None,
+        message: source.commit(&source.sha)?.1,
+        git_ref,
+    };
+    Ok(Made {
+        description: format!("a push of {} to {}", source.description, push.git_ref.short()),
+        planned: event(args, source, EventKind::Push(push))?,
+        from: before,
+        policy_of: source.sha.clone(),
+    })
+}
+
+/// From the branch that is checked out to `--base`, else onto that branch itself.
+fn pull_request(args: &PlanArgs, source: &Source, base: Option<CommitSha>) -> anyhow::Result<Made> {
+    let current = git_ref(source)?.short().to_owned();
+    let (head, onto) = match args.base.as_deref() {
+        Some(base) => (
+            current,
+            base.trim_start_matches("refs/heads/")
+                .trim_start_matches("origin/")
+                .to_owned(),
+        ),
+        None => (HEAD_BRANCH.to_owned(), current),
+    };
+    let base_sha = base
+        .or_else(|| source.parent.clone())
+        .unwrap_or_else(|| source.sha.clone());
+    let message = source.commit(&source.sha)?.1;
+    let kind = EventKind::PullRequest(PullRequest {
+        action: "opened".to_owned(),
+        number: 1,
+        title: message.lines().next().unwrap_or_default().to_owned(),
+        author: OWNER.parse()?,
+        draft: false,
+        labels: Vec::new(),
+        head: PullRequestHead {
+            git_ref: head,
+            sha: source.sha.clone(),
+            repository: Some(name(&args.path)?),
+        },
+        base_ref: onto.clone(),
+        base_sha: base_sha.clone(),
+    });
+    let known = (base_sha != source.sha).then(|| base_sha.clone());
+    Ok(Made {
+        description: format!("a pull request with {} onto {onto}", source.description),
+        planned: event(args, source, kind)?,
+        from: known.map(|base| source.merge_base(&base).unwrap_or(base)),
+        policy_of: base_sha,
+    })
+}
+
+fn dispatch(args: &PlanArgs, source: &Source, before: Option<CommitSha>) -> anyhow::Result<Made> {
+    let workflows = source.workflows(&source.policy(&source.sha)?)?;
+    let paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
+    let workflow = match (&args.workflow, paths.as_slice()) {
+        (Some(name), _) => find(&paths, name)?,
+        (None, [path]) => (*path).to_owned(),
+        (None, _) => bail!(
+            "Name the workflow to dispatch with --workflow: {}.",
+            paths.join(", ")
+        ),
+    };
+    let kind = EventKind::WorkflowDispatch(WorkflowDispatch {
+        workflow: workflow.clone(),
+        git_ref: git_ref(source)?,
+        sha: Some(source.sha.clone()),
+        inputs: args.inputs.iter().cloned().collect(),
+    });
+    Ok(Made {
+        description: format!("a workflow_dispatch of {workflow} on {}", source.description),
+        planned: event(args, source, kind)?,
+        from: before,
+        policy_of: source.sha.clone(),
+    })
+}
+
+fn payload(args: &PlanArgs, source: &Source, file: &str, before: Option<CommitSha>) -> anyhow::Result<Made> {
+    let body = std::fs::read(file).with_context(|| {
+        format!("--event must be push, pull_request, workflow_dispatch or a webhook's payload; {file:?} can't be read.")
+    })?;
+    let Some(name) = args.event_name.as_deref().or_else(|| guess_event(&body)) else {
+        bail!("{file} looks like no event that Checkmill acts on. Name it with --event-name.");
+    };
+    let parsed =
+        parse_sample(name, &body, SystemClock.now()).with_context(|| format!("{file} can't be used."))?;
+    let planned = match parsed {
+        Parsed::Event(event) => match event.kind {
+            EventKind::Push(_) | EventKind::PullRequest(_) | EventKind::WorkflowDispatch(_) => {
+                Planned::Event(event)
+            }
+            _ => Planned::Ignored("it is about checks, and starts no workflow".to_owned()),
+        },
+        Parsed::Ping => Planned::Ignored("GitHub only tries the webhook out".to_owned()),
+        Parsed::Ignored { reason } => Planned::Ignored(reason),
+    };
+    Ok(Made {
+        description: format!("the {name} of {file} with {}", source.description),
+        planned,
+        from: before,
+        policy_of: source.sha.clone(),
+    })
+}
+
+fn git_ref(source: &Source) -> anyhow::Result<GitRef> {
+    GitRef::parse(&source.git_ref)
+        .with_context(|| format!("{} is neither a branch nor a tag.", source.git_ref))
+}
+
+fn name(path: &Path) -> anyhow::Result<RepoName> {
+    Ok(format!("{OWNER}/{}", repository_name(path)).parse()?)
+}
+
+fn event(args: &PlanArgs, source: &Source, kind: EventKind) -> anyhow::Result<Planned> {
+    let name = name(&args.path)?;
+    let page = format!("https://github.com/{name}");
+    let current = GitRef::parse(&source.git_ref).map(|git_ref| git_ref.short().to_owned());
+    Ok(Planned::Event(Box::new(Event {
+        delivery: DELIVERY.parse()?,
+        installation: InstallationId(0),
+        repository: Repository {
+            id: RepositoryId(0),
+            default_branch: source::default_branch(&args.path)
+                .or(current)
+                .unwrap_or_else(|| "main".to_owned()),
+            private: false,
+            clone_url: format!("{page}.git"),
+            html_url: page,
+            name,
+        },
+        sender: OWNER.parse()?,
+        received_at: UnixMillis(0),
+        kind,
+    })))
+}

@@ -1,0 +1,144 @@
+//! The plan for programs. What is added to it later is added beside what is there.
+
+use super::Report;
+use checkmill_core::run::{Diagnosis, Mark};
+use checkmill_core::{Job, JobKey};
+use checkmill_phases::preview::{JobOutcome, JobPreview, WorkflowOutcome, WorkflowPreview};
+use checkmill_workflow::LaterKey;
+use serde::Serialize;
+use serde_json::Value;
+
+#[derive(Serialize)]
+struct Object<'a> {
+    event: Option<&'static str>,
+    sha: &'a str,
+    changed: &'a [String],
+    ignored: Option<&'a str>,
+    workflows: Vec<WorkflowObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct WorkflowObject<'a> {
+    path: &'a str,
+    name: &'a str,
+    /// `starts`, `not_started` or `broken`.
+    state: &'static str,
+    reason: Option<&'a str>,
+    waits_for: Option<&'a str>,
+    diagnostics: Option<Diagnostics<'a>>,
+    jobs: Vec<JobObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct JobObject<'a> {
+    key: &'a str,
+    /// `starts`, `later`, `skipped` or `broken`.
+    state: &'static str,
+    needs: Vec<&'a str>,
+    decided_later: Vec<&'static str>,
+    reason: Option<&'a str>,
+    diagnostics: Option<Diagnostics<'a>>,
+    legs: Vec<LegObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct LegObject<'a> {
+    name: &'a str,
+    matrix: Value,
+    runs_on: &'a [String],
+    continue_on_error: bool,
+    timeout_ms: u64,
+}
+
+#[derive(Serialize)]
+struct Diagnostics<'a> {
+    text: &'a str,
+    places: &'a [Mark],
+}
+
+pub(super) fn json(report: &Report) -> anyhow::Result<String> {
+    let object = Object {
+        event: report.event.as_ref().map(checkmill_core::Event::name),
+        sha: report.sha.as_str(),
+        changed: &report.changed,
+        ignored: report.ignored.as_deref(),
+        workflows: report.workflows.iter().map(workflow).collect(),
+    };
+    Ok(serde_json::to_string(&object)? + "\n")
+}
+
+fn workflow(of: &WorkflowPreview) -> WorkflowObject<'_> {
+    let mut object = WorkflowObject {
+        path: &of.path,
+        name: &of.name,
+        state: "starts",
+        reason: None,
+        waits_for: None,
+        diagnostics: None,
+        jobs: Vec::new(),
+    };
+    match &of.outcome {
+        WorkflowOutcome::NotStarted(reason) => {
+            object.state = "not_started";
+            object.reason = Some(reason);
+        }
+        WorkflowOutcome::Broken(diagnosis) => {
+            object.state = "broken";
+            object.diagnostics = Some(diagnostics(diagnosis));
+        }
+        WorkflowOutcome::Started { waits_for, jobs } => {
+            object.waits_for = waits_for.as_deref();
+            object.jobs = jobs.iter().map(job).collect();
+        }
+    }
+    object
+}
+
+fn job(of: &JobPreview) -> JobObject<'_> {
+    let mut object = JobObject {
+        key: of.key.as_str(),
+        state: "starts",
+        needs: of.needs.iter().map(JobKey::as_str).collect(),
+        decided_later: Vec::new(),
+        reason: None,
+        diagnostics: None,
+        legs: Vec::new(),
+    };
+    match &of.outcome {
+        JobOutcome::Starts { legs, later } => {
+            if !later.is_empty() {
+                object.state = "later";
+            }
+            object.decided_later = later.iter().copied().map(LaterKey::as_str).collect();
+            object.legs = legs.iter().map(leg).collect();
+        }
+        JobOutcome::Skipped(reason) => {
+            object.state = "skipped";
+            object.reason = Some(reason);
+        }
+        JobOutcome::Broken(diagnosis) => {
+            object.state = "broken";
+            object.diagnostics = Some(diagnostics(diagnosis));
+        }
+    }
+    object
+}
+
+fn diagnostics(of: &Diagnosis) -> Diagnostics<'_> {
+    Diagnostics {
+        text: &of.text,
+        places: &of.marks,
+    }
+}
+
+fn leg(of: &Job) -> LegObject<'_> {
+    // Of equal legs, all but the first have `#2`, `#3`, … behind their values.
+    let values = of.leg.rfind('}').map_or("", |end| &of.leg[..=end]);
+    LegObject {
+        name: &of.name,
+        matrix: serde_json::from_str(values).unwrap_or(Value::Null),
+        runs_on: &of.runs_on,
+        continue_on_error: of.continue_on_error,
+        timeout_ms: of.run_timeout.0,
+    }
+}

@@ -1,0 +1,151 @@
+//! `checkmill plan`: what an event would start, and what stops the rest, without running anything and without the network.
+//! The decision is the planner's own ([`checkmill_phases::preview`]); this is about the event and the files that it is given.
+
+mod event;
+mod json;
+mod text;
+
+use crate::cli::PlanArgs;
+use crate::output::print;
+use crate::source::{self, Source};
+use anyhow::bail;
+use checkmill_core::limits::{CHANGED_FILES, WORKFLOW_FILE_BYTES, WORKFLOW_FILES};
+use checkmill_core::policy::Policy;
+use checkmill_core::{CommitSha, Event};
+use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
+use checkmill_phases::dirs::{self, POLICY_PATH};
+use checkmill_phases::preview::{JobOutcome, WorkflowOutcome, WorkflowPreview, preview};
+use event::{Made, Planned};
+use std::process::ExitCode;
+
+/// When a file is broken.
+const BROKEN: u8 = 1;
+
+/// What is printed.
+struct Report {
+    /// What happens, in words.
+    description: String,
+    /// None where nothing follows from the payload.
+    event: Option<Event>,
+    /// Of the files.
+    sha: CommitSha,
+    changed: Vec<String>,
+    /// Why nothing follows from the payload.
+    ignored: Option<String>,
+    workflows: Vec<WorkflowPreview>,
+}
+
+/// Plans and reports. The exit code says whether every file could be read.
+///
+/// # Errors
+/// Wrong input: the path, a ref, a payload, a workflow or input that is not there.
+pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    let scratch = tempfile::tempdir()?;
+    let source = source::prepare(
+        &args.path,
+        args.reference.as_deref(),
+        &scratch.path().join("source.git"),
+    )?;
+    let report = report(args, &source)?;
+    print(&if args.json {
+        json::json(&report)?
+    } else {
+        text::text(&report)
+    })?;
+    Ok(if report.workflows.iter().any(is_broken) {
+        ExitCode::from(BROKEN)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn report(args: &PlanArgs, source: &Source) -> anyhow::Result<Report> {
+    let Made {
+        description,
+        planned,
+        from,
+        policy_of,
+    } = event::make(args, source)?;
+    let changed = match args.changed.as_slice() {
+        [] => source.changed(from.as_ref())?,
+        given => given.to_vec(),
+    };
+    // As many as a path filter sees.
+    let changed: Vec<String> = changed.into_iter().take(CHANGED_FILES).collect();
+    let mut report = Report {
+        description,
+        event: None,
+        sha: source.sha.clone(),
+        changed,
+        ignored: None,
+        workflows: Vec::new(),
+    };
+    match planned {
+        Planned::Ignored(reason) => report.ignored = Some(reason),
+        Planned::Event(event) => {
+            let files = files(source, &policy_of)?;
+            report.workflows = preview(&event, &source.sha, &files, &report.changed);
+            if report.workflows.is_empty() {
+                let policy = source.policy(&policy_of)?;
+                bail!(
+                    "{} has no workflow file. Looked for *.yml and *.yaml in {}.",
+                    args.path.display(),
+                    dirs::under(&policy).join(" and ")
+                );
+            }
+            report.event = Some(*event);
+        }
+    }
+    Ok(report)
+}
+
+/// The files as the forge would give them.
+fn files(source: &Source, policy_of: &CommitSha) -> anyhow::Result<PlanningFiles> {
+    let policy = source.file(policy_of, POLICY_PATH)?;
+    let everything = Policy {
+        actions_workflows: true,
+        ..Policy::default()
+    };
+    let mut planning = PlanningFiles {
+        policy: policy.map(|bytes| SourceFile {
+            path: POLICY_PATH.to_owned(),
+            content: content(bytes),
+        }),
+        workflows: Vec::new(),
+        left_out: Vec::new(),
+        message: source.commit(&source.sha)?.1,
+    };
+    let all = source.workflows(&everything)?;
+    for dir in dirs::all() {
+        let of_dir = all.iter().filter(|(path, _)| dirs::is_in(path, dir));
+        for (index, (path, bytes)) in of_dir.enumerate() {
+            if index < WORKFLOW_FILES {
+                planning.workflows.push(SourceFile {
+                    path: path.clone(),
+                    content: content(bytes.clone()),
+                });
+            } else {
+                planning.left_out.push(path.clone());
+            }
+        }
+    }
+    planning.workflows.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(planning)
+}
+
+fn content(bytes: Vec<u8>) -> SourceContent {
+    if bytes.len() > WORKFLOW_FILE_BYTES {
+        return SourceContent::TooLarge(bytes.len() as u64);
+    }
+    String::from_utf8(bytes).map_or(SourceContent::Binary, SourceContent::Text)
+}
+
+fn is_broken(workflow: &WorkflowPreview) -> bool {
+    match &workflow.outcome {
+        WorkflowOutcome::Broken(_) => true,
+        WorkflowOutcome::NotStarted(_) => false,
+        WorkflowOutcome::Started { jobs, .. } => jobs
+            .iter()
+            .any(|job| matches!(job.outcome, JobOutcome::Broken(_))),
+    }
+}

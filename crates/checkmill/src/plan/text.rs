@@ -1,0 +1,149 @@
+//! The plan for people: a tree of workflows and jobs.
+
+use super::Report;
+use crate::output::count;
+use checkmill_core::{Job, JobKey};
+use checkmill_phases::preview::{JobOutcome, JobPreview, WorkflowOutcome, WorkflowPreview};
+use checkmill_workflow::LaterKey;
+use comfy_table::{Table, presets};
+use std::fmt::Write as _;
+
+pub(super) fn text(report: &Report) -> String {
+    let mut text = format!("Planning {}.\n", report.description);
+    if let Some(reason) = &report.ignored {
+        let _ = writeln!(text, "\nNothing starts: {reason}.");
+        return text;
+    }
+    for workflow in &report.workflows {
+        workflow_text(&mut text, workflow);
+    }
+    let _ = writeln!(text, "\n{}", summary(&report.workflows));
+    text
+}
+
+fn workflow_text(text: &mut String, workflow: &WorkflowPreview) {
+    let WorkflowPreview { path, name, outcome } = workflow;
+    match outcome {
+        WorkflowOutcome::NotStarted(reason) => {
+            let _ = writeln!(text, "\n– {path}: {reason}");
+        }
+        WorkflowOutcome::Broken(diagnosis) => {
+            let _ = writeln!(text, "\n✗ {path} is broken");
+            quote(text, &diagnosis.text);
+        }
+        WorkflowOutcome::Started { waits_for, jobs } => {
+            let title = if name == path {
+                path.clone()
+            } else {
+                format!("{name} ({path})")
+            };
+            let _ = writeln!(text, "\n✓ {title}");
+            if let Some(reason) = waits_for {
+                let _ = writeln!(text, "  Nothing of it runs yet: {reason}");
+            }
+            let _ = writeln!(text, "{}", table(name, jobs));
+            for job in jobs {
+                if let JobOutcome::Broken(diagnosis) = &job.outcome {
+                    quote(text, &diagnosis.text);
+                }
+            }
+        }
+    }
+}
+
+fn quote(text: &mut String, lines: &str) {
+    for line in lines.lines() {
+        let _ = writeln!(text, "{}", format!("    │ {line}").trim_end());
+    }
+}
+
+/// A line for each job, or for each of its legs.
+fn table(workflow: &str, jobs: &[JobPreview]) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["", "JOB", "RUNS ON", "AFTER", ""]);
+    for job in jobs {
+        let alone = || format!("{workflow} / {}", job.key);
+        let after = list(job.needs.iter().map(JobKey::as_str));
+        let mut row = |mark: &str, name: String, runs_on: String, note: String| {
+            table.add_row([format!(" {mark}"), name, runs_on, after.clone(), note]);
+        };
+        match &job.outcome {
+            JobOutcome::Skipped(reason) => row("–", alone(), String::new(), format!("skipped: {reason}")),
+            JobOutcome::Broken(_) => row(
+                "✗",
+                alone(),
+                String::new(),
+                "can't be planned as it is written".to_owned(),
+            ),
+            JobOutcome::Starts { legs, later } => {
+                let (mark, note) = match later.as_slice() {
+                    [] => ("✓", String::new()),
+                    keys => ("?", decided_later(keys, &job.needs)),
+                };
+                for leg in legs {
+                    row(mark, leg.name.clone(), labels(leg), note.clone());
+                }
+                if legs.is_empty() {
+                    row(mark, alone(), String::new(), note);
+                }
+            }
+        }
+    }
+    let lines: Vec<String> = table
+        .to_string()
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n")
+}
+
+fn labels(leg: &Job) -> String {
+    leg.runs_on.join(", ")
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn decided_later(keys: &[LaterKey], needs: &[JobKey]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{}`", key.as_str())).collect();
+    let (is, have) = (
+        if keys.len() == 1 { "is" } else { "are" },
+        if needs.len() == 1 { "has" } else { "have" },
+    );
+    format!(
+        "{} {is} decided when {} {have} ended",
+        keys.join(" and "),
+        list(needs.iter().map(JobKey::as_str))
+    )
+}
+
+/// How many of each.
+fn summary(workflows: &[WorkflowPreview]) -> String {
+    let (mut started, mut skipped, mut later, mut broken) = (0, 0, 0, 0);
+    for workflow in workflows {
+        match &workflow.outcome {
+            WorkflowOutcome::NotStarted(_) => {}
+            WorkflowOutcome::Broken(_) => broken += 1,
+            WorkflowOutcome::Started { jobs, .. } => {
+                for job in jobs {
+                    match &job.outcome {
+                        JobOutcome::Starts { legs, later: keys } if keys.is_empty() => started += legs.len(),
+                        JobOutcome::Starts { .. } => later += 1,
+                        JobOutcome::Skipped(_) => skipped += 1,
+                        JobOutcome::Broken(_) => broken += 1,
+                    }
+                }
+            }
+        }
+    }
+    let mut parts = vec![format!("{} would start", count(started, "job"))];
+    for (number, what) in [(later, "decided later"), (skipped, "skipped"), (broken, "broken")] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
+    parts.join(", ")
+}

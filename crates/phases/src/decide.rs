@@ -1,0 +1,180 @@
+//! What an event means for a commit's files: the planner's decision, before anything is written. The planner writes it down;
+//! [`crate::preview`] shows it.
+
+use crate::dirs::{self, POLICY_PATH, WORKFLOW_DIRS};
+use crate::evaluate::{self, FileMatch, Planned};
+use crate::view;
+use checkmill_core::event::GitRef;
+use checkmill_core::policy::Policy;
+use checkmill_core::run::{Diagnosis, Hold, Trust};
+use checkmill_core::{CommitSha, Event, EventKind, JobKey, Run, RunId, UnixMillis};
+use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
+use checkmill_workflow::Changed;
+
+/// The decision about each file, in the order of their paths.
+pub(crate) struct Decided {
+    /// The default one where the policy can't be read.
+    pub(crate) policy: Policy,
+    pub(crate) files: Vec<Decision>,
+}
+
+pub(crate) struct Decision {
+    pub(crate) path: String,
+    pub(crate) outcome: Outcome,
+}
+
+pub(crate) enum Outcome {
+    Run {
+        planned: Planned,
+        /// The file's text, where it is one.
+        source: Option<String>,
+    },
+    /// The first rule that stopped it.
+    No(String),
+}
+
+/// Decides about all files; none where a path filter can't be judged without the `changed` files.
+pub(crate) fn decide(
+    event: &Event,
+    files: &PlanningFiles,
+    changed: Option<Changed<'_>>,
+    only_job: Option<&JobKey>,
+) -> Option<Decided> {
+    let policy = match policy(files.policy.as_ref()) {
+        Ok(policy) => policy,
+        Err(diagnosis) => return Some(broken_policy(event, files, diagnosis)),
+    };
+    let skip_ci = evaluate::skips_ci(event, &files.message);
+    let counted: Vec<&SourceFile> = files
+        .workflows
+        .iter()
+        .filter(|file| dirs::counts(&file.path, &policy))
+        .collect();
+    let mut decisions = Vec::new();
+    for file in &counted {
+        let outcome = match other_dispatched(event, file, &counted) {
+            Some(reason) => FileMatch::No(reason),
+            None => evaluate::plan_file(event, file, changed),
+        };
+        let outcome = match outcome {
+            FileMatch::NeedsChangedFiles => return None,
+            FileMatch::No(reason) => Outcome::No(reason),
+            FileMatch::Runs(planned) => starts(planned, file, skip_ci, only_job),
+        };
+        decisions.push(Decision {
+            path: file.path.clone(),
+            outcome,
+        });
+    }
+    let left_out = files
+        .left_out
+        .iter()
+        .filter(|path| dirs::counts(path, &policy))
+        .count();
+    if left_out > 0 {
+        let diagnosis = view::files_left_out(left_out).into();
+        decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
+    }
+    Some(Decided {
+        policy,
+        files: decisions,
+    })
+}
+
+fn starts(planned: Planned, file: &SourceFile, skip_ci: bool, only_job: Option<&JobKey>) -> Outcome {
+    let planned = if skip_ci {
+        planned.held(Hold::SkipCi)
+    } else {
+        planned
+    };
+    let planned = match only_job {
+        Some(key) => planned.only(key),
+        None => planned,
+    };
+    if planned.nodes.is_empty() {
+        return Outcome::No("it has no such job".to_owned());
+    }
+    let source = match &file.content {
+        SourceContent::Text(text) => Some(text.clone()),
+        SourceContent::TooLarge(_) | SourceContent::Binary => None,
+    };
+    Outcome::Run { planned, source }
+}
+
+/// Why a `workflow_dispatch` is for another file; none where it is for this one, or the event is another one.
+fn other_dispatched(event: &Event, file: &SourceFile, all: &[&SourceFile]) -> Option<String> {
+    let EventKind::WorkflowDispatch(dispatch) = &event.kind else {
+        return None;
+    };
+    let paths = all.iter().map(|file| file.path.as_str());
+    let is_this = checkmill_workflow::dispatched(&dispatch.workflow, paths) == Some(file.path.as_str());
+    (!is_this).then(|| format!("the event asks for {}", dispatch.workflow))
+}
+
+fn broken(path: &str, diagnosis: Diagnosis) -> Decision {
+    Decision {
+        path: path.to_owned(),
+        outcome: Outcome::Run {
+            planned: Planned::broken(path, diagnosis),
+            source: None,
+        },
+    }
+}
+
+/// A broken policy stops what it would govern. Its places are those of the default branch: elsewhere, the file may differ.
+fn broken_policy(event: &Event, files: &PlanningFiles, mut diagnosis: Diagnosis) -> Decided {
+    let default_branch = GitRef::Branch(event.repository.default_branch.clone());
+    if !matches!(&event.kind, EventKind::Push(push) if push.git_ref == default_branch) {
+        diagnosis.marks.clear();
+    }
+    let stops = !files.workflows.is_empty();
+    Decided {
+        policy: Policy::default(),
+        files: stops
+            .then(|| broken(POLICY_PATH, diagnosis))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// The policy of a file; what is wrong where it can't be read. No file is the default policy.
+fn policy(file: Option<&SourceFile>) -> Result<Policy, Diagnosis> {
+    let Some(file) = file else {
+        return Ok(Policy::default());
+    };
+    match &file.content {
+        SourceContent::Text(text) => evaluate::policy(&file.path, text),
+        SourceContent::TooLarge(bytes) => Err(view::too_large(&file.path, *bytes).into()),
+        SourceContent::Binary => Err(view::not_text(&file.path).into()),
+    }
+}
+
+/// The run that a file's decision becomes.
+pub(crate) fn run_of(
+    event: &Event,
+    sha: &CommitSha,
+    policy: &Policy,
+    planned: Planned,
+    now: UnixMillis,
+) -> Run {
+    Run {
+        id: RunId::derive(&event.delivery, &planned.path),
+        installation: event.installation,
+        event: event.clone(),
+        sha: sha.clone(),
+        workflow_path: planned.path,
+        workflow_name: planned.name,
+        policy: policy.clone(),
+        trust: if event.is_from_fork() {
+            Trust::ForkUnapproved
+        } else {
+            Trust::Own
+        },
+        hold: planned.hold,
+        nodes: planned.nodes,
+        comment: None,
+        comment_claimed_until: None,
+        created_at: now,
+        version: 1,
+    }
+}

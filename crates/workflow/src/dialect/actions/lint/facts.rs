@@ -1,0 +1,123 @@
+//! The names that a file gives to its parts, as far as they are written out.
+
+use super::super::strategy::holds_expression;
+use crate::yaml::{Node, Value};
+
+/// The names of a file.
+pub(super) struct Facts<'n> {
+    pub(super) jobs: Vec<JobFacts<'n>>,
+    /// The inputs of all events; none where there may be others than those written here.
+    pub(super) inputs: Option<Vec<&'n str>>,
+}
+
+pub(super) struct JobFacts<'n> {
+    pub(super) key: &'n str,
+    pub(super) needs: Vec<&'n str>,
+    /// None of a job that calls another workflow.
+    pub(super) outputs: Option<Vec<&'n str>>,
+    /// The id of each step.
+    pub(super) steps: Vec<Option<&'n str>>,
+    /// The keys of the `matrix` context; none where an expression gives some.
+    pub(super) matrix: Option<Vec<&'n str>>,
+}
+
+impl<'n> Facts<'n> {
+    pub(super) fn of(root: &'n Node) -> Self {
+        let jobs = root.get("jobs").and_then(Node::entries).unwrap_or_default();
+        Self {
+            jobs: jobs
+                .iter()
+                .map(|entry| JobFacts::of(&entry.key, &entry.value))
+                .collect(),
+            inputs: inputs(root.get("on")),
+        }
+    }
+
+    /// Without regard to case, as GitHub finds them.
+    pub(super) fn job(&self, key: &str) -> Option<&JobFacts<'n>> {
+        self.jobs.iter().find(|job| job.key.eq_ignore_ascii_case(key))
+    }
+}
+
+fn inputs(on: Option<&Node>) -> Option<Vec<&str>> {
+    let events = match on.map(|on| &on.value) {
+        Some(Value::Map(events)) => events.as_slice(),
+        _ => &[],
+    };
+    if events.iter().any(|event| event.key == "workflow_call") {
+        return None;
+    }
+    let dispatch = events.iter().find(|event| event.key == "workflow_dispatch");
+    Some(
+        dispatch
+            .and_then(|event| event.value.get("inputs"))
+            .map(keys)
+            .unwrap_or_default(),
+    )
+}
+
+impl<'n> JobFacts<'n> {
+    fn of(key: &'n str, job: &'n Node) -> Self {
+        let steps = match job.get("steps").map(|steps| &steps.value) {
+            Some(Value::List(steps)) => steps.as_slice(),
+            _ => &[],
+        };
+        Self {
+            key,
+            needs: job.get("needs").map(texts).unwrap_or_default(),
+            outputs: match job.get("uses") {
+                Some(_) => None,
+                None => Some(job.get("outputs").map(keys).unwrap_or_default()),
+            },
+            steps: steps.iter().map(|step| step.get("id").and_then(text)).collect(),
+            matrix: matrix(job.get("strategy")),
+        }
+    }
+}
+
+fn matrix(strategy: Option<&Node>) -> Option<Vec<&str>> {
+    let Some(strategy) = strategy else {
+        return Some(Vec::new());
+    };
+    let entries = match &strategy.value {
+        Value::Map(_) => match strategy.get("matrix") {
+            None => return Some(Vec::new()),
+            Some(matrix) => matrix.entries()?,
+        },
+        _ => return None,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        match (entry.key.as_str(), &entry.value.value) {
+            ("exclude", _) => {}
+            ("include", Value::List(items)) => {
+                for item in items {
+                    // An expression may add any key.
+                    names.extend(item.entries()?.iter().map(|entry| entry.key.as_str()));
+                }
+            }
+            ("include", _) if holds_expression(&entry.value) => return None,
+            (name, _) => names.push(name),
+        }
+    }
+    Some(names)
+}
+
+fn keys(node: &Node) -> Vec<&str> {
+    let entries = node.entries().unwrap_or_default();
+    entries.iter().map(|entry| entry.key.as_str()).collect()
+}
+
+fn texts(node: &Node) -> Vec<&str> {
+    match &node.value {
+        Value::List(items) => items.iter().filter_map(text).collect(),
+        _ => text(node).into_iter().collect(),
+    }
+}
+
+fn text(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}

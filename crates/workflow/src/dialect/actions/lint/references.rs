@@ -1,0 +1,135 @@
+//! Whether there is what an expression reads. GitHub makes an empty text of what is not there.
+
+use super::Scope;
+use super::facts::{Facts, JobFacts};
+use crate::diagnostic::quoted;
+use crate::expr::Read;
+use crate::nearest::nearest;
+use crate::read::list_of;
+use crate::rule::Rule;
+
+/// What is wrong with it: rule, message and hint.
+pub(super) type Verdict = (Rule, String, Option<String>);
+
+pub(super) fn judge(read: &Read, facts: &Facts<'_>, scope: &Scope<'_>) -> Option<Verdict> {
+    let names: Vec<&str> = read.names.iter().map(String::as_str).collect();
+    match (read.context, scope.job) {
+        ("steps", Some(job)) => step(&names, job, scope.steps_before?),
+        ("needs", Some(job)) => need(&names, job, facts),
+        ("matrix", Some(job)) => matrix(names.first()?, job),
+        ("inputs", _) => input(names.first()?, facts),
+        _ => None,
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(name, known).map(|near| format!("did you mean `{near}`?"))
+}
+
+fn step(names: &[&str], job: &JobFacts<'_>, before: usize) -> Option<Verdict> {
+    let (id, rest) = names.split_first()?;
+    let place = job
+        .steps
+        .iter()
+        .position(|step| step.is_some_and(|step| same(step, id)));
+    match place {
+        None => {
+            let message = format!(
+                "the job `{}` has no step with the id `{}`",
+                quoted(job.key),
+                quoted(id)
+            );
+            let known = job.steps.iter().flatten().copied();
+            Some((Rule::UnknownStep, message, did_you_mean(id, known)))
+        }
+        Some(place) if place >= before => {
+            let what = if place == before {
+                "is this one"
+            } else {
+                "runs after this one"
+            };
+            let message = format!("the step `{}` {what}: nothing is known of it yet", quoted(id));
+            Some((Rule::UnknownStep, message, None))
+        }
+        Some(_) => {
+            let known = ["outputs", "outcome", "conclusion"];
+            let name = rest
+                .first()
+                .filter(|name| !known.iter().any(|known| same(known, name)))?;
+            let message = format!("`steps.{}` has no `{}`", quoted(id), quoted(name));
+            let hint = did_you_mean(name, known).or_else(|| Some(format!("it has {}", list_of(known))));
+            Some((Rule::UnknownOutput, message, hint))
+        }
+    }
+}
+
+fn need(names: &[&str], job: &JobFacts<'_>, facts: &Facts<'_>) -> Option<Verdict> {
+    let (key, rest) = names.split_first()?;
+    if !job.needs.iter().any(|need| same(need, key)) {
+        let message = format!("the job `{}` does not need `{}`", quoted(job.key), quoted(key));
+        let hint = match facts.job(key) {
+            Some(known) => Some(format!("add `{}` to its `needs`", known.key)),
+            None => did_you_mean(key, job.needs.iter().copied()),
+        };
+        return Some((Rule::UnknownJob, message, hint));
+    }
+    // One that is not there has been reported at `needs`.
+    let needed = facts.job(key)?;
+    match *rest {
+        [outputs, name, ..] if same(outputs, "outputs") => {
+            let known = needed.outputs.as_ref()?;
+            if known.iter().any(|output| same(output, name)) {
+                return None;
+            }
+            let message = format!(
+                "the job `{}` has no output `{}`",
+                quoted(needed.key),
+                quoted(name)
+            );
+            let hint = did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("declare it under `outputs` of `{}`", needed.key));
+            Some((Rule::UnknownOutput, message, Some(hint)))
+        }
+        [name, ..] if !same(name, "outputs") && !same(name, "result") => {
+            let message = format!("`needs.{}` has no `{}`", quoted(key), quoted(name));
+            let hint = did_you_mean(name, ["outputs", "result"]);
+            Some((
+                Rule::UnknownOutput,
+                message,
+                hint.or_else(|| Some("it has `outputs` and `result`".to_owned())),
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn matrix(name: &str, job: &JobFacts<'_>) -> Option<Verdict> {
+    let known = job.matrix.as_ref()?;
+    if known.iter().any(|key| same(key, name)) {
+        return None;
+    }
+    let message = match known.as_slice() {
+        [] => format!("the job `{}` has no matrix", quoted(job.key)),
+        _ => format!("the matrix of `{}` has no `{}`", quoted(job.key), quoted(name)),
+    };
+    Some((
+        Rule::UnknownMatrixKey,
+        message,
+        did_you_mean(name, known.iter().copied()),
+    ))
+}
+
+fn input(name: &str, facts: &Facts<'_>) -> Option<Verdict> {
+    let known = facts.inputs.as_ref()?;
+    if known.iter().any(|input| same(input, name)) {
+        return None;
+    }
+    let message = format!("the workflow declares no input `{}`", quoted(name));
+    let hint = did_you_mean(name, known.iter().copied())
+        .unwrap_or_else(|| "declare it under `on.workflow_dispatch.inputs`".to_owned());
+    Some((Rule::UnknownInput, message, Some(hint)))
+}
