@@ -38,6 +38,8 @@ pub const CLAIM: Millis = Millis::from_secs(120);
 pub const SWEEP_GRACE: Millis = Millis::from_secs(120);
 /// How long a delivery may stay `received` before the sweep queues it again.
 pub const DELIVERY_REDRIVE: Millis = Millis::from_secs(60);
+/// How long it may stay `enqueued`: well after the queue has made its own tries, which take some four minutes.
+pub const DELIVERY_REDRIVE_ENQUEUED: Millis = Millis::from_minutes(15);
 /// Rows that one sweep looks at; the next one takes the rest.
 pub const SWEEP_ROWS: usize = 200;
 /// Between two looks of a process at GitHub's list of deliveries.

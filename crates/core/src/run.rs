@@ -2,7 +2,8 @@
 
 use crate::event::Event;
 use crate::graph::Node;
-use crate::ids::{CommitSha, InstallationId, JobKey, Login, RunId};
+use crate::ids::{AttemptNumber, CommitSha, InstallationId, JobId, JobKey, Login, RunId};
+use crate::job::Job;
 use crate::policy::Policy;
 use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,10 @@ pub struct Run {
     pub hold: Option<Hold>,
     /// The jobs of the file, as a graph.
     pub nodes: BTreeMap<JobKey, Node>,
+    /// Attempts that somebody asked for, with what needs their jobs closed up in the same write. Until its row is at this
+    /// attempt a job counts as not ended, whatever its row says: nothing is built on the end before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked: BTreeMap<JobId, AttemptNumber>,
     /// The comment on the pull request, once there is one.
     pub comment: Option<u64>,
     /// Until then somebody is about to write the first comment.
@@ -35,6 +40,14 @@ pub struct Run {
     pub created_at: UnixMillis,
     /// Bumped by every write; a write names the version it read.
     pub version: u64,
+}
+
+impl Run {
+    /// Whether a later attempt of the job than the one it is at was asked for.
+    #[must_use]
+    pub fn is_asked_again(&self, job: &Job) -> bool {
+        self.asked.get(&job.id).is_some_and(|asked| *asked > job.attempt)
+    }
 }
 
 /// Why the jobs of a run end without having run.

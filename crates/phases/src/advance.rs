@@ -14,8 +14,10 @@ use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::graph::{self, Advance as Move, LegStatus, Node};
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::transition::{Effect, JobEvent};
-use checkmill_core::{Job, JobId, JobKey, JobState, Reason, Run, RunId};
+use checkmill_core::{Job, JobId, JobKey, JobState, Reason, Run, RunId, UnixMillis};
 use std::collections::BTreeMap;
+
+const END_OF_TIME: UnixMillis = UnixMillis(u64::MAX);
 
 pub struct Advance<'a> {
     pub runs: &'a dyn Runs,
@@ -64,7 +66,10 @@ impl Advance<'_> {
         let mut conflicts = 0;
         loop {
             let (run, jobs) = self.load(id).await?;
-            let statuses = statuses(&jobs);
+            if self.run_again(&run, &jobs).await? {
+                continue;
+            }
+            let statuses = statuses(&run, &jobs);
             let moves = graph::advance(&run.nodes, &statuses);
             let reports = |key: &JobKey| {
                 let ended = |job: &Job| job.key == *key && matches!(job.state, JobState::Ended { .. });
@@ -118,6 +123,16 @@ impl Advance<'_> {
             start_execution(self.engine, job).await?;
         }
         Ok(())
+    }
+
+    /// Takes those jobs to their next attempt for which it was asked; whether there was one. The graph releases them.
+    async fn run_again(&self, run: &Run, jobs: &[Job]) -> Result<bool, PhaseError> {
+        let mut moved = false;
+        for job in jobs.iter().filter(|job| run.is_asked_again(job)) {
+            let stepped = step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Rerun).await?;
+            moved |= stepped.moved || stepped.job.attempt != job.attempt;
+        }
+        Ok(moved)
     }
 
     async fn load(&self, id: &RunId) -> Result<(Run, Vec<Job>), PhaseError> {
@@ -226,8 +241,10 @@ pub(crate) fn is_left_out(run: &Run, job: &Job) -> bool {
 
 /// What the graph needs to know of the jobs.
 #[must_use]
-pub fn statuses(jobs: &[Job]) -> BTreeMap<JobId, LegStatus> {
+pub fn statuses(run: &Run, jobs: &[Job]) -> BTreeMap<JobId, LegStatus> {
     let status = |job: &Job| match (&job.state, job.end()) {
+        // It will have been queued after every failure that there is now.
+        _ if run.is_asked_again(job) => LegStatus::Active { since: END_OF_TIME },
         // What needs it waits for the approval too.
         // It may yet be retried: nothing builds on this end before that is decided.
         (_, Some(_)) if job.may_be_retried() => LegStatus::Active { since: job.queued_at },

@@ -7,8 +7,8 @@ use checkmill_github::forge::ForgeError;
 
 /// Tries of one message before it is a dead letter; `maxReceiveCount` of the Terraform module. The waits between them sum to
 /// 255 s. The slowest thing that a request waits for in good health is a results phase that reports the end of the attempt
-/// that is to run again: its own waits for a claim sum to 185 s (`statemachine/job.asl.json`, Results), so it has ended before
-/// the last try. A dead letter is not lost: the sweep queues its delivery again for a day.
+/// that is to run again: its own waits for a claim sum to 185 s (`statemachine/job.asl.json`, Results), which leaves 70 s for
+/// its runs. A dead letter is not lost: the sweep queues its delivery again for a day.
 pub const TRIES: u32 = 9;
 /// Before the second try, doubled before each one after it: somebody who pressed "Re-run" a moment too early waits a second or
 /// three, and never longer than he has waited already.
@@ -23,11 +23,15 @@ pub fn wait(error: &PhaseError, tries: u32) -> Option<Millis> {
         return None;
     }
     let grown = Millis(FIRST.0 << tries.saturating_sub(1).min(TRIES - 2));
-    let asked = match error {
-        PhaseError::Forge(ForgeError::RateLimited { retry_after, .. }) => *retry_after,
-        _ => Millis(0),
-    };
-    Some(grown.max(asked).min(LONGEST))
+    Some(grown.max(asked(error).unwrap_or_default()))
+}
+
+/// How long GitHub asked to be left alone.
+pub(crate) fn asked(error: &PhaseError) -> Option<Millis> {
+    match error {
+        PhaseError::Forge(ForgeError::RateLimited { retry_after, .. }) => Some((*retry_after).min(LONGEST)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use checkmill_core::run::{Diagnosis, Hold, Trust};
 use checkmill_core::{CommitSha, Event, EventKind, JobKey, Run, RunId, UnixMillis};
 use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
 use checkmill_workflow::Changed;
+use std::collections::BTreeMap;
 
 /// The decision about each file, in the order of their paths.
 pub(crate) struct Decided {
@@ -172,6 +173,7 @@ pub(crate) fn run_of(
         },
         hold: planned.hold,
         nodes: planned.nodes,
+        asked: BTreeMap::new(),
         comment: None,
         comment_claimed_until: None,
         created_at: now,

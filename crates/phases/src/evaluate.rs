@@ -183,7 +183,7 @@ struct Contexts {
 
 /// How the jobs of a run ended that have, without what they put out.
 pub(crate) fn results(run: &Run, jobs: &[Job]) -> BTreeMap<JobKey, NeedsJob> {
-    let statuses = crate::advance::statuses(jobs);
+    let statuses = crate::advance::statuses(run, jobs);
     let result = |key: &JobKey| {
         let result = graph::result(&run.nodes, &statuses, key)?;
         let outputs = BTreeMap::new();

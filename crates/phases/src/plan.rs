@@ -2,6 +2,7 @@
 //! delivery and the workflow file.
 
 use crate::advance::Advance;
+use crate::backoff;
 use crate::decide::{Decided, Decision, Outcome, decide, run_of};
 use crate::dirs::{self, POLICY_PATH};
 use crate::error::PhaseError;
@@ -10,6 +11,7 @@ use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs};
 use crate::rerun::Rerun;
 use checkmill_backends::registry::Backends;
 use checkmill_core::event::{ButtonAction, EventKind};
+use checkmill_core::limits::DELIVERY_REDRIVE_ENQUEUED;
 use checkmill_core::policy::ForkPolicy;
 use checkmill_core::run::Trust;
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Run, RunId};
@@ -63,9 +65,26 @@ impl Plan<'_> {
         if state == DeliveryState::Planned {
             return Ok(PlanOutcome::Duplicate);
         }
-        let outcome = self.plan(&event).await?;
+        let outcome = match self.plan(&event).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.wait(id, &error).await;
+                return Err(error);
+            }
+        };
         self.deliveries.advance(id, &DeliveryState::Planned).await?;
         Ok(outcome)
+    }
+
+    /// A message that waits until GitHub may be asked again is not lost: the sweep is not to queue another one meanwhile.
+    async fn wait(&self, id: &DeliveryId, error: &PhaseError) {
+        let Some(asked) = backoff::asked(error) else {
+            return;
+        };
+        let until = self.clock.now() + asked + DELIVERY_REDRIVE_ENQUEUED;
+        if let Err(error) = self.deliveries.defer(id, until).await {
+            tracing::warn!(delivery = %id, %error, "a delivery that waits may be queued twice");
+        }
     }
 
     async fn plan(&self, event: &Event) -> Result<PlanOutcome, PhaseError> {

@@ -3,8 +3,10 @@
 use async_trait::async_trait;
 use checkmill_core::execution::{ExecutionInput, ExecutionName};
 use checkmill_core::history::JobHistory;
+use checkmill_core::limits::{DELIVERY_REDRIVE, DELIVERY_REDRIVE_ENQUEUED};
 use checkmill_core::{
-    CommitSha, DeliveryId, ErrorName, Event, HistoryId, Job, JobId, RepositoryId, Run, RunId, UnixMillis,
+    CommitSha, DeliveryId, ErrorName, Event, HistoryId, Job, JobId, Millis, RepositoryId, Run, RunId,
+    UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +21,8 @@ pub trait Inbox: Send + Sync {
     /// Writes the row as [`DeliveryState::Received`] unless there is one; gives the state of the row that is there then.
     async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError>;
 
-    /// Moves the row on and stamps it. Moving to an earlier state than the present one does nothing; moving to the present
-    /// one renews the stamp (the sweep does that when it queues a delivery again).
+    /// Moves the row on. Moving to an earlier state than the present one does nothing; moving to the present one counts
+    /// [`DeliveryState::redriven_after`] from now (the sweep does that when it queues a delivery again).
     async fn advance(&self, id: &DeliveryId, to: &DeliveryState) -> Result<(), StoreError>;
 }
 
@@ -29,13 +31,12 @@ pub trait Inbox: Send + Sync {
 pub trait Deliveries: Inbox {
     async fn load(&self, id: &DeliveryId) -> Result<Option<(Event, DeliveryState)>, StoreError>;
 
-    /// Deliveries that are neither planned nor failed and whose row was stamped before `before`, oldest first, at most
-    /// `limit`.
-    async fn stuck(
-        &self,
-        before: UnixMillis,
-        limit: usize,
-    ) -> Result<Vec<(Event, DeliveryState)>, StoreError>;
+    /// Deliveries that should have moved on by `at`, the longest due first, at most `limit`. A row that can't be read is
+    /// logged and left out.
+    async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<(Event, DeliveryState)>, StoreError>;
+
+    /// Makes an open delivery due at `until` and no earlier: its message is known to wait. Does nothing to another one.
+    async fn defer(&self, id: &DeliveryId, until: UnixMillis) -> Result<(), StoreError>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,18 @@ pub enum DeliveryState {
     Planned,
     /// Given up on, with the reason.
     Failed { reason: String },
+}
+
+impl DeliveryState {
+    /// How long it may stay so before the sweep queues it again; none for an end.
+    #[must_use]
+    pub const fn redriven_after(&self) -> Option<Millis> {
+        match self {
+            Self::Received => Some(DELIVERY_REDRIVE),
+            Self::Enqueued => Some(DELIVERY_REDRIVE_ENQUEUED),
+            Self::Planned | Self::Failed { .. } => None,
+        }
+    }
 }
 
 /// Runs and their jobs. Every write is conditional: on absence, or on the version that was read (the row to be written

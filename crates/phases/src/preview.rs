@@ -122,7 +122,7 @@ impl Walk {
 
     fn jobs(mut self) -> Vec<JobPreview> {
         loop {
-            let moves = graph::advance(&self.run.nodes, &statuses(&self.legs));
+            let moves = graph::advance(&self.run.nodes, &statuses(&self.run, &self.legs));
             let keys: Vec<JobKey> = moves
                 .into_iter()
                 .filter_map(|step| match step {

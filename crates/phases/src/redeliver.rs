@@ -67,8 +67,10 @@ pub(crate) struct Redeliver<'a> {
 impl Redeliver<'_> {
     /// Looks, where it is time to, and counts in `asked` what it asked for.
     ///
+    /// One that GitHub refuses to make again, or whose row can't be read, does not hold up the others.
+    ///
     /// # Errors
-    /// The ports'; the next look tries again.
+    /// The ports' that pass; the next look tries again.
     pub(crate) async fn run(&self, asked: &mut usize) -> Result<(), PhaseError> {
         let now = self.clock.now();
         let Some(back) = self.looks.take(now) else {
@@ -85,19 +87,30 @@ impl Redeliver<'_> {
         }
         for attempt in owed(&log.attempts, now) {
             if *asked >= REDELIVERIES {
+                // What is left over may be older than the next look goes back, unless that is a deep one again.
                 tracing::warn!("more deliveries failed than are asked for at once; the next look asks on");
-                break;
+                return Ok(());
             }
-            // One with a row got here: its answer was lost, or the queue failed, and the sweep has it.
-            if self.deliveries.load(&attempt.delivery).await?.is_some() {
-                continue;
+            match self.ask_for(attempt).await {
+                Ok(is_asked) => *asked += usize::from(is_asked),
+                Err(error) if error.error_name().is_retryable() => return Err(error),
+                Err(error) => {
+                    tracing::error!(delivery = %attempt.delivery, event = attempt.event, %error, "a delivery that GitHub could not make stays lost");
+                }
             }
-            self.forge.redeliver(attempt.id).await?;
-            *asked += 1;
-            tracing::warn!(delivery = %attempt.delivery, event = attempt.event, "GitHub could not make a delivery and is asked to make it again");
         }
         self.looks.looked(back, now);
         Ok(())
+    }
+
+    /// Whether it was asked for. One with a row got here: its answer was lost, or the queue failed, and the sweep has it.
+    async fn ask_for(&self, attempt: &DeliveryAttempt) -> Result<bool, PhaseError> {
+        if self.deliveries.load(&attempt.delivery).await?.is_some() {
+            return Ok(false);
+        }
+        self.forge.redeliver(attempt.id).await?;
+        tracing::warn!(delivery = %attempt.delivery, event = attempt.event, "GitHub could not make a delivery and is asked to make it again");
+        Ok(true)
     }
 }
 

@@ -54,14 +54,19 @@ impl Rerun<'_> {
         if !self.may_act(event, "re-run").await? {
             return Ok(());
         }
+        let mut first_error = None;
         for run in self.runs.of_commit(event.repository.id, sha).await? {
-            self.rerun_where(event, &run, |job| {
+            let failed = |job: &Job| {
                 job.end()
                     .is_some_and(|end| !end.reason.conclusion().passes() && !end.reason.awaits_trust())
-            })
-            .await?;
+            };
+            // A run that can't be taken up now, because an end of it is being reported, does not hold up the others.
+            if let Err(error) = self.rerun_where(event, &run, failed).await {
+                tracing::warn!(%run, %error, "could not run the failed jobs of a run again yet");
+                first_error.get_or_insert(error);
+            }
         }
-        Ok(())
+        first_error.map_or(Ok(()), Err)
     }
 
     /// Approves a fork's commit, if the sender may write to the repository, and starts what waited for it: the runs of
@@ -73,16 +78,25 @@ impl Rerun<'_> {
         if !self.may_act(event, "approve").await? {
             return Ok(());
         }
-        for id in self.runs.of_commit(event.repository.id, sha).await? {
-            if self.record_approval(&id, event).await? {
-                self.rerun_where(event, &id, |job| {
-                    job.end()
-                        .is_some_and(|end| end.reason == Reason::ApprovalRequired)
-                })
-                .await?;
+        let mut first_error = None;
+        for run in self.runs.of_commit(event.repository.id, sha).await? {
+            if let Err(error) = self.approve_run(event, &run).await {
+                tracing::warn!(%run, %error, "could not start what was approved yet");
+                first_error.get_or_insert(error);
             }
         }
-        Ok(())
+        first_error.map_or(Ok(()), Err)
+    }
+
+    async fn approve_run(&self, event: &Event, run: &RunId) -> Result<(), PhaseError> {
+        if !self.record_approval(run, event).await? {
+            return Ok(());
+        }
+        self.rerun_where(event, run, |job| {
+            job.end()
+                .is_some_and(|end| end.reason == Reason::ApprovalRequired)
+        })
+        .await
     }
 
     /// Stops a job, if the sender may write to the repository.
@@ -166,65 +180,29 @@ impl Rerun<'_> {
     }
 
     /// The next attempt of the run's jobs that `wanted` picks. The jobs that depend on them are evaluated anew when those
-    /// have ended: their nodes are closed up, before, so that an old result can't be taken for the new one, and after, because
-    /// a job of the run that ended meanwhile may have opened them again.
+    /// have ended. All of it is one write to the run's row, so that no old result can be taken for the new one, and whoever
+    /// moves the run on carries it out: a request that dies leaves nothing half done.
     async fn rerun_where(
         &self,
         event: &Event,
         id: &RunId,
         wanted: impl Fn(&Job) -> bool + Send,
     ) -> Result<(), PhaseError> {
-        let Some((run, jobs)) = self.runs.load_with_jobs(id).await? else {
-            return Ok(());
-        };
-        // A leg of an earlier expansion is no part of the run any more: nothing would ever release it.
-        let picked: Vec<&Job> = jobs
-            .iter()
-            .filter(|job| !is_left_out(&run, job) && wanted(job))
-            .collect();
-        if picked
-            .iter()
-            .any(|job| matches!(job.state, JobState::Ended { .. }))
-        {
-            // Before anything is closed up: what is being reported opens it again, with the old results.
-            return Err(StoreError::Conflict.into());
-        }
-        let stale: BTreeSet<JobKey> = picked
-            .iter()
-            .flat_map(|job| dependents(&run.nodes, &job.key))
-            .collect();
-        self.close_up(id, &stale).await?;
-        for job in picked.into_iter().filter(|job| !stale.contains(&job.key)) {
-            self.again(event, job).await?;
-        }
-        for job in jobs
-            .iter()
-            .filter(|job| stale.contains(&job.key) && job.is_exhausted())
-        {
-            self.refuse(event, job).await?;
-        }
-        self.close_up(id, &stale).await?;
-        self.advance(id).await
-    }
-
-    async fn close_up(&self, id: &RunId, keys: &BTreeSet<JobKey>) -> Result<(), PhaseError> {
         for _ in 0..STORE_CONFLICT_RETRIES {
-            let Some(mut run) = self.runs.load(id).await? else {
+            let Some((run, jobs)) = self.runs.load_with_jobs(id).await? else {
                 return Ok(());
             };
-            let mut changed = false;
-            for key in keys {
-                changed |= run
-                    .nodes
-                    .get_mut(key)
-                    .is_some_and(|node| node.expansion.take().is_some());
-            }
-            if !changed {
-                return Ok(());
-            }
-            run.version += 1;
-            match self.runs.update(&run).await {
-                Ok(()) => return Ok(()),
+            let Some(again) = Again::of(&run, &jobs, &wanted)? else {
+                // An earlier try of this request may have died before it could.
+                return self.advance(id).await;
+            };
+            match self.runs.update(&again.next).await {
+                Ok(()) => {
+                    for job in again.exhausted {
+                        self.refuse(event, job).await?;
+                    }
+                    return self.advance(id).await;
+                }
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -287,5 +265,60 @@ impl Rerun<'_> {
             }
             told => Ok(told?),
         }
+    }
+}
+
+/// What a request to run jobs of a run again comes to.
+struct Again<'j> {
+    next: Run,
+    /// Those that have had all the attempts they may have.
+    exhausted: Vec<&'j Job>,
+}
+
+impl<'j> Again<'j> {
+    /// None where nothing is to run again.
+    ///
+    /// # Errors
+    /// A conflict where an end that counts is still being reported: the queue brings the request back.
+    fn of(run: &Run, jobs: &'j [Job], wanted: impl Fn(&Job) -> bool) -> Result<Option<Self>, StoreError> {
+        // A leg of an earlier expansion is no part of the run any more: nothing would ever release it.
+        let picked: Vec<&Job> = jobs
+            .iter()
+            .filter(|job| !is_left_out(run, job) && !run.is_asked_again(job) && wanted(job))
+            .collect();
+        if picked.is_empty() {
+            return Ok(None);
+        }
+        if picked
+            .iter()
+            .any(|job| matches!(job.state, JobState::Ended { .. }))
+        {
+            return Err(StoreError::Conflict);
+        }
+        let stale: BTreeSet<JobKey> = picked
+            .iter()
+            .flat_map(|job| dependents(&run.nodes, &job.key))
+            .collect();
+        let mut next = run.clone();
+        next.version += 1;
+        for key in &stale {
+            if let Some(node) = next.nodes.get_mut(key) {
+                node.expansion = None;
+            }
+        }
+        // Those of earlier requests have been carried out, but for what is still to come.
+        next.asked
+            .retain(|id, asked| jobs.iter().any(|job| job.id == *id && *asked > job.attempt));
+        let free = picked.into_iter().filter(|job| !stale.contains(&job.key));
+        let (exhausted, again): (Vec<&Job>, Vec<&Job>) = free.partition(|job| job.is_exhausted());
+        next.asked
+            .extend(again.iter().map(|job| (job.id.clone(), job.attempt.next())));
+        let stale_and_exhausted = jobs
+            .iter()
+            .filter(|job| stale.contains(&job.key) && job.is_exhausted());
+        Ok(Some(Self {
+            next,
+            exhausted: exhausted.into_iter().chain(stale_and_exhausted).collect(),
+        }))
     }
 }

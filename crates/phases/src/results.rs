@@ -294,27 +294,27 @@ impl Results<'_> {
             .forge
             .write_comment(&view::repo(&run), pr.number, run.comment, &marker, &body)
             .await;
-        let id = match written {
-            Ok(id) => id,
-            Err(error) if error.error_name() == ErrorName::Permanent => {
-                tracing::warn!(run = %run.id, %error, "could not comment on the pull request");
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if run.comment != Some(id) {
+        let comment = written.as_ref().ok().copied().or(run.comment);
+        if (run.comment, run.comment_claimed_until) != (comment, None) {
             let next = Run {
-                comment: Some(id),
+                comment,
+                comment_claimed_until: None,
                 version: run.version + 1,
-                ..run
+                ..run.clone()
             };
             match self.runs.update(&next).await {
-                // Somebody else moved the run on; the marker finds the comment the next time.
+                // Somebody else moved the run on; the claim runs out, and the marker finds the comment the next time.
                 Ok(()) | Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        match written {
+            Err(error) if error.error_name() == ErrorName::Permanent => {
+                tracing::warn!(run = %run.id, %error, "could not comment on the pull request");
+                Ok(())
+            }
+            written => Ok(written.map(drop)?),
+        }
     }
 
     /// Lets one writer at a time make the comment, because several jobs may be the last to end, and two that look for a

@@ -9,7 +9,7 @@ use crate::step::step;
 use checkmill_backends::port::{Backend, Owned};
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::ExecutionInput;
-use checkmill_core::limits::{DELIVERY_REDRIVE, SWEEP_ROWS};
+use checkmill_core::limits::SWEEP_ROWS;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{DeliveryId, Event, Job, JobState, Millis, UnixMillis};
 use checkmill_github::forge::Forge;
@@ -37,9 +37,6 @@ pub struct Swept {
     pub orphans_cancelled: usize,
 }
 
-/// A delivery whose message was lost after it was queued is queued again this long after its last stamp: well after the queue
-/// has made its own tries ([`crate::backoff`]).
-const ENQUEUED_REDRIVE: Millis = Millis::from_minutes(15);
 /// A delivery that could not be planned for this long is given up: its commit's news is old, and somebody was alarmed.
 const DELIVERY_GIVE_UP: Millis = Millis::from_minutes(24 * 60);
 /// An execution that still runs this long after its job was due hangs; it is stopped and replaced. Longer than all the
@@ -54,15 +51,7 @@ impl Sweep<'_> {
     pub async fn run(&self) -> Result<Swept, PhaseError> {
         let now = self.clock.now();
         let mut swept = Swept::default();
-        let received = self.deliveries.stuck(now - DELIVERY_REDRIVE, SWEEP_ROWS).await?;
-        let received = received
-            .into_iter()
-            .filter(|(_, state)| *state == DeliveryState::Received);
-        let enqueued = self.deliveries.stuck(now - ENQUEUED_REDRIVE, SWEEP_ROWS).await?;
-        let enqueued = enqueued
-            .into_iter()
-            .filter(|(_, state)| *state != DeliveryState::Received);
-        for (event, _) in received.chain(enqueued) {
+        for (event, _) in self.deliveries.due(now, SWEEP_ROWS).await? {
             let result = self.redrive(&event, now, &mut swept).await;
             log_fault(result, "delivery", &event.delivery);
         }
@@ -93,29 +82,39 @@ impl Sweep<'_> {
         Ok(swept)
     }
 
-    /// For a process that knows it is the only one: everything that was under way when its predecessor died goes on now.
+    /// For a process that knows it is the only one: everything that was under way when its predecessor died goes on now. A
+    /// fault in one row does not keep it from the others; the next sweep that finds it due takes it up.
     ///
     /// # Errors
-    /// The store's or the engine's.
+    /// The store's, when it can't say what was under way.
     pub async fn recover(&self) -> Result<Swept, PhaseError> {
         let mut swept = Swept::default();
         let end_of_time = UnixMillis(u64::MAX / 2);
-        for (event, _) in self.deliveries.stuck(end_of_time, usize::MAX).await? {
-            self.enqueue(&event.delivery).await?;
-            swept.deliveries_queued += 1;
+        for (event, _) in self.deliveries.due(end_of_time, usize::MAX).await? {
+            match self.enqueue(&event.delivery).await {
+                Ok(()) => swept.deliveries_queued += 1,
+                Err(error) => log_fault(Err(error), "delivery", &event.delivery),
+            }
         }
         for job in self.jobs.due(end_of_time, usize::MAX).await? {
-            // Nobody is left who holds a claim: neither of the job nor of its check.
-            if matches!(job.state, JobState::Claimed { .. }) {
-                step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::ClaimLost).await?;
-            } else if job.check_busy_until.is_some() {
-                let released = JobEvent::CheckReleased;
-                step(self.jobs, self.clock, &job.id, job.attempt, &released).await?;
+            match self.recover_job(&job).await {
+                Ok(restarted) => swept.executions_restarted += usize::from(restarted),
+                Err(error) => log_fault(Err(error), "job", &job.id),
             }
-            swept.executions_restarted += usize::from(self.restart(&job).await?);
         }
         tracing::info!(?swept, "recovered");
         Ok(swept)
+    }
+
+    /// Nobody is left who holds a claim: neither of the job nor of its check.
+    async fn recover_job(&self, job: &Job) -> Result<bool, PhaseError> {
+        if matches!(job.state, JobState::Claimed { .. }) {
+            step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::ClaimLost).await?;
+        } else if job.check_busy_until.is_some() {
+            let released = JobEvent::CheckReleased;
+            step(self.jobs, self.clock, &job.id, job.attempt, &released).await?;
+        }
+        self.restart(job).await
     }
 
     fn redeliver(&self) -> Redeliver<'_> {

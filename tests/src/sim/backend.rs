@@ -48,6 +48,8 @@ struct Inner {
     jobs: BTreeMap<String, Compute>,
     /// How often each key was really started.
     starts: BTreeMap<SubmitKey, u32>,
+    /// What was laid down for one attempt.
+    planned: BTreeMap<SubmitKey, Script>,
 }
 
 pub struct SimBackend {
@@ -88,6 +90,11 @@ impl SimBackend {
             faults,
             clock,
         }
+    }
+
+    /// Lays down how an attempt goes, whenever it is submitted. The others take the scripts in turn.
+    pub fn plan(&self, attempt: SubmitKey, script: Script) {
+        self.inner().planned.insert(attempt, script);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -199,8 +206,9 @@ impl Backend for SimBackend {
                 if inner.jobs.contains_key(&id) {
                     return Ok(id);
                 }
-                let script = self.scripts[inner.starts.len() % self.scripts.len()];
                 let key = submission.key.clone();
+                let next = self.scripts[inner.starts.len() % self.scripts.len()];
+                let script = inner.planned.get(&key).copied().unwrap_or(next);
                 *inner.starts.entry(key.clone()).or_default() += 1;
                 let compute = Compute {
                     key,

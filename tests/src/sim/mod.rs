@@ -2,10 +2,12 @@
 //! and where the process can die.
 
 pub mod backend;
+mod deaths;
 pub mod engine;
 pub mod faults;
 mod flight;
 pub mod forge;
+mod outside;
 mod ports;
 pub mod schedule;
 pub mod store;

@@ -34,6 +34,7 @@ pub struct Flight<K, R> {
     pub born: UnixMillis,
     /// It is slow, and nothing of it happens before.
     wakes: UnixMillis,
+    slow_per_mille: u64,
     future: BoxFuture<'static, R>,
 }
 
@@ -44,6 +45,9 @@ pub struct Schedule<K, R> {
     /// How many of 1,000 pauses are long ones.
     slow_per_mille: u64,
 }
+
+/// The same of a phase whose caller has lost patience with it, at the least.
+const DESERTED_PER_MILLE: u64 = 250;
 
 /// What became of the phase that was picked.
 pub enum Moved<K, R> {
@@ -62,11 +66,18 @@ impl<K, R> Schedule<K, R> {
         }
     }
 
-    pub fn launch(&mut self, kind: K, now: UnixMillis, future: BoxFuture<'static, R>) {
+    /// `slow`: its caller will not wait for it.
+    pub fn launch(&mut self, kind: K, now: UnixMillis, slow: bool, future: BoxFuture<'static, R>) {
+        let slow_per_mille = if slow {
+            self.slow_per_mille.max(DESERTED_PER_MILLE)
+        } else {
+            self.slow_per_mille
+        };
         self.flights.push(Flight {
             kind,
             born: now,
             wakes: now,
+            slow_per_mille,
             future,
         });
     }
@@ -125,7 +136,7 @@ impl<K, R> Schedule<K, R> {
         match answer {
             Poll::Ready(answer) => Ok(Moved::Over(self.flights.swap_remove(picked).kind, answer)),
             Poll::Pending => {
-                if self.below(1000) < self.slow_per_mille {
+                if self.below(1000) < self.flights[picked].slow_per_mille {
                     self.flights[picked].wakes = now + self.delay();
                 }
                 Ok(Moved::On)

@@ -4,6 +4,7 @@ use super::faults::{Faults, Peer, Trouble};
 use super::world::SimClock;
 use async_trait::async_trait;
 use checkmill_core::history::JobHistory;
+use checkmill_core::limits::DELIVERY_REDRIVE;
 use checkmill_core::{
     CommitSha, DeliveryId, Event, HistoryId, Job, JobId, RepositoryId, Run, RunId, UnixMillis,
 };
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
 struct Rows {
+    /// With the time at which the sweep looks after it.
     deliveries: BTreeMap<DeliveryId, (Event, DeliveryState, UnixMillis)>,
     runs: BTreeMap<RunId, Run>,
     jobs: BTreeMap<JobId, Job>,
@@ -134,7 +136,7 @@ impl Inbox for MemStore {
                 let row = rows
                     .deliveries
                     .entry(event.delivery.clone())
-                    .or_insert_with(|| (event.clone(), DeliveryState::Received, now));
+                    .or_insert_with(|| (event.clone(), DeliveryState::Received, now + DELIVERY_REDRIVE));
                 Ok(row.1.clone())
             })
             .await
@@ -149,7 +151,7 @@ impl Inbox for MemStore {
                     && rank(&row.1) < 3
                 {
                     row.1 = to.clone();
-                    row.2 = now;
+                    row.2 = now + to.redriven_after().unwrap_or_default();
                 }
                 Ok(())
             })
@@ -171,25 +173,32 @@ impl Deliveries for MemStore {
             .await
     }
 
-    async fn stuck(
-        &self,
-        before: UnixMillis,
-        limit: usize,
-    ) -> Result<Vec<(Event, DeliveryState)>, StoreError> {
+    async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<(Event, DeliveryState)>, StoreError> {
         self.faults
             .call(Peer::Store, failed, || {
                 let rows = self.rows();
-                let mut stuck: Vec<_> = rows
+                let mut due: Vec<_> = rows
                     .deliveries
                     .values()
-                    .filter(|row| rank(&row.1) < 2 && row.2 < before)
+                    .filter(|row| row.1.redriven_after().is_some() && row.2 <= at)
                     .collect();
-                stuck.sort_by_key(|row| row.2);
-                Ok(stuck
+                due.sort_by_key(|row| row.2);
+                Ok(due
                     .into_iter()
                     .take(limit)
                     .map(|row| (row.0.clone(), row.1.clone()))
                     .collect())
+            })
+            .await
+    }
+
+    async fn defer(&self, id: &DeliveryId, until: UnixMillis) -> Result<(), StoreError> {
+        self.faults
+            .call(Peer::Store, failed, || {
+                if let Some(row) = self.rows().deliveries.get_mut(id) {
+                    row.2 = until;
+                }
+                Ok(())
             })
             .await
     }

@@ -27,6 +27,9 @@ impl World {
             self.log_is_kept(job)?;
         }
         for run in self.store().all_runs() {
+            if let Some(job) = jobs.iter().find(|job| run.is_asked_again(job)) {
+                return Err(format!("{} was asked for again and did not run", job.id));
+            }
             if run.trust.may_run() && run.nodes.values().any(|node| node.expansion.is_none()) {
                 return Err(format!("run {} was not expanded to its end", run.id));
             }

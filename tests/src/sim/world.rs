@@ -13,8 +13,9 @@ use checkmill_backends::registry::Backends;
 use checkmill_core::{DeliveryId, Event, JobState, Millis, UnixMillis};
 use checkmill_github::webhook::WebhookSecrets;
 use checkmill_phases::PhaseError;
+use checkmill_phases::backoff;
 use checkmill_phases::outcome::WaitSettings;
-use checkmill_phases::ports::{Clock, DeliveryState, PlanMessage};
+use checkmill_phases::ports::{Clock, DeliveryState};
 use checkmill_phases::redeliver::Looks;
 use checkmill_phases::start::StartSettings;
 use checkmill_phases::token::CallbackKeys;
@@ -34,7 +35,7 @@ impl Clock for SimClock {
 }
 
 impl SimClock {
-    fn set(&self, at: UnixMillis) {
+    pub(super) fn set(&self, at: UnixMillis) {
         self.0.store(at.0, Ordering::Relaxed);
     }
 }
@@ -75,36 +76,32 @@ pub enum Action {
 }
 
 pub struct World {
-    clock: Arc<SimClock>,
-    faults: Arc<Faults>,
-    ports: Arc<Ports>,
-    schedule: Schedule<Kind, Answer>,
-    host: Host,
-    callback: bool,
-    actions: Vec<(UnixMillis, Action)>,
-    deserted: BTreeMap<u64, Millis>,
-    invocations: u64,
+    pub(super) clock: Arc<SimClock>,
+    pub(super) faults: Arc<Faults>,
+    pub(super) ports: Arc<Ports>,
+    pub(super) schedule: Schedule<Kind, Answer>,
+    pub(super) host: Host,
+    pub(super) callback: bool,
+    pub(super) actions: Vec<(UnixMillis, Action)>,
+    pub(super) deserted: BTreeMap<u64, Millis>,
+    pub(super) invocations: u64,
     /// Failed tries of each message, as a queue counts them.
-    tries: BTreeMap<DeliveryId, u32>,
+    pub(super) tries: BTreeMap<DeliveryId, u32>,
     /// What agents have said by themselves.
-    said: BTreeSet<(String, bool)>,
+    pub(super) said: BTreeSet<(String, bool)>,
     /// What was ever delivered, to be delivered again.
-    events: BTreeMap<DeliveryId, Box<Event>>,
-    next_sweep: UnixMillis,
-    history: Option<Vec<String>>,
+    pub(super) events: BTreeMap<DeliveryId, Box<Event>>,
+    pub(super) next_sweep: UnixMillis,
+    pub(super) history: Option<Vec<String>>,
 }
 
 /// When the world begins.
 pub const START: UnixMillis = UnixMillis(1_800_000_000_000);
-const SWEEP_EVERY: Millis = Millis::from_minutes(5);
+pub(super) const SWEEP_EVERY: Millis = Millis::from_minutes(5);
 /// A world that has not come to rest by then never will.
 const PATIENCE: Millis = Millis::from_minutes(60 * 24 * 4);
-/// What the queue waits before it delivers a failed message again.
-const REDELIVERY: Millis = Millis::from_secs(30);
-/// Tries of a message before it is put with the dead letters, where the sweep finds its delivery.
-const TRIES: u32 = 5;
-/// How long a function may take; `infra/` gives some of them less, none whose claim matters more.
-const FUNCTION_TIMEOUT: Millis = Millis::from_secs(60);
+/// When SQS delivers a message again of which it has heard nothing; `visibility_timeout_seconds` in `infra/`.
+const VISIBILITY: Millis = Millis::from_secs(720);
 
 fn secrets() -> WebhookSecrets {
     WebhookSecrets::new("secret".into(), None).expect("the secret is not empty")
@@ -197,7 +194,7 @@ impl World {
         self.actions.push((self.clock.now() + after, action));
     }
 
-    fn note(&mut self, line: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, line: impl FnOnce() -> String) {
         let at = self.clock.now().0 - START.0;
         if let Some(history) = &mut self.history {
             history.push(format!("{at:>10} {}", line()));
@@ -258,9 +255,11 @@ impl World {
         }
     }
 
-    fn launch(&mut self, kind: Kind, future: impl Future<Output = Answer> + Send + 'static) {
+    pub(super) fn launch(&mut self, kind: Kind, future: impl Future<Output = Answer> + Send + 'static) {
         self.note(|| format!("begins: {kind}"));
-        self.schedule.launch(kind, self.clock.now(), Box::pin(future));
+        let slow = matches!(&kind, Kind::Invoke(invocation) if invocation.deserted_at.is_some());
+        self.schedule
+            .launch(kind, self.clock.now(), slow, Box::pin(future));
     }
 
     fn obey(&mut self, execution: String, command: Command) {
@@ -315,7 +314,7 @@ impl World {
         }
     }
 
-    fn over(&mut self, kind: Kind, answer: Answer) {
+    pub(super) fn over(&mut self, kind: Kind, answer: Answer) {
         self.note(|| format!("ends:   {kind} -> {answer}"));
         match (kind, answer) {
             (Kind::Invoke(invocation), Answer::Output(result)) => {
@@ -323,7 +322,7 @@ impl World {
                     |error: PhaseError| TaskError::new(error.error_name().to_string(), error.to_string());
                 self.answer(&invocation, result.map_err(error));
             }
-            (Kind::Plan(delivery), Answer::Text(Err(_))) => self.return_message(delivery),
+            (Kind::Plan(delivery), Answer::Text(Err(error))) => self.return_message(delivery, Some(&error)),
             (Kind::Deliver(event), Answer::Text(result)) => {
                 self.forge().delivered(&event, self.clock.now(), result.is_ok());
             }
@@ -331,7 +330,7 @@ impl World {
         }
     }
 
-    fn answer(&mut self, invocation: &Invocation, result: Result<Value, TaskError>) {
+    pub(super) fn answer(&mut self, invocation: &Invocation, result: Result<Value, TaskError>) {
         let ticket = invocation.ticket;
         let event = match result {
             Ok(output) => AslEvent::TaskSucceeded { ticket, output },
@@ -340,221 +339,18 @@ impl World {
         self.ports.engine.feed(&invocation.execution, event);
     }
 
-    /// As SQS does it: a few more tries, then the dead letters.
-    fn return_message(&mut self, delivery: DeliveryId) {
+    /// A message that could not be planned comes again, until it has had its tries: then the sweep finds its delivery. Of a
+    /// function that died SQS hears nothing; the queue of one process is gone with it.
+    pub(super) fn return_message(&mut self, delivery: DeliveryId, error: Option<&PhaseError>) {
         let tries = self.tries.entry(delivery.clone()).or_default();
         *tries += 1;
-        if *tries < TRIES {
-            self.schedule(REDELIVERY, Action::RepeatMessage(delivery));
-        } else {
-            *tries = 0;
-        }
-    }
-
-    /// A phase died at a call. On one machine everything in memory is gone then.
-    fn died(&mut self, kind: Kind) {
-        self.note(|| format!("dies:   {kind}"));
-        match self.host {
-            Host::Aws => self.mourn(kind),
-            Host::OneMachine => {
-                self.mourn_process(kind);
-                self.recover();
-            }
-        }
-    }
-
-    /// What the others see of a function that died.
-    fn mourn(&mut self, kind: Kind) {
-        match kind {
-            Kind::Invoke(invocation) => {
-                let error = TaskError::new("Lambda.Unknown", "it died");
-                self.answer(&invocation, Err(error));
-            }
-            Kind::Plan(delivery) => self.return_message(delivery),
-            Kind::Deliver(event) => self.forge().delivered(&event, self.clock.now(), false),
-            Kind::Agent(_) | Kind::Sweep => {}
-        }
-    }
-
-    fn mourn_process(&mut self, kind: Kind) {
-        let mut gone = self.schedule.kill(|_| true);
-        gone.push(kind);
-        self.ports.engine.forget_all();
-        self.store().lose_queue();
-        self.actions
-            .retain(|(_, action)| !matches!(action, Action::RepeatMessage(_)));
-        for kind in gone {
-            // GitHub sees the connection break.
-            if let Kind::Deliver(event) = kind {
-                self.forge().delivered(&event, self.clock.now(), false);
-            }
-        }
-    }
-
-    /// The next process, before anything else moves; one that can't recover ends and is started again.
-    fn recover(&mut self) {
-        loop {
-            let ports = self.ports.clone();
-            self.launch(Kind::Sweep, async move {
-                Answer::Text(ports.recover().await.map(|swept| format!("recovered {swept:?}")))
-            });
-            let recovered = loop {
-                let faults = self.faults.clone();
-                let wakes = self.schedule.next_wake().unwrap_or(self.clock.now());
-                self.clock.set(wakes.max(self.clock.now()));
-                match self.schedule.step(self.clock.now(), || faults.take_death()) {
-                    Ok(Moved::On) => {}
-                    Ok(Moved::Over(kind, answer)) => {
-                        let recovered = matches!(answer, Answer::Text(Ok(_)));
-                        self.over(kind, answer);
-                        break recovered;
-                    }
-                    Err(_) => break false,
-                }
-            };
-            if recovered {
-                return;
-            }
-            self.ports.engine.forget_all();
-            self.store().lose_queue();
-            // Whoever starts it again waits a little.
-            self.clock.set(self.clock.now() + Millis::from_secs(10));
-        }
-    }
-
-    /// The next time at which anything happens by itself.
-    fn next_moment(&self) -> UnixMillis {
-        let timer = self.ports.engine.next_timer().map(|(at, _)| UnixMillis(at.0));
-        let action = self.actions.iter().map(|(at, _)| *at).min();
-        let flights = self
-            .schedule
-            .flights()
-            .iter()
-            .flat_map(|flight| match &flight.kind {
-                Kind::Invoke(invocation) => [Some(flight.born + FUNCTION_TIMEOUT), invocation.deserted_at],
-                _ => [None, None],
-            });
-        let agent = self.silent_agents().map(|(_, at, _)| at).min();
-        [
-            timer,
-            action,
-            self.schedule.next_wake(),
-            agent,
-            Some(self.next_sweep),
-        ]
-        .into_iter()
-        .chain(flights)
-        .flatten()
-        .min()
-        .unwrap_or(self.next_sweep)
-    }
-
-    /// What agents are still going to say, with when.
-    fn silent_agents(&self) -> impl Iterator<Item = (String, UnixMillis, bool)> {
-        let spans = if self.callback {
-            self.backend().spans()
-        } else {
-            Vec::new()
+        let wait = match (error.and_then(|error| backoff::wait(error, *tries)), self.host) {
+            (None, Host::OneMachine) => None,
+            (wait, _) => Some(wait.unwrap_or(VISIBILITY)),
         };
-        let words = spans.into_iter().flat_map(|(id, began, ended)| {
-            let end = ended.map(|ended| (id.clone(), ended, true));
-            [Some((id, began, false)), end]
-        });
-        words
-            .flatten()
-            .filter(|(id, _, end)| !self.said.contains(&(id.clone(), *end)))
-    }
-
-    /// Everything that happens by itself at or before `now`.
-    fn happen(&mut self, now: UnixMillis) {
-        self.time_out(now);
-        if self.next_sweep <= now {
-            self.next_sweep = now + SWEEP_EVERY;
-            self.act(Action::Sweep);
+        match wait.filter(|_| *tries < backoff::TRIES) {
+            Some(wait) => self.schedule(wait, Action::RepeatMessage(delivery)),
+            None => *tries = 0,
         }
-        while let Some(index) = self.actions.iter().position(|(at, _)| *at <= now) {
-            let (_, action) = self.actions.remove(index);
-            self.act(action);
-        }
-        let words: Vec<_> = self.silent_agents().filter(|(_, at, _)| *at <= now).collect();
-        for (id, _, end) in words {
-            self.said.insert((id.clone(), end));
-            // One in four is lost on its way.
-            if self.schedule.below(4) > 0 {
-                self.agent_calls(id);
-            }
-        }
-        if let Some((at, name)) = self.ports.engine.next_timer()
-            && at.0 <= now.0
-        {
-            self.ports.engine.feed(&name, AslEvent::TimerFired);
-        }
-    }
-
-    /// Functions that take too long are ended; a state machine whose call was cut off hears of a failure.
-    fn time_out(&mut self, now: UnixMillis) {
-        let overdue = self
-            .schedule
-            .kill(|flight| matches!(flight.kind, Kind::Invoke(_)) && flight.born + FUNCTION_TIMEOUT <= now);
-        for kind in overdue {
-            self.note(|| format!("takes too long: {kind}"));
-            if let Kind::Invoke(invocation) = kind {
-                self.answer(
-                    &invocation,
-                    Err(TaskError::new("Sandbox.Timedout", "it took too long")),
-                );
-            }
-        }
-        let mut deserted = Vec::new();
-        for flight in self.schedule.flights_mut() {
-            if let Kind::Invoke(invocation) = &mut flight.kind
-                && invocation.deserted_at.is_some_and(|at| at <= now)
-            {
-                invocation.deserted_at = None;
-                deserted.push(invocation.clone());
-            }
-        }
-        for invocation in deserted {
-            self.note(|| {
-                format!(
-                    "answer lost, it goes on: {} {}",
-                    invocation.execution, invocation.function
-                )
-            });
-            let error = TaskError::new("Lambda.SdkClientException", "the connection broke");
-            self.answer(&invocation, Err(error));
-        }
-    }
-
-    fn act(&mut self, action: Action) {
-        let ports = self.ports.clone();
-        match action {
-            Action::Deliver(event) => {
-                self.events.insert(event.delivery.clone(), event.clone());
-                let kind = Kind::Deliver(event.clone());
-                self.launch(kind, async move {
-                    Answer::Text(ports.receive(&event).await.map(str::to_owned))
-                });
-            }
-            Action::RepeatMessage(delivery) => self.store().return_message(PlanMessage { delivery }),
-            Action::AgentsCall => {
-                for (id, began, _) in self.backend().spans() {
-                    if began <= self.clock.now() {
-                        self.agent_calls(id);
-                    }
-                }
-            }
-            Action::Sweep => self.launch(Kind::Sweep, async move {
-                Answer::Text(ports.sweep().await.map(|swept| format!("{swept:?}")))
-            }),
-        }
-    }
-
-    fn agent_calls(&mut self, id: String) {
-        let ports = self.ports.clone();
-        self.launch(Kind::Agent(id.clone()), async move {
-            let answer = ports.agent(&id).await;
-            Answer::Text(answer.map(|answer| format!("{} {:?}", answer.status, answer.content)))
-        });
     }
 }

@@ -5,7 +5,7 @@ use super::JobRunner;
 use super::control::Course;
 use crate::environment::Variables;
 use crate::hash_files::glob::Pattern;
-use crate::report::files::{self, DEFAULT_PATTERNS, Search};
+use crate::report::files::{self, DEFAULT_PATTERNS, Search, Seen};
 use crate::report::junit::{self, JunitError};
 use crate::report::paths::Paths;
 use crate::report::sarif;
@@ -46,17 +46,16 @@ impl JobRunner<'_> {
         }
     }
 
-    /// After a checkout or a download: the reports in it are not of this job, such as those that its tests read.
-    pub(super) fn know_reports(&mut self) {
+    /// The reports that are there before or after a checkout or a download. What such a step brings is not of this job: its
+    /// tests read it.
+    pub(super) fn see_reports(&self) -> Seen {
         // A wrong pattern is told once, at the end.
-        let Ok((patterns, _)) = self.patterns() else {
-            return;
-        };
+        let patterns = self.patterns().map(|(patterns, _)| patterns).unwrap_or_default();
         let search = Search {
             workspace: &self.surroundings.layout.workspace,
             patterns: &patterns,
         };
-        self.reports.know(&search, &self.surroundings.clock);
+        search.see(&self.surroundings.clock)
     }
 
     /// After the last step: reads what the job has written.

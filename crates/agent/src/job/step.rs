@@ -143,14 +143,19 @@ impl JobRunner<'_> {
     }
 
     async fn attempt(&mut self, key: &str, step: &StepDescription) -> Concluded {
+        let brings_files = matches!(&step.action, StepAction::Uses { uses, .. } if uses.brings_files());
         let outcome = match self.is_wanted(step.condition.as_deref().unwrap_or_default()) {
             Ok(false) => None,
-            Ok(true) => Some(self.run_step(key, step).await),
+            Ok(true) => {
+                let before = brings_files.then(|| self.see_reports());
+                let outcome = self.run_step(key, step).await;
+                if let Some(before) = before {
+                    self.reports.bring(&before, self.see_reports());
+                }
+                Some(outcome)
+            }
             Err(fault) => Some(fault.into()),
         };
-        if matches!(&step.action, StepAction::Uses { uses, .. } if uses.brings_files()) {
-            self.know_reports();
-        }
         self.show_env(None);
         self.conclude(step.id.as_deref(), step.continue_on_error.as_deref(), outcome)
     }

@@ -2,7 +2,7 @@
 
 use super::TestRun;
 use super::console::Console;
-use super::files::{Known, Search};
+use super::files::{Known, Search, Seen};
 use super::matcher::{self, Matched, Matchers};
 use super::paths::Paths;
 use super::place::Place;
@@ -50,9 +50,9 @@ impl Reports {
         self.annotations.dropped()
     }
 
-    /// Remembers files that are not the job's.
-    pub fn know(&mut self, search: &Search<'_>, clock: &SharedClock) {
-        search.know(&mut self.known, clock);
+    /// Remembers the files that a step has brought: they are not the job's.
+    pub fn bring(&mut self, before: &Seen, after: Seen) {
+        self.known.bring(before, after);
     }
 
     /// Finds what the job has written.

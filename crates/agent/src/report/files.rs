@@ -49,9 +49,49 @@ impl Stamp {
     }
 }
 
-/// Files that are there without the job having written them: those of a checkout.
+/// The report files of a workspace as they were at an instant.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    stamps: BTreeMap<PathBuf, Stamp>,
+    look: Look,
+}
+
+#[derive(Debug, Clone)]
+struct Look {
+    /// What was looked for.
+    patterns: Vec<Pattern>,
+    complete: bool,
+    at: UnixMillis,
+}
+
+impl Look {
+    /// Whether it saw every file that these patterns name.
+    fn saw(&self, patterns: &[Pattern]) -> bool {
+        self.complete && self.patterns == patterns
+    }
+}
+
+/// Files that are there without the job having written them: those of a checkout, or of a download.
 #[derive(Debug, Clone, Default)]
-pub struct Known(BTreeMap<PathBuf, Stamp>);
+pub struct Known {
+    brought: BTreeMap<PathBuf, Stamp>,
+    looks: Vec<Look>,
+}
+
+impl Known {
+    /// Remembers what a step has brought, from a look before and one after it.
+    pub fn bring(&mut self, before: &Seen, after: Seen) {
+        let is_new = |(path, stamp): &(PathBuf, Stamp)| before.stamps.get(path) != Some(stamp);
+        self.brought.extend(after.stamps.into_iter().filter(is_new));
+        self.looks.extend([before.look.clone(), after.look]);
+    }
+
+    /// Until when files may have been brought that no look saw.
+    fn unseen_until(&self, patterns: &[Pattern]) -> Option<UnixMillis> {
+        let blind = self.looks.iter().filter(|look| !look.saw(patterns));
+        blind.map(|look| look.at).max()
+    }
+}
 
 /// What was found, relative to the workspace and in order.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,22 +117,33 @@ pub fn patterns(lines: &str, workspace: &Path) -> Result<Vec<Pattern>, String> {
 }
 
 impl Search<'_> {
-    /// Remembers the files that are there now.
-    pub fn know(&self, known: &mut Known, clock: &SharedClock) {
-        let (files, _) = self.walk(clock);
-        known.0.extend(
-            files
-                .into_iter()
-                .map(|(path, metadata)| (path, Stamp::of(&metadata))),
-        );
+    /// The files that are there now.
+    #[must_use]
+    pub fn see(&self, clock: &SharedClock) -> Seen {
+        let (files, incomplete) = self.walk(clock);
+        let stamp = |(path, metadata): (PathBuf, Metadata)| (path, Stamp::of(&metadata));
+        Seen {
+            stamps: files.into_iter().map(stamp).collect(),
+            look: Look {
+                patterns: self.patterns.to_vec(),
+                complete: incomplete.is_none(),
+                at: clock.now(),
+            },
+        }
     }
 
-    /// The files that were written since the job began and are not as a checkout left them.
+    /// The files that were written since the job began and are not as a checkout left them. Where a checkout could not be
+    /// looked through for these patterns, only what was written after it counts.
     #[must_use]
     pub fn written(&self, known: &Known, since: UnixMillis, clock: &SharedClock) -> FoundFiles {
         let (files, mut incomplete) = self.walk(clock);
+        let unseen_until = known.unseen_until(self.patterns);
         let is_new = |path: &PathBuf, metadata: &Metadata| {
-            known.0.get(path) != Some(&Stamp::of(metadata)) && modified(metadata) + ROUNDING_MS >= since.0
+            let changed = match known.brought.get(path) {
+                Some(brought) => *brought != Stamp::of(metadata),
+                None => unseen_until.is_none_or(|until| modified(metadata) > until.0),
+            };
+            changed && modified(metadata) + ROUNDING_MS >= since.0
         };
         let files = files
             .into_iter()
@@ -196,6 +247,16 @@ mod tests {
         fs::write(path, text).unwrap();
     }
 
+    /// What a look at these patterns sees now.
+    fn see(root: &Path, lines: &str) -> Seen {
+        let patterns = patterns(lines, root).unwrap();
+        let search = Search {
+            workspace: root,
+            patterns: &patterns,
+        };
+        search.see(&(Arc::new(SystemClock) as SharedClock))
+    }
+
     fn found(root: &Path, lines: &str, known: &Known, since: u64) -> Vec<String> {
         let patterns = patterns(lines, root).unwrap();
         let search = Search {
@@ -269,24 +330,61 @@ mod tests {
     #[test]
     fn what_a_checkout_brought_and_what_is_older_than_the_job_is_not_the_jobs() {
         let temp = tempfile::tempdir().unwrap();
+        let mut known = Known::default();
+        write(temp.path(), "mine/junit.xml", "written before the download");
+        let before = see(temp.path(), "**/*.xml");
         write(temp.path(), "fixtures/junit.xml", "old");
         write(temp.path(), "junit.xml", "old");
-        let list = patterns("**/*.xml", temp.path()).unwrap();
-        let search = Search {
-            workspace: temp.path(),
-            patterns: &list,
-        };
-        let clock: SharedClock = Arc::new(SystemClock);
-        let mut known = Known::default();
-        search.know(&mut known, &clock);
+        known.bring(&before, see(temp.path(), "**/*.xml"));
         write(temp.path(), "junit.xml", "new text");
         write(temp.path(), "new/junit.xml", "");
         assert_eq!(
             found(temp.path(), "**/*.xml", &known, 0),
-            ["junit.xml", "new/junit.xml"]
+            ["junit.xml", "mine/junit.xml", "new/junit.xml"]
         );
         let later = SystemClock.now().0 + 60_000;
         assert_eq!(found(temp.path(), "**/*.xml", &known, later), [""; 0]);
+    }
+
+    /// Other patterns than those of the look, as `GITHUB_ENV` can set them, and a look that did not see everything.
+    #[test]
+    fn of_a_checkout_that_was_not_looked_through_only_later_files_count() {
+        let temp = tempfile::tempdir().unwrap();
+        let before = see(temp.path(), "**/junit.xml");
+        write(temp.path(), "committed/junit.xml", "old");
+        write(temp.path(), "committed/results.trx", "old");
+        let checked_out = SystemClock.now().0;
+        let at = |file: &str, millis: u64| {
+            let file = File::options().write(true).open(temp.path().join(file)).unwrap();
+            file.set_modified(UNIX_EPOCH + std::time::Duration::from_millis(millis))
+                .unwrap();
+        };
+        at("committed/results.trx", checked_out - 1000);
+        let after = see(temp.path(), "**/junit.xml");
+        let blind = after.look.at.0;
+        let cut = Seen {
+            look: Look {
+                complete: false,
+                ..after.look.clone()
+            },
+            stamps: BTreeMap::new(),
+        };
+        let mut known = Known::default();
+        known.bring(&before, after);
+        write(temp.path(), "own/results.trx", "new");
+        at("own/results.trx", blind + 1);
+        let since = checked_out - 5000;
+        assert_eq!(found(temp.path(), "**/*.trx", &known, since), ["own/results.trx"]);
+
+        let mut known = Known::default();
+        known.bring(&before, cut);
+        at("committed/junit.xml", blind);
+        write(temp.path(), "own/junit.xml", "new");
+        at("own/junit.xml", blind + 1);
+        assert_eq!(
+            found(temp.path(), "**/junit.xml", &known, since),
+            ["own/junit.xml"]
+        );
     }
 
     #[test]

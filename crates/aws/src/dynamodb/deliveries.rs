@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use checkmill_core::{DeliveryId, Event, UnixMillis, limits};
+use checkmill_core::{DeliveryId, Event, Millis, UnixMillis, limits};
 use checkmill_phases::ports::{Deliveries, DeliveryState, Inbox, StoreError};
 
 const EVENT: &str = "event";
 /// The fields of [`DeliveryState`] as serde writes them.
 const STATE_FIELDS: [&str; 2] = ["state", "reason"];
 const RANK: &str = "rank";
-const STAMPED_AT: &str = "stamped_at";
+const DUE_AT: &str = "due_at";
 
 /// How far a delivery is. One that was given up may still be planned, when GitHub delivers it again; a planned one stays so.
 const fn rank(state: &DeliveryState) -> u8 {
@@ -29,22 +29,28 @@ const fn rank(state: &DeliveryState) -> u8 {
 }
 
 const fn is_open(state: &DeliveryState) -> bool {
-    matches!(state, DeliveryState::Received | DeliveryState::Enqueued)
+    state.redriven_after().is_some()
+}
+
+/// The attributes that put an open row in the index.
+fn due(id: &DeliveryId, at: UnixMillis) -> Item {
+    let mut item = Item::from(Open::Delivery.attributes(id.as_str(), at));
+    item.insert(DUE_AT.to_owned(), AttributeValue::N(at.0.to_string()));
+    item
 }
 
 /// The attributes that every write of the row sets.
-fn stamped(id: &DeliveryId, state: &DeliveryState, now: UnixMillis) -> Result<Item, StoreError> {
+fn written(id: &DeliveryId, state: &DeliveryState, now: UnixMillis) -> Result<Item, StoreError> {
     let mut item = Item::from([
         (RANK.to_owned(), AttributeValue::N(rank(state).to_string())),
-        (STAMPED_AT.to_owned(), AttributeValue::N(now.0.to_string())),
         item::expiry(now),
     ]);
     // `state`, and `reason` where there is one.
     if let AttributeValue::M(state) = item::encode(&short(state))? {
         item.extend(state);
     }
-    if is_open(state) {
-        item.extend(Open::Delivery.attributes(id.as_str(), now));
+    if let Some(after) = state.redriven_after() {
+        item.extend(due(id, now + after));
     }
     Ok(item)
 }
@@ -69,7 +75,7 @@ fn read_state(row: &Item) -> Result<DeliveryState, StoreError> {
 
 pub(super) fn new_row(event: &Event, now: UnixMillis) -> Result<Item, StoreError> {
     let mut item = Key::Delivery(&event.delivery).item();
-    item.extend(stamped(&event.delivery, &DeliveryState::Received, now)?);
+    item.extend(written(&event.delivery, &DeliveryState::Received, now)?);
     item.insert(EVENT.to_owned(), item::encode(event)?);
     Ok(item)
 }
@@ -109,7 +115,7 @@ impl Inbox for DynamoStore {
             .set_key(Some(Key::Delivery(id).item()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let mut set = Vec::new();
-        for (name, value) in stamped(id, to, self.now())? {
+        for (name, value) in written(id, to, self.now())? {
             set.push(format!("#{name} = :{name}"));
             update = update
                 .expression_attribute_names(format!("#{name}"), &name)
@@ -119,10 +125,11 @@ impl Inbox for DynamoStore {
         let mut expression = format!("SET {}", set.join(", "));
         let allowed = if is_open(to) { "<=" } else { "<" };
         if !is_open(to) {
-            expression.push_str(" REMOVE #open_pk, #open_sk");
+            expression.push_str(" REMOVE #open_pk, #open_sk, #due_at");
             update = update
                 .expression_attribute_names("#open_pk", OPEN_PK)
-                .expression_attribute_names("#open_sk", OPEN_SK);
+                .expression_attribute_names("#open_sk", OPEN_SK)
+                .expression_attribute_names("#due_at", DUE_AT);
             if *to == DeliveryState::Planned {
                 // Of an earlier failure.
                 expression.push_str(", #reason");
@@ -152,26 +159,57 @@ impl Deliveries for DynamoStore {
             .transpose()
     }
 
-    async fn stuck(
-        &self,
-        before: UnixMillis,
-        limit: usize,
-    ) -> Result<Vec<(Event, DeliveryState)>, StoreError> {
-        let mut found = Vec::new();
-        for mut row in self.open_rows(Open::Delivery, before, limit).await? {
-            let state = read_state(&row)?;
-            let stamp = item::number(&row, STAMPED_AT)?;
-            if is_open(&state) && stamp < before.0 {
-                let event: Event = item::decode(&mut row, EVENT)?;
-                found.push((stamp, event, state));
+    async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<(Event, DeliveryState)>, StoreError> {
+        // The index's bound is exclusive.
+        let rows = self.open_rows(Open::Delivery, at + Millis(1), limit).await?;
+        let mut due = Vec::with_capacity(rows.len());
+        for row in rows {
+            match read_open(row) {
+                Ok(found) => due.extend(found.filter(|(since, ..)| *since <= at)),
+                Err(error) => tracing::error!(%error, "a delivery's row can't be read and is passed over"),
             }
         }
-        found.sort_by(|a, b| (a.0, &a.1.delivery).cmp(&(b.0, &b.1.delivery)));
-        Ok(found
-            .into_iter()
-            .map(|(_, event, state)| (event, state))
-            .collect())
+        due.sort_by(|a, b| (a.0, &a.1.delivery).cmp(&(b.0, &b.1.delivery)));
+        Ok(due.into_iter().map(|(_, event, state)| (event, state)).collect())
     }
+
+    async fn defer(&self, id: &DeliveryId, until: UnixMillis) -> Result<(), StoreError> {
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::Delivery(id).item()));
+        let mut set = Vec::new();
+        for (name, value) in due(id, until) {
+            set.push(format!("#{name} = :{name}"));
+            update = update
+                .expression_attribute_names(format!("#{name}"), &name)
+                .expression_attribute_values(format!(":{name}"), value);
+        }
+        set.sort();
+        let updated = update
+            .update_expression(format!("SET {}", set.join(", ")))
+            .condition_expression("attribute_exists(#open_pk)")
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(store_error(&error)),
+            },
+        }
+    }
+}
+
+/// A row of the index with the time it has been due since; none where it was closed meanwhile.
+fn read_open(mut row: Item) -> Result<Option<(UnixMillis, Event, DeliveryState)>, StoreError> {
+    let state = read_state(&row)?;
+    if !is_open(&state) {
+        return Ok(None);
+    }
+    let since = UnixMillis(item::number(&row, DUE_AT)?);
+    Ok(Some((since, item::decode(&mut row, EVENT)?, state)))
 }
 
 impl DynamoStore {

@@ -41,9 +41,13 @@ impl Jobs for DynamoStore {
         let rows = self.open_rows(Open::Job, at + Millis(1), limit).await?;
         let mut due = Vec::with_capacity(rows.len());
         for row in rows {
-            let job = read(row)?;
-            if let Some(since) = job.due_at().filter(|since| *since <= at) {
-                due.push((since, job));
+            match read(row) {
+                Ok(job) => due.extend(
+                    job.due_at()
+                        .filter(|since| *since <= at)
+                        .map(|since| (since, job)),
+                ),
+                Err(error) => tracing::error!(%error, "a job's row can't be read and is passed over"),
             }
         }
         due.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));

@@ -124,6 +124,7 @@ fn run(kind: EventKind) -> Run {
         trust: Trust::Own,
         hold: None,
         nodes: BTreeMap::new(),
+        asked: std::collections::BTreeMap::new(),
         comment: None,
         comment_claimed_until: None,
         created_at: UnixMillis(0),

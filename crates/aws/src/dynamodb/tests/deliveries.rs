@@ -2,7 +2,7 @@
 
 use super::fixtures::{delivery, event};
 use super::world::World;
-use checkmill_core::{DeliveryId, Millis, limits};
+use checkmill_core::{DeliveryId, Millis, UnixMillis, limits};
 use checkmill_phases::ports::{Deliveries, DeliveryState, Inbox, StoreError};
 
 fn failed(reason: &str) -> DeliveryState {
@@ -87,8 +87,8 @@ pub(super) async fn an_unknown_delivery_does_not_move(world: &World) {
     assert_eq!(Deliveries::load(&world.store, &unknown).await.unwrap(), None);
 }
 
-pub(super) async fn stuck_deliveries_come_oldest_first(world: &World) {
-    // One a second, ids in the other order: the order is that of the stamps.
+pub(super) async fn due_deliveries_come_oldest_first(world: &World) {
+    // One a second, ids in the other order: the order is that of the times.
     for n in 0..20 {
         world
             .store
@@ -103,52 +103,68 @@ pub(super) async fn stuck_deliveries_come_oldest_first(world: &World) {
     };
     end("d-20", DeliveryState::Planned).await;
     end("d-18", failed("broken")).await;
+    world.pass(limits::DELIVERY_REDRIVE);
 
-    let stuck = world.store.stuck(world.now(), 100).await.unwrap();
-    let ids: Vec<&str> = stuck.iter().map(|(event, _)| event.delivery.as_str()).collect();
+    let due = |at: UnixMillis, limit| Deliveries::due(&world.store, at, limit);
+    let all = due(world.now(), 100).await.unwrap();
+    let ids: Vec<&str> = all.iter().map(|(event, _)| event.delivery.as_str()).collect();
     let expected: Vec<String> = (1..=20)
         .rev()
         .filter(|n| ![20, 18].contains(n))
         .map(|n| format!("d-{n:02}"))
         .collect();
     assert_eq!(ids, expected);
-    assert!(stuck.iter().all(|(_, state)| *state == DeliveryState::Received));
+    assert!(all.iter().all(|(_, state)| *state == DeliveryState::Received));
 
-    assert_eq!(world.store.stuck(world.now(), 3).await.unwrap(), stuck[..3]);
-    // d-01 was stamped one second ago: `before` is exclusive.
-    let before = world.now() - Millis(1000);
-    assert_eq!(world.store.stuck(before, 100).await.unwrap(), stuck[..17]);
+    assert_eq!(due(world.now(), 3).await.unwrap(), all[..3]);
+    // d-01 has been due for a second.
+    let before = world.now() - Millis(1001);
+    assert_eq!(due(before, 100).await.unwrap(), all[..17]);
+    assert_eq!(due(before + Millis(1), 100).await.unwrap(), all);
 }
 
-pub(super) async fn a_renewed_stamp_is_not_stuck(world: &World) {
+pub(super) async fn a_delivery_is_due_again_each_time_it_is_queued(world: &World) {
     for (id, to) in [("d-1", DeliveryState::Received), ("d-2", DeliveryState::Enqueued)] {
         let event = event(id);
+        let due = |at: UnixMillis| Deliveries::due(&world.store, at, 10);
+        let after = to.redriven_after().unwrap();
         world.store.record(&event).await.unwrap();
-        world.store.advance(&event.delivery, &to).await.unwrap();
-        let later = world.pass(limits::DELIVERY_REDRIVE);
-        assert_eq!(
-            world.store.stuck(later, 10).await.unwrap(),
-            [(event.clone(), to.clone())]
-        );
-
-        world.store.advance(&event.delivery, &to).await.unwrap();
-        assert_eq!(
-            world.store.stuck(later, 10).await.unwrap(),
-            [],
-            "{id}: stamped now"
-        );
-        assert_eq!(
-            world.store.stuck(later + Millis(1), 10).await.unwrap(),
-            [(event.clone(), to)]
-        );
+        for _ in 0..2 {
+            world.store.advance(&event.delivery, &to).await.unwrap();
+            let later = world.pass(after);
+            assert_eq!(due(later - Millis(1)).await.unwrap(), [], "{id}: not yet");
+            assert_eq!(due(later).await.unwrap(), [(event.clone(), to.clone())]);
+        }
         world
             .store
             .advance(&event.delivery, &DeliveryState::Planned)
             .await
             .unwrap();
+        assert_eq!(due(world.pass(after)).await.unwrap(), []);
     }
 }
 
+/// Many that wait hide none that is due: a sweep takes a limited number.
+pub(super) async fn a_deferred_delivery_is_in_nobodys_way(world: &World) {
+    for id in ["d-1", "d-2", "d-3"] {
+        world.store.record(&event(id)).await.unwrap();
+    }
+    let until = world.now() + Millis::from_minutes(60);
+    for id in ["d-1", "d-2"] {
+        world.store.defer(&delivery(id), until).await.unwrap();
+    }
+    world.store.defer(&delivery("nobody"), until).await.unwrap();
+    let due = |at: UnixMillis, limit| Deliveries::due(&world.store, at, limit);
+    let only = [(event("d-3"), DeliveryState::Received)];
+    assert_eq!(due(until - Millis(1), 1).await.unwrap(), only);
+    assert_eq!(due(until, 10).await.unwrap().len(), 3);
+
+    let (store, id) = (&world.store, delivery("d-1"));
+    store.advance(&id, &DeliveryState::Planned).await.unwrap();
+    store.defer(&id, world.now()).await.unwrap();
+    let left = due(until, 10).await.unwrap();
+    assert!(left.iter().all(|(event, _)| event.delivery != id), "it has ended");
+}
 pub(super) async fn a_long_reason_is_cut(world: &World) {
     let event = event("d-1");
     world.store.record(&event).await.unwrap();

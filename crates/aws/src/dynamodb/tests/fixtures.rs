@@ -80,6 +80,7 @@ pub(crate) fn run(id: &str) -> Run {
                 expansion: None,
             },
         )]),
+        asked: std::collections::BTreeMap::new(),
         comment: None,
         comment_claimed_until: None,
         created_at: START,

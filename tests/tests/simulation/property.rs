@@ -1,0 +1,185 @@
+//! Thousands of cases, each in a world of its own.
+
+use crate::events::{approve, cancel, job_of, pull_request_from_a_fork, push, rerun_failed, rerun_job};
+use crate::{PATH, WORKFLOW};
+use checkmill_core::Millis;
+use checkmill_tests::sim::backend::{Ending, Script};
+use checkmill_tests::sim::faults::{Fault, Outage, Peer, Trouble as Wrong};
+use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
+use proptest::prelude::*;
+
+#[derive(Debug, Clone)]
+struct Case {
+    callback: bool,
+    scripts: Vec<Script>,
+    trouble: Trouble,
+    actions: Vec<(u64, u8)>,
+    fork: bool,
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        2 => Just(Fault::Before),
+        2 => Just(Fault::After),
+        1 => Just(Fault::CrashBefore),
+        1 => Just(Fault::CrashAfter),
+        2 => prop_oneof![0..3u8, Just(4)].prop_map(Fault::Refused),
+        1 => (1..40u8).prop_map(Fault::Storm),
+    ]
+}
+
+fn outage() -> impl Strategy<Value = Outage> {
+    let peer = prop_oneof![
+        2 => Just(Peer::Forge),
+        1 => Just(Peer::Backend),
+        1 => Just(Peer::Store),
+        1 => Just(Peer::Engine),
+        1 => Just(Peer::Queue),
+    ];
+    (peer, 0..1_800_000u64, 1..3_600_000u64, 0..6u8).prop_map(|(peer, from, lasts, how)| Outage {
+        peer,
+        from: START + Millis(from),
+        // GitHub that knows nothing of us for longer means that we are no longer wanted there.
+        lasts: Millis(if (peer, how) == (Peer::Forge, 2) {
+            lasts % 15_000
+        } else {
+            lasts
+        }),
+        trouble: match (peer, how) {
+            (Peer::Forge, 0..=2 | 4) | (Peer::Backend, 0) => Wrong::Refused(how),
+            _ => Wrong::Away,
+        },
+    })
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    (
+        any::<u64>().no_shrink(),
+        prop_oneof![Just(0), Just(5), Just(30), Just(120)],
+        prop::collection::vec((1..400u64, fault()), 0..12),
+        prop::option::weighted(0.2, outage()),
+        prop::collection::vec((1..40u64, (0..50_000u64).prop_map(Millis)), 0..4),
+    )
+        .prop_map(|(seed, slow_per_mille, faults, outage, deserted)| Trouble {
+            seed,
+            slow_per_mille,
+            faults,
+            outages: outage.into_iter().collect(),
+            deserted,
+        })
+}
+
+fn scripts() -> impl Strategy<Value = Script> {
+    let ending = prop_oneof![
+        5 => Just(Ending::Success),
+        2 => Just(Ending::Failure),
+        1 => Just(Ending::Lost),
+        1 => Just(Ending::Hangs)
+    ];
+    (0..300_000u64, 0..900_000u64, ending).prop_map(|(pending, running, ending)| Script {
+        pending: Millis(pending),
+        running: Millis(running),
+        ending,
+    })
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    (
+        any::<bool>(),
+        prop::collection::vec(scripts(), 1..6),
+        trouble(),
+        prop::collection::vec((0..2_400_000u64, 0..9u8), 0..10),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(callback, scripts, trouble, actions, fork)| Case {
+            callback,
+            scripts,
+            trouble,
+            actions,
+            fork,
+        })
+}
+
+fn action(index: usize, kind: u8, fork: bool) -> Action {
+    let first = if fork { pull_request_from_a_fork() } else { push() };
+    let delivery = first.delivery.to_string();
+    let id = format!("action-{index}");
+    match kind {
+        0 => Action::Deliver(first),
+        1 => Action::RepeatMessage(first.delivery.clone()),
+        2 => Action::Deliver(cancel(&id, "octocat", job_of(&delivery, "build"))),
+        3 => Action::Deliver(cancel(&id, "stranger", job_of(&delivery, "report"))),
+        4 => Action::Deliver(rerun_failed(&id)),
+        5 => Action::Deliver(rerun_job(&id, "build")),
+        6 => Action::Deliver(approve(&id, "octocat")),
+        7 => Action::Sweep,
+        _ => Action::AgentsCall,
+    }
+}
+
+/// The world of a case, as far as it gets, and what is wrong with it then.
+fn play(host: Host, case: &Case, history: bool) -> (World, Result<(), String>) {
+    let mut trouble = case.trouble.clone();
+    if host == Host::OneMachine {
+        // Its state machine calls the phases in its own process: no answer is lost on the way.
+        trouble.deserted.clear();
+    }
+    let mut world = World::new(
+        host,
+        case.callback,
+        &[(PATH, WORKFLOW)],
+        case.scripts.clone(),
+        trouble,
+    );
+    if history {
+        world = world.with_history();
+    }
+    let first = if case.fork {
+        pull_request_from_a_fork()
+    } else {
+        push()
+    };
+    world.schedule(Millis(0), Action::Deliver(first));
+    for (index, (after, kind)) in case.actions.iter().enumerate() {
+        world.schedule(Millis(*after), action(index, *kind, case.fork));
+    }
+    let result = world.run().and_then(|()| world.verdict());
+    (world, result)
+}
+
+fn holds(host: Host, case: &Case) -> Result<(), TestCaseError> {
+    let (_, result) = play(host, case, false);
+    if result.is_ok() {
+        return Ok(());
+    }
+    // The same again, for its history: a case is nothing but its values.
+    let (world, result) = play(host, case, true);
+    let fault = result
+        .err()
+        .unwrap_or_else(|| "the case does not repeat".to_owned());
+    Err(TestCaseError::fail(format!("{fault}\n{}", world.history())))
+}
+
+/// What both hosts go through, in two threads, so that all of it takes less than a minute.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 1000,
+        max_shrink_iters: 3000,
+        max_shrink_time: 20_000,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn every_job_ends_once_whatever_happens_to_functions(case in case()) {
+        holds(Host::Aws, &case)?;
+    }
+
+    #[test]
+    fn every_job_ends_once_whatever_happens_to_the_one_process(case in case()) {
+        holds(Host::OneMachine, &case)?;
+    }
+}

@@ -1,0 +1,284 @@
+//! Single stories, told from their beginning to their end.
+
+use crate::events::{approve, cancel, job_of, pull_request_from_a_fork, push, rerun_failed, rerun_job};
+use crate::{PATH, WORKFLOW};
+use checkmill_core::limits::ATTEMPTS;
+use checkmill_core::{Millis, Reason, RepositoryId};
+use checkmill_tests::sim::backend::{Ending, Script};
+use checkmill_tests::sim::faults::{Outage, Peer, Trouble as Wrong};
+use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
+
+pub(crate) fn script(ending: Ending) -> Script {
+    Script {
+        pending: Millis::from_secs(20),
+        running: Millis::from_minutes(4),
+        ending,
+    }
+}
+
+fn world(host: Host, callback: bool, scripts: &[Script]) -> World {
+    let trouble = Trouble::default();
+    World::new(host, callback, &[(PATH, WORKFLOW)], scripts.to_vec(), trouble)
+}
+
+fn reasons(world: &World) -> Vec<(String, Reason)> {
+    let mut reasons: Vec<_> = world
+        .store()
+        .all_jobs()
+        .iter()
+        .map(|job| (job.name.clone(), job.end().unwrap().reason.clone()))
+        .collect();
+    reasons.sort_by(|a, b| a.0.cmp(&b.0));
+    reasons
+}
+
+#[test]
+fn a_push_ends_in_five_checks() {
+    for callback in [false, true] {
+        let mut world = world(Host::Aws, callback, &[script(Ending::Success)]);
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run().unwrap();
+        world.verdict().unwrap();
+        let names: Vec<_> = reasons(&world).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            [
+                "CI / build",
+                "CI / report",
+                "CI / test (1)",
+                "CI / test (2)",
+                "CI / test (3)"
+            ]
+        );
+        assert!(
+            reasons(&world)
+                .iter()
+                .all(|(_, reason)| *reason == Reason::Success),
+            "{:?}",
+            reasons(&world)
+        );
+    }
+}
+
+#[test]
+fn a_failed_need_skips_what_needs_it_but_not_what_runs_always() {
+    let mut world = world(Host::Aws, false, &[script(Ending::Failure)]);
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    let short: Vec<_> = reasons(&world)
+        .iter()
+        .map(|(name, reason)| format!("{name}: {}", reason.class()))
+        .collect();
+    assert_eq!(
+        short,
+        ["CI / build: test", "CI / report: test", "CI / test: skipped"]
+    );
+}
+
+#[test]
+fn a_hanging_job_is_stopped_at_its_time_limit() {
+    for callback in [false, true] {
+        let mut world = world(Host::Aws, callback, &[script(Ending::Hangs)]);
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run().unwrap();
+        world.verdict().unwrap();
+        let job = world
+            .store()
+            .all_jobs()
+            .into_iter()
+            .find(|job| job.name == "CI / build")
+            .unwrap();
+        let end = job.end().unwrap();
+        assert_eq!(end.reason, Reason::RunTimeout);
+        let ran = end.at.since(job.running_at.unwrap());
+        assert!(
+            ran >= Millis::from_minutes(30) && ran < Millis::from_minutes(32),
+            "{ran:?}"
+        );
+    }
+}
+
+#[test]
+fn a_job_that_gets_no_compute_is_told_so() {
+    let never = Script {
+        pending: Millis::from_minutes(1_000_000),
+        ..script(Ending::Success)
+    };
+    let mut world = world(Host::Aws, false, &[never]);
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    assert_eq!(
+        reasons(&world)[0],
+        ("CI / build".to_owned(), Reason::QueueTimeout)
+    );
+}
+
+#[test]
+fn a_forks_commit_runs_after_an_approval_by_somebody_who_may() {
+    let mut world = world(Host::Aws, false, &[script(Ending::Success)]);
+    world.schedule(Millis(0), Action::Deliver(pull_request_from_a_fork()));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    assert_eq!(
+        reasons(&world)[0],
+        ("CI / build".to_owned(), Reason::ApprovalRequired)
+    );
+    let submitted = |world: &World| {
+        world
+            .store()
+            .all_jobs()
+            .iter()
+            .filter(|job| job.handle().is_some())
+            .count()
+    };
+    assert_eq!(submitted(&world), 0, "nothing of the fork may have run");
+
+    world.schedule(Millis(0), Action::Deliver(approve("approve-1", "stranger")));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    assert_eq!(submitted(&world), 0, "a stranger's approval counts for nothing");
+
+    world.schedule(Millis(0), Action::Deliver(approve("approve-2", "octocat")));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    assert_eq!(submitted(&world), 5);
+    assert!(
+        reasons(&world)
+            .iter()
+            .all(|(_, reason)| *reason == Reason::Success),
+        "{:?}",
+        reasons(&world)
+    );
+}
+
+#[test]
+fn rerunning_the_failed_jobs_runs_what_depends_on_them_again() {
+    let scripts = [script(Ending::Failure), script(Ending::Success)];
+    let mut world = world(Host::Aws, false, &scripts);
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run().unwrap();
+    // Build failed, the tests were skipped, the report ran. The next submits succeed in turn.
+    world.schedule(Millis(0), Action::Deliver(rerun_failed("rerun-1")));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    let again = world
+        .store()
+        .all_jobs()
+        .into_iter()
+        .filter(|job| job.attempt.0 == 2)
+        .count();
+    assert!(
+        again >= 2,
+        "build and report at the least are at their second attempt"
+    );
+}
+
+/// A job of a millisecond, which nobody waits for.
+const BRIEF: Script = Script {
+    pending: Millis(0),
+    running: Millis(1),
+    ending: Ending::Failure,
+};
+
+#[test]
+fn a_job_that_has_had_all_its_attempts_says_so_on_its_check() {
+    let alone = "on: push\nname: CI\njobs:\n  build:\n    runs-on: linux\n    steps:\n      - run: exit 1\n";
+    let mut world = World::new(
+        Host::Aws,
+        false,
+        &[(PATH, alone)],
+        vec![BRIEF],
+        Trouble::default(),
+    );
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run().unwrap();
+    for attempt in 2..=ATTEMPTS {
+        let rerun = rerun_job(&format!("rerun-{attempt}"), "build");
+        world.schedule(Millis(0), Action::Deliver(rerun));
+        world.run().unwrap();
+    }
+    let job = |world: &World| world.store().all_jobs().remove(0);
+    assert_eq!(job(&world).attempt.0, ATTEMPTS);
+    let before = world.forge().checks();
+
+    let texts = |world: &World| {
+        let check = world.forge().checks().remove(&job(world).check.unwrap()).unwrap();
+        let first = check.state.summary.lines().next().unwrap().to_owned();
+        (check.state.title, first)
+    };
+    for request in [rerun_job("one-too-many", "build"), rerun_failed("and-another")] {
+        let delivery = request.delivery.to_string();
+        world.schedule(Millis(0), Action::Deliver(request));
+        world.run().unwrap();
+        // Also that the check still says what it concluded.
+        world.verdict().unwrap();
+        assert_eq!(job(&world).attempt.0, ATTEMPTS);
+        assert_eq!(world.forge().checks().len(), before.len());
+        let (title, first) = texts(&world);
+        assert_eq!(title, "Not run again: all 100 attempts are used up");
+        assert_eq!(
+            first,
+            format!(
+                "**octocat asked for another attempt (delivery `{delivery}`), and this job has had all 100 that it may have. \
+                 Push again to run it; an empty commit will do.** What follows is its last attempt."
+            )
+        );
+    }
+}
+
+#[test]
+fn a_job_obeys_only_its_own_repository() {
+    let mut world = world(Host::Aws, false, &[script(Ending::Success)]);
+    world.schedule(Millis(0), Action::Deliver(push()));
+    // Another repository's check with our job's external_id, and somebody who may do everything there.
+    for (n, kind) in [
+        cancel("c", "octocat", job_of("push-1", "build")),
+        rerun_job("r", "build"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut foreign = kind;
+        foreign.repository.id = RepositoryId(2);
+        foreign.repository.name = "mallory/fork".parse().unwrap();
+        world.schedule(Millis(100_000 + n as u64 * 3_000_000), Action::Deliver(foreign));
+    }
+    world.run().unwrap();
+    world.verdict().unwrap();
+    assert!(
+        reasons(&world)
+            .iter()
+            .all(|(_, reason)| *reason == Reason::Success),
+        "{:?}",
+        reasons(&world)
+    );
+    assert!(world.store().all_jobs().iter().all(|job| job.attempt.0 == 1));
+}
+
+#[test]
+fn an_app_that_is_uninstalled_leaves_nothing_behind() {
+    let uninstalled = Outage {
+        peer: Peer::Forge,
+        from: START + Millis::from_minutes(6),
+        lasts: Millis(u64::MAX / 4),
+        trouble: Wrong::Refused(3),
+    };
+    let trouble = Trouble {
+        outages: vec![uninstalled],
+        ..Trouble::default()
+    };
+    for callback in [false, true] {
+        let scripts = vec![script(Ending::Hangs)];
+        let mut world = World::new(Host::Aws, callback, &[(PATH, WORKFLOW)], scripts, trouble.clone());
+        world.schedule(Millis(0), Action::Deliver(push()));
+        // At rest: every job is concluded, and nothing runs on.
+        world.run().unwrap();
+        assert_eq!(
+            world.forge().checks().len(),
+            1,
+            "nobody could be told of the others"
+        );
+    }
+}
