@@ -5,7 +5,7 @@
 //! | `Release`         | Queued  | start   | –        | –         | –       | –         | –         |
 //! | `Claim`           | illegal | Claimed | Claimed¹ | –         | –       | –         | –         |
 //! | `ClaimLost`       | –       | –       | Queued   | –         | –       | –         | –         |
-//! | `Submitted`       | illegal | Submitted²⁴| Submitted²| –        | –       | stop it   | stop it   |
+//! | `Submitted`       | illegal | Submitted²⁷| Submitted²| –        | –       | stop it   | stop it   |
 //! | `Refused`         | Ended   | Ended   | Ended    | –         | –       | –         | –         |
 //! | `Abandoned`       | Ended   | Ended   | Ended¹   | Ended     | Ended   | –         | –         |
 //! | `SeenRunning`     | illegal | –       | –        | Running   | –       | –         | –         |
@@ -24,7 +24,7 @@
 //! "–": late or a duplicate, nothing to do. ¹ only when the first claim has run out. ² or Ended, where the agent's report
 //! or the wish to stop came first. ³ as the next attempt; the graph releases it. ⁴ only while no other phase is about to
 //! write the check. ⁵ where the end may be retried ([`Job::may_be_retried`]), and –, where not. ⁶ likewise, as the next
-//! attempt; it has kept its place under `max-parallel`.
+//! attempt; it has kept its place under `max-parallel`. ⁷ the claim was taken for lost while its submit was under way.
 
 use crate::conclusion::{End, Reason};
 use crate::ids::CheckRunId;

@@ -82,7 +82,12 @@ impl Plan<'_> {
             return;
         };
         let until = self.clock.now() + asked + DELIVERY_REDRIVE_ENQUEUED;
-        if let Err(error) = self.deliveries.defer(id, until).await {
+        let deferred = async {
+            // Whoever took it in may not have got that far.
+            self.deliveries.advance(id, &DeliveryState::Enqueued).await?;
+            self.deliveries.defer(id, until).await
+        };
+        if let Err(error) = deferred.await {
             tracing::warn!(delivery = %id, %error, "a delivery that waits may be queued twice");
         }
     }

@@ -21,8 +21,8 @@ pub trait Inbox: Send + Sync {
     /// Writes the row as [`DeliveryState::Received`] unless there is one; gives the state of the row that is there then.
     async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError>;
 
-    /// Moves the row on. Moving to an earlier state than the present one does nothing; moving to the present one counts
-    /// [`DeliveryState::redriven_after`] from now (the sweep does that when it queues a delivery again).
+    /// Moves the row on, and counts [`DeliveryState::redriven_after`] from now. Moving to the present state or to an earlier
+    /// one does nothing: the one who took the delivery in may be slower than the one who plans it.
     async fn advance(&self, id: &DeliveryId, to: &DeliveryState) -> Result<(), StoreError>;
 }
 
@@ -35,7 +35,7 @@ pub trait Deliveries: Inbox {
     /// logged and left out.
     async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<(Event, DeliveryState)>, StoreError>;
 
-    /// Makes an open delivery due at `until` and no earlier: its message is known to wait. Does nothing to another one.
+    /// Makes an open delivery due at `until`, because a message of it is known to wait. Does nothing to another one.
     async fn defer(&self, id: &DeliveryId, until: UnixMillis) -> Result<(), StoreError>;
 }
 

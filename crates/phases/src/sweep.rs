@@ -9,7 +9,7 @@ use crate::step::step;
 use checkmill_backends::port::{Backend, Owned};
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::ExecutionInput;
-use checkmill_core::limits::SWEEP_ROWS;
+use checkmill_core::limits::{DELIVERY_REDRIVE_ENQUEUED, SWEEP_ROWS};
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{DeliveryId, Event, Job, JobState, Millis, UnixMillis};
 use checkmill_github::forge::Forge;
@@ -83,27 +83,30 @@ impl Sweep<'_> {
     }
 
     /// For a process that knows it is the only one: everything that was under way when its predecessor died goes on now. A
-    /// fault in one row does not keep it from the others; the next sweep that finds it due takes it up.
+    /// fault in one row does not keep it from the others. Doing it again, or in part, does no harm.
     ///
     /// # Errors
-    /// The store's, when it can't say what was under way.
+    /// The store's, when it can't say what was under way, and faults that pass: the rows they met wait for another recovery.
     pub async fn recover(&self) -> Result<Swept, PhaseError> {
         let mut swept = Swept::default();
+        let mut passing = None;
         let end_of_time = UnixMillis(u64::MAX / 2);
         for (event, _) in self.deliveries.due(end_of_time, usize::MAX).await? {
             match self.enqueue(&event.delivery).await {
                 Ok(()) => swept.deliveries_queued += 1,
+                Err(error) if error.error_name().is_retryable() => passing = Some(error),
                 Err(error) => log_fault(Err(error), "delivery", &event.delivery),
             }
         }
         for job in self.jobs.due(end_of_time, usize::MAX).await? {
             match self.recover_job(&job).await {
                 Ok(restarted) => swept.executions_restarted += usize::from(restarted),
+                Err(error) if error.error_name().is_retryable() => passing = Some(error),
                 Err(error) => log_fault(Err(error), "job", &job.id),
             }
         }
         tracing::info!(?swept, "recovered");
-        Ok(swept)
+        passing.map_or(Ok(swept), Err)
     }
 
     /// Nobody is left who holds a claim: neither of the job nor of its check.
@@ -146,10 +149,11 @@ impl Sweep<'_> {
                 delivery: delivery.clone(),
             })
             .await?;
-        Ok(self
-            .deliveries
+        self.deliveries
             .advance(delivery, &DeliveryState::Enqueued)
-            .await?)
+            .await?;
+        let again = self.clock.now() + DELIVERY_REDRIVE_ENQUEUED;
+        Ok(self.deliveries.defer(delivery, again).await?)
     }
 
     /// Restarts the execution of a job that should have moved; whether it did.

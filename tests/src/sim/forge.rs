@@ -45,13 +45,17 @@ fn failed(trouble: Trouble) -> ForgeError {
     let text = "injected".to_owned();
     match trouble {
         Trouble::Away | Trouble::Conflict => ForgeError::Transient(text),
-        Trouble::Refused(how) => match how % 5 {
+        Trouble::Refused(how) => match how % 6 {
             0 => ForgeError::Forbidden(text),
             1 => ForgeError::Invalid(text),
             2 => ForgeError::NotFound(text),
             3 => ForgeError::NotInstalled(text),
-            _ => ForgeError::RateLimited {
+            4 => ForgeError::RateLimited {
                 retry_after: Millis::from_secs(60),
+                message: text,
+            },
+            _ => ForgeError::RateLimited {
+                retry_after: Millis::from_minutes(50),
                 message: text,
             },
         },

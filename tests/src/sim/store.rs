@@ -147,8 +147,7 @@ impl Inbox for MemStore {
             .call(Peer::Store, failed, || {
                 let now = self.clock.now();
                 if let Some(row) = self.rows().deliveries.get_mut(id)
-                    && rank(to) >= rank(&row.1)
-                    && rank(&row.1) < 3
+                    && rank(to) > rank(&row.1)
                 {
                     row.1 = to.clone();
                     row.2 = now + to.redriven_after().unwrap_or_default();
@@ -195,7 +194,9 @@ impl Deliveries for MemStore {
     async fn defer(&self, id: &DeliveryId, until: UnixMillis) -> Result<(), StoreError> {
         self.faults
             .call(Peer::Store, failed, || {
-                if let Some(row) = self.rows().deliveries.get_mut(id) {
+                if let Some(row) = self.rows().deliveries.get_mut(id)
+                    && row.1.redriven_after().is_some()
+                {
                     row.2 = until;
                 }
                 Ok(())

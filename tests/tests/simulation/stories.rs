@@ -257,6 +257,37 @@ fn a_job_obeys_only_its_own_repository() {
     assert!(world.store().all_jobs().iter().all(|job| job.attempt.0 == 1));
 }
 
+/// A message that waits as long as GitHub asked is not lost: no second one comes meanwhile.
+#[test]
+fn a_delivery_that_waits_for_github_is_queued_once() {
+    let limited = Outage {
+        peer: Peer::Forge,
+        from: START,
+        lasts: Millis::from_minutes(1),
+        trouble: Wrong::Refused(5),
+    };
+    let trouble = Trouble {
+        outages: vec![limited],
+        ..Trouble::default()
+    };
+    let scripts = vec![script(Ending::Success)];
+    let mut world = World::new(Host::Aws, false, &[(PATH, WORKFLOW)], scripts, trouble).with_history();
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    let history = world.history();
+    let plans: Vec<_> = history
+        .lines()
+        .filter(|line| line.ends_with("begins: plan push-1"))
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert_eq!(
+        plans,
+        ["0", "3000000"],
+        "one that is told to wait, one after 50 minutes"
+    );
+}
+
 #[test]
 fn an_app_that_is_uninstalled_leaves_nothing_behind() {
     let uninstalled = Outage {

@@ -123,7 +123,6 @@ impl Inbox for DynamoStore {
         }
         set.sort();
         let mut expression = format!("SET {}", set.join(", "));
-        let allowed = if is_open(to) { "<=" } else { "<" };
         if !is_open(to) {
             expression.push_str(" REMOVE #open_pk, #open_sk, #due_at");
             update = update
@@ -138,7 +137,7 @@ impl Inbox for DynamoStore {
         }
         let updated = update
             .update_expression(expression)
-            .condition_expression(format!("attribute_exists(pk) AND #rank {allowed} :rank"))
+            .condition_expression("attribute_exists(pk) AND #rank < :rank")
             .send()
             .await;
         let Err(error) = updated else { return Ok(()) };

@@ -3,7 +3,7 @@
 use crate::conversation::{CI, REPO};
 use crate::page::comment;
 use crate::served::Served;
-use checkmill_testkit::{Comment, NewCommit, NewRepository, Role};
+use checkmill_testkit::{Comment, Fault, NewCommit, NewRepository, Role, Route};
 
 const WORKFLOW: &str = "
 name: CI
@@ -70,6 +70,22 @@ async fn a_failure_is_said_once_and_corrected_when_a_rerun_passes() {
 
     Commit SHA
     ");
+    served.finish().await;
+}
+
+/// Nobody else is about to write it: the next try need not wait for this one's claim to run out.
+#[tokio::test]
+async fn a_comment_that_could_not_be_written_is_written_at_the_next_try() {
+    let repository = NewRepository::new(REPO).file("README.md", "x");
+    let served = Served::start(repository.collaborator("ann", Role::Write)).await;
+    served.github.fail_next(Route::CreateComment, Fault::Status(502));
+    let pull = served.pull_request("change", change(&served)).await;
+    only_comment(&served, pull, 0).await;
+    assert_eq!(served.github.requests(Route::CreateComment), 2);
+    assert!(
+        !served.log().contains("Checkmill.Conflict"),
+        "the claim of the failed try was in the way"
+    );
     served.finish().await;
 }
 

@@ -8,7 +8,12 @@ use std::path::{Path, PathBuf};
 impl Served {
     /// Ends the program and looks at what it leaves: no process of a job, no open check, nothing that GitHub had to refuse,
     /// no secret in its data directory or its log.
-    pub(crate) async fn finish(mut self) {
+    pub(crate) async fn finish(self) {
+        self.finish_but(&[]).await;
+    }
+
+    /// The same where these errors had to be logged.
+    pub(crate) async fn finish_but(mut self, expected: &[&str]) {
         self.no_job_runs().await;
         self.end().await;
         let leftovers = self.github.leftovers();
@@ -16,11 +21,12 @@ impl Served {
         self.no_secret_was_kept();
         // Errors are for what an operator must look at.
         let log = self.log();
-        let errors: Vec<_> = log
+        let (known, errors): (Vec<_>, Vec<_>) = log
             .lines()
             .filter(|line| line.contains(r#""level":"ERROR""#))
-            .collect();
+            .partition(|line| expected.iter().any(|expected| line.contains(expected)));
         assert!(errors.is_empty(), "{errors:#?}");
+        assert_eq!(known.len(), expected.len(), "{known:#?}");
     }
 
     /// Waits until no process of a job is left: those that a job started, and its agent.

@@ -4,7 +4,7 @@ use crate::conversation::{CI, REPO};
 use crate::served::Served;
 use checkmill_core::DeliveryId;
 use checkmill_testkit::state::delivery::{Delivery, Outcome};
-use checkmill_testkit::{Delivering, NewCommit, NewRepository, Route};
+use checkmill_testkit::{Delivering, Fault, NewCommit, NewRepository, Route};
 
 const WORKFLOW: &str = "
 name: CI
@@ -59,6 +59,34 @@ async fn a_push_while_the_server_is_down_gets_its_check_when_it_is_back() {
     assert_eq!(served.attempts("ping").len(), 1, "nothing that anybody waits for");
     assert_eq!(served.github.requests(Route::Redeliver), 1);
     served.finish().await;
+}
+
+/// GitHub may refuse to make one again, for reasons of its own: those after it are not to wait for it.
+#[tokio::test]
+async fn one_that_can_not_be_made_again_holds_up_no_other() {
+    let mut served = Served::start(NewRepository::new(REPO)).await;
+    served.github.set_delivering(Delivering::To(served.webhook_url()));
+    served.kill().await;
+    let push = |text: &str| {
+        let commit = NewCommit::new(text)
+            .write(CI, served.workflow(WORKFLOW))
+            .write("file", text);
+        served.github.push(REPO, "main", commit).unwrap()
+    };
+    push("The older one");
+    served.github.wait_for_deliveries().await;
+    let younger = push("The younger one");
+    served.github.wait_for_deliveries().await;
+    served.github.fail_next(Route::Redeliver, Fault::Status(422));
+
+    served.restart();
+    let checks = served.github.wait_for_checks(REPO, 1).await;
+    let of: Vec<_> = checks.iter().map(|check| check.head_sha.clone()).collect();
+    assert_eq!(of, [younger]);
+    assert_eq!(served.github.requests(Route::Redeliver), 2);
+    served
+        .finish_but(&["a delivery that GitHub could not make stays lost"])
+        .await;
 }
 
 #[tokio::test]

@@ -30,14 +30,19 @@ struct Listed {
 pub(super) async fn list(api: &Api<'_>, since: UnixMillis, limit: usize) -> Result<DeliveryLog, ForgeError> {
     let what = "the App's webhook deliveries";
     let mut log = DeliveryLog::default();
+    let mut read = 0;
     let mut next = Some(api.at(&format!("/app/hook/deliveries?per_page={PER_PAGE}")));
     while let Some(url) = next {
-        if log.attempts.len() >= limit {
+        if read >= limit {
             return Ok(log);
         }
         let page = api.call_as_app(&Request::get(url)).await;
         let page = page.map_err(|failure| failure.into_forge(what))?;
         let listed: Vec<Listed> = json(&page.body).map_err(|failure| failure.into_forge(what))?;
+        read += listed.len();
+        if listed.is_empty() {
+            break;
+        }
         for one in listed {
             // What can't be read is not worth the others.
             let (Some(at), Ok(guid)) = (timestamp::parse(&one.delivered_at), one.guid.parse()) else {

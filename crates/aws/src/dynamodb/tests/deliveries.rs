@@ -123,25 +123,27 @@ pub(super) async fn due_deliveries_come_oldest_first(world: &World) {
     assert_eq!(due(before + Millis(1), 100).await.unwrap(), all);
 }
 
-pub(super) async fn a_delivery_is_due_again_each_time_it_is_queued(world: &World) {
-    for (id, to) in [("d-1", DeliveryState::Received), ("d-2", DeliveryState::Enqueued)] {
-        let event = event(id);
-        let due = |at: UnixMillis| Deliveries::due(&world.store, at, 10);
-        let after = to.redriven_after().unwrap();
-        world.store.record(&event).await.unwrap();
-        for _ in 0..2 {
-            world.store.advance(&event.delivery, &to).await.unwrap();
-            let later = world.pass(after);
-            assert_eq!(due(later - Millis(1)).await.unwrap(), [], "{id}: not yet");
-            assert_eq!(due(later).await.unwrap(), [(event.clone(), to.clone())]);
-        }
-        world
-            .store
-            .advance(&event.delivery, &DeliveryState::Planned)
-            .await
-            .unwrap();
-        assert_eq!(due(world.pass(after)).await.unwrap(), []);
+pub(super) async fn each_state_is_due_after_a_time_of_its_own(world: &World) {
+    let event = event("d-1");
+    let due = |at: UnixMillis| Deliveries::due(&world.store, at, 10);
+    let advance = |to: &DeliveryState| {
+        let (store, id, to) = (world.store.clone(), event.delivery.clone(), to.clone());
+        async move { store.advance(&id, &to).await.unwrap() }
+    };
+    world.store.record(&event).await.unwrap();
+    for state in [DeliveryState::Received, DeliveryState::Enqueued] {
+        advance(&state).await;
+        let at = world.now() + state.redriven_after().unwrap();
+        assert_eq!(due(at - Millis(1)).await.unwrap(), [], "{state:?}");
+        // Said once more, by somebody who is late: nothing is put off.
+        world.pass(Millis(1000));
+        advance(&state).await;
+        advance(&DeliveryState::Received).await;
+        assert_eq!(due(at).await.unwrap(), [(event.clone(), state)]);
     }
+    advance(&DeliveryState::Planned).await;
+    let ever = world.now() + Millis::from_minutes(24 * 60);
+    assert_eq!(due(ever).await.unwrap(), []);
 }
 
 /// Many that wait hide none that is due: a sweep takes a limited number.

@@ -42,6 +42,7 @@ fn flatten(path: &str, value: &AttributeValue, lines: &mut Vec<String>) {
 fn a_delivery() {
     assert_eq!(event("d-1").repository.id, REPOSITORY);
     insta::assert_snapshot!(show(&deliveries::new_row(&event("d-1"), START).unwrap()), @r#"
+    due_at N 4000000060123
     event.delivery S "d-1"
     event.installation N 7
     event.kind.after S "0123456789abcdef0123456789abcdef01234567"
@@ -60,11 +61,10 @@ fn a_delivery() {
     event.sender S "octocat"
     expires_at N 4007776000
     open_pk S "DELIVERY#1"
-    open_sk S "00000004000000000123#d-1"
+    open_sk S "00000004000000060123#d-1"
     pk S "DELIVERY#d-1"
     rank N 0
     sk S "DELIVERY"
-    stamped_at N 4000000000123
     state S "received"
     "#);
 }

@@ -35,7 +35,7 @@ macro_rules! suite {
 suite! {
     deliveries:
         a_delivery_is_recorded_once, a_delivery_only_moves_forward, an_unknown_delivery_does_not_move,
-        due_deliveries_come_oldest_first, a_delivery_is_due_again_each_time_it_is_queued,
+        due_deliveries_come_oldest_first, each_state_is_due_after_a_time_of_its_own,
         a_deferred_delivery_is_in_nobodys_way, a_long_reason_is_cut;
     runs:
         a_run_is_created_once, a_run_is_replaced_only_at_the_version_that_was_read, a_run_too_large_is_refused,
