@@ -13,7 +13,7 @@ mod stats;
 use clap::Parser as _;
 use cli::{Cli, Command};
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 /// When the input is wrong: the command line, a path, a setting.
@@ -64,11 +64,15 @@ fn with_causes(error: &anyhow::Error) -> String {
     text
 }
 
-/// Logs of the program itself, in JSON for whoever collects them; `run` shows checks instead.
+/// Logs of the program itself: in JSON for whoever collects them, as plain lines for whoever sits at the terminal; `run` shows
+/// checks instead.
 fn log_to_stderr(level: tracing::Level) {
-    tracing_subscriber::fmt()
-        .json()
+    let log = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        log.with_target(false).init();
+    } else {
+        log.json().init();
+    }
 }

@@ -5,15 +5,15 @@ use crate::local::blobs::FileBlobs;
 use crate::local::data_dir::DataDir;
 use crate::local::http::router;
 use crate::local::system::{Parts, System};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_aws::embedded;
 use checkmill_backends::process::{AgentCommand, Host, ProcessBackend, ProcessSettings};
 use checkmill_backends::registry::Backends;
-use checkmill_github::client::{GitHub, GitHubSettings};
+use checkmill_github::client::{AppFault, GitHub, GitHubSettings};
 use checkmill_github::settings::AppEnvironment;
 use checkmill_phases::ports::Clock as _;
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -46,10 +46,24 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         key,
         Arc::new(|| SystemClock.now()),
     );
+    let github = GitHub::new(settings)?;
+    match github.check_app().await {
+        Ok(()) => {}
+        Err(fault @ AppFault::Refused(_)) => bail!("{fault}"),
+        // What runs already goes on meanwhile.
+        Err(fault @ AppFault::Unreachable(_)) => {
+            tracing::warn!(%fault, api_url = %environment.api_url(), "GitHub can't be asked whether it knows the App");
+        }
+    }
+    if geteuid().is_root() {
+        tracing::warn!(
+            "jobs run as root, as this program does: they can read its secrets. Start it as a user of its own"
+        );
+    }
     let parts = Parts {
         embedded: embedded::open(Some(&data.store())).await?,
         blobs: FileBlobs::new(data.blobs()),
-        forge: Arc::new(GitHub::new(settings)?),
+        forge: Arc::new(github),
         backends: process_backend(&data.jobs())?,
         app_id: app_id.0,
         secrets,

@@ -42,8 +42,12 @@ impl Repository {
         let paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
         if paths.is_empty() {
             bail!(
-                "{} has no workflow: put one at {}/ci.yml.",
+                "{} has no workflow{}: put one at {}/ci.yml.",
                 args.path.display(),
+                args.reference
+                    .iter()
+                    .map(|name| format!(" at {name}"))
+                    .collect::<String>(),
                 WORKFLOW_DIRS[0]
             );
         }

@@ -53,6 +53,9 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir().context("A temporary directory can't be made.")?;
     let data = DataDir::open(args.data.as_deref().unwrap_or(scratch.path()))?;
     let repository = Repository::prepare(&args, &scratch.path().join("source.git"))?;
+    if let Some(dir) = &args.keep_logs {
+        create_private(dir)?;
+    }
 
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -100,7 +103,6 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let report = outcome::report(&system, &planned, requests.load(Ordering::Relaxed)).await?;
     server.abort();
     if let Some(dir) = &args.keep_logs {
-        create_private(dir)?;
         outcome::keep_logs(&system, &planned, dir).await?;
     }
     print(&report, args.json)?;
@@ -157,6 +159,8 @@ fn nothing_to_run(planned: &PlannedRuns) -> String {
 struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
+    /// The terminal was closed.
+    hangup: Signal,
     heard: u32,
 }
 
@@ -165,6 +169,7 @@ impl Interrupts {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
             heard: 0,
         })
     }
@@ -174,6 +179,7 @@ impl Interrupts {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
         self.heard += 1;
         self.heard - 1
@@ -234,7 +240,7 @@ async fn cancel(system: &System, planned: &PlannedRuns) -> anyhow::Result<()> {
                 .stop(
                     job,
                     Reason::Cancelled { by: by.clone() },
-                    "Cancelled with Ctrl-C.",
+                    "Cancelled at the terminal.",
                 )
                 .await?;
         }

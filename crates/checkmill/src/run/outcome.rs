@@ -20,15 +20,29 @@ use std::path::Path;
 /// The checks as they are now, by their number.
 pub(crate) fn lines(github: &FakeGitHub, now: UnixMillis) -> BTreeMap<u64, CheckLine> {
     github.read(|state| {
-        state
-            .check_runs
-            .iter()
-            .map(|(id, check)| (id.0, line(check, now)))
-            .collect()
+        // Each attempt has a check of its own, under the same name.
+        let mut attempts = BTreeMap::<&str, u32>::new();
+        let mut lines = BTreeMap::new();
+        for (id, check) in &state.check_runs {
+            let attempt = attempts
+                .entry(check.external_id.as_deref().unwrap_or_default())
+                .or_default();
+            *attempt += 1;
+            lines.insert(id.0, line(check, *attempt, now));
+        }
+        lines
     })
 }
 
-fn line(check: &CheckRun, now: UnixMillis) -> CheckLine {
+/// A check's name, with what tells a second attempt from the first.
+pub(super) fn shown_name(name: &str, attempt: u32) -> String {
+    match attempt {
+        1 => name.to_owned(),
+        later => format!("{name} (attempt {later})"),
+    }
+}
+
+fn line(check: &CheckRun, attempt: u32, now: UnixMillis) -> CheckLine {
     // GitHub's own times are whole seconds; those of the changes are exact.
     let first = |wanted: Status| {
         check
@@ -40,7 +54,7 @@ fn line(check: &CheckRun, now: UnixMillis) -> CheckLine {
     let started = first(Status::InProgress).unwrap_or(check.created_at);
     let ended = first(Status::Completed).unwrap_or(now);
     CheckLine {
-        name: check.name.clone(),
+        name: shown_name(&check.name, attempt),
         state: match check.conclusion {
             Some(conclusion) => conclusion.as_str().to_owned(),
             None => check.status.as_str().replace('_', " "),

@@ -62,7 +62,7 @@ impl Progress {
             let before = self.shown.get(id);
             match &mut self.view {
                 View::Live { bars, by_check } => {
-                    let bar = by_check.entry(*id).or_insert_with(|| bars.add(spinner()));
+                    let bar = by_check.entry(*id).or_insert_with(|| spinner(bars));
                     if line.ended && !bar.is_finished() {
                         bar.set_style(ended_style());
                         bar.finish_with_message(text(line));
@@ -94,8 +94,9 @@ impl Progress {
     }
 }
 
-fn spinner() -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
+fn spinner(bars: &MultiProgress) -> ProgressBar {
+    // Among the others first: one that turns before would draw itself, outside of the table.
+    let bar = bars.add(ProgressBar::new_spinner());
     bar.set_style(
         ProgressStyle::with_template("{spinner:.cyan} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner()),

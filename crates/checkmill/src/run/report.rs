@@ -1,5 +1,6 @@
 //! What `checkmill run` prints at the end.
 
+use super::outcome::shown_name;
 use super::progress::duration;
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -67,7 +68,7 @@ impl Report {
         for check in &self.checks {
             table.add_row([
                 if check.passes { "✓" } else { "✗" }.to_owned(),
-                check.name.clone(),
+                shown_name(&check.name, check.attempt),
                 check.conclusion.to_owned(),
                 check.reason.to_owned(),
                 duration(check.queued_ms),
@@ -85,9 +86,25 @@ impl Report {
                 let _ = writeln!(text, "{}", format!("  │ {line}").trim_end());
             }
         }
-        let passed = self.checks.iter().filter(|check| check.passes).count();
-        let failed = self.checks.len() - passed;
-        let _ = writeln!(text, "\n{passed} passed, {failed} failed");
+        let _ = writeln!(text, "\n{}", self.counts());
+        text
+    }
+
+    /// Skipped and cancelled ones are counted apart, where there are any.
+    fn counts(&self) -> String {
+        let of = |conclusion: &str| {
+            let like = |check: &&CheckReport| check.conclusion == conclusion;
+            self.checks.iter().filter(like).count()
+        };
+        let (skipped, cancelled) = (of("skipped"), of("cancelled"));
+        let passed = self.checks.iter().filter(|check| check.passes).count() - skipped;
+        let failed = self.checks.len() - passed - skipped - cancelled;
+        let mut text = format!("{passed} passed, {failed} failed");
+        for (count, what) in [(skipped, "skipped"), (cancelled, "cancelled")] {
+            if count > 0 {
+                let _ = write!(text, ", {count} {what}");
+            }
+        }
         text
     }
 }

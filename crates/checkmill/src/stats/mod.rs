@@ -41,7 +41,11 @@ pub(crate) async fn stats(args: StatsArgs) -> anyhow::Result<ExitCode> {
         (None, Err(error)) => return Err(error).context("The store can't be read."),
     };
     let Histories { scanned, cut, .. } = found;
+    let others = found.histories.len();
     let reports: Vec<JobReport> = chosen(found.histories, &args).iter().map(JobReport::of).collect();
+    if let (true, Some(repository)) = (reports.is_empty() && others > 0 && !args.json, &args.repository) {
+        bail!("No job of {repository} has run here; {others} jobs of other repositories have.");
+    }
     let mut text = match (args.json, args.flaky) {
         (true, _) => serde_json::to_string(&reports)? + "\n",
         (false, false) => table::jobs(&reports),

@@ -36,7 +36,7 @@ jobs:
       │ two tests passed
       │ one did not
 
-    1 passed, 1 failed
+    0 passed, 1 failed, 1 skipped
     "#);
 }
 
@@ -67,7 +67,7 @@ jobs:
 
     CI / allowed: Allowed to fail (continue-on-error): Step "Run exit 1" failed with exit code 1
 
-    2 passed, 0 failed
+    1 passed, 0 failed, 1 skipped
     "#);
 }
 

@@ -171,7 +171,7 @@ impl Ended {
 
 /// What the command printed, without the columns and numbers that differ from run to run.
 pub(crate) fn without_times(text: &str) -> String {
-    let times = regex_lite::Regex::new(r" *\d+(\.\d)? s|QUEUED +RAN").expect("the pattern is one");
+    let times = regex_lite::Regex::new(r" *\d+(\.\d)? s\b|QUEUED +RAN").expect("the pattern is one");
     let lines = text
         .lines()
         .map(|line| times.replace_all(line, "").trim_end().to_owned());

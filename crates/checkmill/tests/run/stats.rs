@@ -45,6 +45,10 @@ async fn what_earlier_runs_did_is_shown() {
     let flaky = project.checkmill(&["stats", "--data", data, "--flaky"]).await;
     insta::assert_snapshot!(flaky.stdout, @"No job is known to have failed and then passed on the same commit.");
 
+    let other = project
+        .checkmill(&["stats", "octocat/nothing", "--data", data])
+        .await;
+    insta::assert_snapshot!(other.refusal(&project), @"2: checkmill: No job of octocat/nothing has run here; 2 jobs of other repositories have.");
     let json = project
         .checkmill(&["stats", "octocat/nothing", "--data", data, "--json"])
         .await;

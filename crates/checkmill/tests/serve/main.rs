@@ -16,6 +16,7 @@ mod annotations;
 mod broken_files;
 mod cancel;
 mod comments;
+mod credentials;
 mod dispatch;
 mod filters;
 mod forks;

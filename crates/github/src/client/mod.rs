@@ -4,6 +4,7 @@
 //! ([`api`]), because octocrab's retry on top of a state machine's would multiply, and its token cache forgets to renew.
 
 mod api;
+mod app;
 mod changes;
 mod checks;
 mod comments;
@@ -19,6 +20,8 @@ mod retry;
 mod timestamp;
 mod tokens;
 mod trees;
+
+pub use app::AppFault;
 
 use crate::forge::{
     AttemptId, ChangeSet, ChangedFiles, CheckState, DeliveryLog, Forge, ForgeError, JobToken, NewCheck,
@@ -136,6 +139,14 @@ impl GitHub {
             sent_states: SentStates::default(),
             requests,
         })
+    }
+
+    /// Asks GitHub whether it takes the App's credentials: one request.
+    ///
+    /// # Errors
+    /// [`AppFault::Refused`] where it does not, which no second try mends.
+    pub async fn check_app(&self) -> Result<(), AppFault> {
+        app::check(&self.client.within(FORGE_CALL)).await
     }
 
     /// Counts the requests made so far, redirects and retries included.
