@@ -2,7 +2,7 @@
 //! [`crate::preview`] shows it.
 
 use crate::dirs::{self, POLICY_PATH, WORKFLOW_DIRS};
-use crate::evaluate::{self, FileMatch, Planned};
+use crate::planned::{self, FileMatch, Planned};
 use crate::view;
 use checkmill_core::event::GitRef;
 use checkmill_core::policy::Policy;
@@ -45,7 +45,7 @@ pub(crate) fn decide(
         Ok(policy) => policy,
         Err(diagnosis) => return Some(broken_policy(event, files, diagnosis)),
     };
-    let skip_ci = evaluate::skips_ci(event, &files.message);
+    let skip_ci = planned::skips_ci(event, &files.message);
     let counted: Vec<&SourceFile> = files
         .workflows
         .iter()
@@ -55,7 +55,7 @@ pub(crate) fn decide(
     for file in &counted {
         let outcome = match other_dispatched(event, file, &counted) {
             Some(reason) => FileMatch::No(reason),
-            None => evaluate::plan_file(event, file, changed),
+            None => planned::plan_file(event, file, changed),
         };
         let outcome = match outcome {
             FileMatch::NeedsChangedFiles => return None,
@@ -144,7 +144,7 @@ fn policy(file: Option<&SourceFile>) -> Result<Policy, Diagnosis> {
         return Ok(Policy::default());
     };
     match &file.content {
-        SourceContent::Text(text) => evaluate::policy(&file.path, text),
+        SourceContent::Text(text) => planned::policy(&file.path, text),
         SourceContent::TooLarge(bytes) => Err(view::too_large(&file.path, *bytes).into()),
         SourceContent::Binary => Err(view::not_text(&file.path).into()),
     }

@@ -1,150 +1,21 @@
-//! Where the phases meet workflow files: which match, what their jobs become, what the agent is told.
+//! Where the phases meet workflow files: what their jobs become, and what the agent is told.
 
 use crate::error::PhaseError;
+use crate::planned::diagnosis;
 use crate::ports::{Blobs, StoreError};
 use crate::{keys, verdict, view};
-use checkmill_core::graph::{self, Expansion, Node};
+use checkmill_core::graph::{self, Expansion};
 use checkmill_core::limits::RUN_JOBS;
 use checkmill_core::policy::{Policy, TokenPermissions};
 use checkmill_core::retry::Retries;
-use checkmill_core::run::{Diagnosis, Hold, Mark, Trust};
-use checkmill_core::{
-    AttemptNumber, End, Event, EventKind, Job, JobId, JobKey, JobState, Reason, Run, UnixMillis,
-};
-use checkmill_github::forge::{SourceContent, SourceFile};
+use checkmill_core::run::{Diagnosis, Hold, Trust};
+use checkmill_core::{AttemptNumber, End, Job, JobId, JobKey, JobState, Reason, Run, UnixMillis};
 use checkmill_workflow::job::{CheckoutSource, JobDescription};
 use checkmill_workflow::{
-    AttemptInfo, Changed, Diagnostic, Diagnostics, Expansion as Evaluated, JobContext, Leg, Match, NeedsJob,
-    RunContext, Workflow,
+    AttemptInfo, Expansion as Evaluated, JobContext, Leg, NeedsJob, RunContext, Workflow,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-/// What a run that can't be evaluated has instead of jobs: one check that says why.
-const BROKEN_KEY: &str = "workflow";
-
-/// A workflow file that an event starts, before the run has a row.
-pub(crate) struct Planned {
-    pub(crate) path: String,
-    /// The workflow's name.
-    pub(crate) name: String,
-    pub(crate) hold: Option<Hold>,
-    pub(crate) nodes: BTreeMap<JobKey, Node>,
-}
-
-impl Planned {
-    fn of(workflow: &Workflow) -> Self {
-        Self {
-            path: workflow.path().to_owned(),
-            name: workflow.name().to_owned(),
-            hold: None,
-            nodes: workflow.graph(),
-        }
-    }
-
-    /// A file that can't be read, with the diagnostics: a run of one check that fails with them.
-    pub(crate) fn broken(path: &str, diagnosis: Diagnosis) -> Self {
-        let key: JobKey = BROKEN_KEY.parse().expect("the constant is a job key");
-        Self {
-            path: path.to_owned(),
-            name: path.to_owned(),
-            hold: Some(Hold::Broken(diagnosis)),
-            nodes: BTreeMap::from([(
-                key,
-                Node {
-                    needs: Vec::new(),
-                    expansion: None,
-                },
-            )]),
-        }
-    }
-
-    /// Without the jobs that `key` does not need, directly or through others. A broken file stays as it is.
-    pub(crate) fn only(mut self, key: &JobKey) -> Self {
-        if self.hold.is_none() {
-            let wanted = |other: &JobKey| other == key || graph::dependents(&self.nodes, other).contains(key);
-            let kept: Vec<JobKey> = self.nodes.keys().filter(|other| wanted(other)).cloned().collect();
-            self.nodes.retain(|other, _| kept.contains(other));
-        }
-        self
-    }
-
-    pub(crate) fn held(mut self, hold: Hold) -> Self {
-        self.hold.get_or_insert(hold);
-        self
-    }
-}
-
-/// What an event means for a workflow file.
-pub(crate) enum FileMatch {
-    Runs(Planned),
-    /// The first rule that stopped it.
-    No(String),
-    NeedsChangedFiles,
-}
-
-/// Reads one file and decides. A broken file runs whatever its triggers may have been: nobody can know them, and silence
-/// would look like success.
-pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Changed<'_>>) -> FileMatch {
-    let broken = |diagnosis: Diagnosis| match &event.kind {
-        // Labels and comments change no file: once for each commit is enough.
-        EventKind::PullRequest(pr)
-            if !["opened", "synchronize", "reopened"].contains(&pr.action.as_str()) =>
-        {
-            FileMatch::No("the file is broken, which its commit's checks say".to_owned())
-        }
-        _ => FileMatch::Runs(Planned::broken(&file.path, diagnosis)),
-    };
-    let text = match &file.content {
-        SourceContent::Text(text) => text,
-        SourceContent::TooLarge(bytes) => return broken(view::too_large(&file.path, *bytes).into()),
-        SourceContent::Binary => return broken(view::not_text(&file.path).into()),
-    };
-    let workflow = match checkmill_workflow::parse(&file.path, text) {
-        Ok(workflow) => workflow,
-        Err(diagnostics) => return broken(diagnosis(&diagnostics)),
-    };
-    match checkmill_workflow::matches(&workflow, event, changed) {
-        Match::No(reason) => FileMatch::No(reason),
-        Match::NeedsChangedFiles => FileMatch::NeedsChangedFiles,
-        Match::Skipped { check, detail } => {
-            FileMatch::Runs(Planned::of(&workflow).held(Hold::Unmatched { check, detail }))
-        }
-        Match::Yes => match checkmill_workflow::inputs(&workflow, event) {
-            Err(diagnostics) => broken(diagnosis(&diagnostics)),
-            Ok(_) => FileMatch::Runs(Planned::of(&workflow)),
-        },
-    }
-}
-
-/// Whether the head commit's message asks for no CI.
-pub(crate) fn skips_ci(event: &Event, message: &str) -> bool {
-    matches!(event.kind, EventKind::Push(_) | EventKind::PullRequest(_))
-        && checkmill_workflow::skip_ci(message)
-}
-
-/// The policy of a file; what is wrong where it has mistakes.
-pub(crate) fn policy(path: &str, text: &str) -> Result<Policy, Diagnosis> {
-    checkmill_workflow::parse_policy(path, text).map_err(|diagnostics| diagnosis(&diagnostics))
-}
-
-/// Diagnostics as they are kept: their text for the check, their places for its annotations.
-pub(crate) fn diagnosis(diagnostics: &Diagnostics) -> Diagnosis {
-    let mark = |one: &Diagnostic| Mark {
-        path: one.path.clone(),
-        line: one.line,
-        column: one.column,
-        end_column: one.end_column,
-        message: match &one.hint {
-            Some(hint) => format!("{}\n{hint}", one.message),
-            None => one.message.clone(),
-        },
-    };
-    Diagnosis {
-        text: diagnostics.to_string(),
-        marks: diagnostics.as_slice().iter().map(mark).collect(),
-    }
-}
 
 /// A run's workflow, as it was at its commit.
 pub(crate) enum Source {

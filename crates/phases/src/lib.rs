@@ -16,6 +16,7 @@ mod log;
 mod mask;
 pub mod outcome;
 pub mod plan;
+mod planned;
 pub mod poll;
 pub mod ports;
 pub mod preview;

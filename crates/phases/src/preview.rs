@@ -4,6 +4,7 @@
 use crate::advance::statuses;
 use crate::decide::{Decided, Decision, Outcome, decide, run_of};
 use crate::evaluate::{self, Expanded};
+use crate::planned::diagnosis;
 use crate::view;
 use checkmill_core::graph::{self, Advance as Move};
 use checkmill_core::run::{Diagnosis, Hold};
@@ -94,7 +95,7 @@ fn outcome_of(run: Run, source: Option<&str>) -> WorkflowOutcome {
         return WorkflowOutcome::Broken(diagnosis);
     }
     match checkmill_workflow::parse(&run.workflow_path, source.unwrap_or_default()) {
-        Err(diagnostics) => WorkflowOutcome::Broken(evaluate::diagnosis(&diagnostics)),
+        Err(diagnostics) => WorkflowOutcome::Broken(diagnosis(&diagnostics)),
         Ok(workflow) => WorkflowOutcome::Started {
             waits_for: (!run.trust.may_run()).then(|| view::untrusted(&run)),
             jobs: Walk::new(run, workflow).jobs(),

@@ -52,11 +52,8 @@ impl Api {
             },
             Err(error) => {
                 tracing::error!(path = call.path, %error, "a job could not be heard");
-                let status = if error.error_name().is_retryable() {
-                    503
-                } else {
-                    500
-                };
+                let passes = error.error_name().is_retryable();
+                let status = if passes { 503 } else { 500 };
                 HttpAnswer::new(status, "the call could not be kept; the function's log says why")
             }
         }
