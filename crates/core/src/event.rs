@@ -35,6 +35,8 @@ pub struct Repository {
 pub enum EventKind {
     Push(Push),
     PullRequest(PullRequest),
+    /// A merge queue wants to know whether its branch may be merged.
+    MergeGroup(MergeGroup),
     /// "Re-run" of one check.
     CheckRunRerequested(CheckRef),
     /// "Re-run all" of a commit's checks.
@@ -129,6 +131,19 @@ pub struct PullRequestHead {
     pub repository: Option<RepoName>,
 }
 
+/// A branch that a merge queue made of its target and the pull requests before and in this group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeGroup {
+    /// Such as `refs/heads/gh-readonly-queue/main/pr-104-…`.
+    pub head_ref: GitRef,
+    pub head_sha: CommitSha,
+    /// The queue's target.
+    pub base_ref: GitRef,
+    pub base_sha: CommitSha,
+    /// The head commit's message, cut to [`crate::limits::COMMIT_MESSAGE_CHARS`].
+    pub message: String,
+}
+
 /// A check run of ours, as GitHub names it in an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRef {
@@ -182,6 +197,7 @@ impl Event {
         match &self.kind {
             EventKind::Push(push) => push.after.as_ref(),
             EventKind::PullRequest(pr) => Some(&pr.head.sha),
+            EventKind::MergeGroup(group) => Some(&group.head_sha),
             EventKind::CheckRunRerequested(check) | EventKind::RequestedAction { check, .. } => {
                 Some(&check.head_sha)
             }
@@ -205,6 +221,7 @@ impl Event {
         match self.kind {
             EventKind::Push(_) => "push",
             EventKind::PullRequest(_) => "pull_request",
+            EventKind::MergeGroup(_) => "merge_group",
             EventKind::CheckRunRerequested(_) => "check_run",
             EventKind::CheckSuiteRerequested { .. } => "check_suite",
             EventKind::RequestedAction { .. } => "check_run",

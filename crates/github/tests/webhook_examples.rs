@@ -18,6 +18,7 @@ fn expected(event: &str, payload: &Value) -> &'static str {
         ("push", _) => "push",
         ("pull_request", _) => "pull_request",
         ("workflow_dispatch", _) => "workflow_dispatch",
+        ("merge_group", "checks_requested") => "merge_group",
         // The suites' numbers are not compared here: the examples come from many Apps.
         ("check_suite", "rerequested") => "check_suite",
         // All examples' external ids are those of other Apps.

@@ -95,9 +95,10 @@ impl Plan<'_> {
     async fn plan(&self, event: &Event) -> Result<PlanOutcome, PhaseError> {
         match &event.kind {
             EventKind::Push(push) if push.after.is_none() => Ok(PlanOutcome::Runs(PlannedRuns::default())),
-            EventKind::Push(_) | EventKind::PullRequest(_) | EventKind::WorkflowDispatch(_) => {
-                self.plan_workflows(event).await.map(PlanOutcome::Runs)
-            }
+            EventKind::Push(_)
+            | EventKind::PullRequest(_)
+            | EventKind::MergeGroup(_)
+            | EventKind::WorkflowDispatch(_) => self.plan_workflows(event).await.map(PlanOutcome::Runs),
             EventKind::CheckRunRerequested(check) => {
                 self.rerun().job(event, check).await?;
                 Ok(PlanOutcome::Acted)

@@ -5,7 +5,7 @@
 use crate::model::Workflow;
 use crate::text::number_text;
 use checkmill_core::conclusion::NeedsResult;
-use checkmill_core::event::{Event, EventKind, PullRequest, Push, WorkflowDispatch};
+use checkmill_core::event::{Event, EventKind, MergeGroup, PullRequest, Push, WorkflowDispatch};
 use checkmill_core::{AttemptNumber, CommitSha, JobKey, RunId};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -126,7 +126,10 @@ fn refs(kind: &EventKind) -> Refs {
     let none = String::new;
     match kind {
         EventKind::Push(Push { git_ref, .. })
-        | EventKind::WorkflowDispatch(WorkflowDispatch { git_ref, .. }) => Refs {
+        | EventKind::WorkflowDispatch(WorkflowDispatch { git_ref, .. })
+        | EventKind::MergeGroup(MergeGroup {
+            head_ref: git_ref, ..
+        }) => Refs {
             full: git_ref.to_string(),
             name: git_ref.short().to_owned(),
             kind: if matches!(git_ref, checkmill_core::event::GitRef::Tag(_)) {
@@ -169,6 +172,16 @@ fn payload(run: &RunContext<'_>) -> Json {
     let mut fields = match &event.kind {
         EventKind::Push(push) => push_payload(push),
         EventKind::PullRequest(pull) => pull_request_payload(pull, event),
+        EventKind::MergeGroup(group) => object(json!({
+            "action": "checks_requested",
+            "merge_group": {
+                "head_ref": group.head_ref.to_string(),
+                "head_sha": group.head_sha.as_str(),
+                "base_ref": group.base_ref.to_string(),
+                "base_sha": group.base_sha.as_str(),
+                "head_commit": { "id": group.head_sha.as_str(), "message": group.message },
+            },
+        })),
         EventKind::WorkflowDispatch(dispatch) => object(json!({
             // GitHub gives them here as texts, and in `inputs` in their types.
             "inputs": run.inputs.iter().map(|(name, value)| (name.clone(), as_text(value))).collect::<Map<_, _>>(),

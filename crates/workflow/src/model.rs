@@ -106,6 +106,7 @@ pub(crate) enum Unmatched {
 pub(crate) struct Triggers {
     pub(crate) push: Option<PushTrigger>,
     pub(crate) pull_request: Option<PullRequestTrigger>,
+    pub(crate) merge_group: bool,
     pub(crate) workflow_dispatch: Option<DispatchTrigger>,
 }
 

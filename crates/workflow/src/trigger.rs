@@ -54,6 +54,8 @@ pub fn matches(workflow: &Workflow, event: &Event, changed: Option<Changed<'_>>)
             Some(trigger) => decide(pull_request_matches(trigger, pull, changed)),
             None => not_named("pull_request"),
         },
+        EventKind::MergeGroup(_) if triggers.merge_group => decide(Ok(())),
+        EventKind::MergeGroup(_) => not_named("merge_group"),
         EventKind::WorkflowDispatch(dispatch) => match &triggers.workflow_dispatch {
             Some(_) => decide(dispatch_matches(workflow, dispatch)),
             None => not_named("workflow_dispatch"),

@@ -151,9 +151,10 @@ fn payload(args: &PlanArgs, source: &Source, file: &str, before: Option<CommitSh
         parse_sample(name, &body, SystemClock.now()).with_context(|| format!("{file} can't be used."))?;
     let planned = match parsed {
         Parsed::Event(event) => match event.kind {
-            EventKind::Push(_) | EventKind::PullRequest(_) | EventKind::WorkflowDispatch(_) => {
-                Planned::Event(event)
-            }
+            EventKind::Push(_)
+            | EventKind::PullRequest(_)
+            | EventKind::MergeGroup(_)
+            | EventKind::WorkflowDispatch(_) => Planned::Event(event),
             _ => Planned::Ignored("it is about checks, and starts no workflow".to_owned()),
         },
         Parsed::Ping => Planned::Ignored("GitHub only tries the webhook out".to_owned()),

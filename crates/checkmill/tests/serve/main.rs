@@ -26,6 +26,7 @@ mod kill;
 mod learning;
 mod lost_deliveries;
 mod matrix;
+mod merge_queue;
 mod reruns;
 mod secrets;
 mod timeouts;

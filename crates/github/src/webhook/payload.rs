@@ -6,6 +6,8 @@
 //! | `ping` | | [`Parsed::Ping`] |
 //! | `push` | | event, for branches and tags, created and deleted ones included; other refs ignored |
 //! | `pull_request` | any | event: which activity types matter is the workflow's to say |
+//! | `merge_group` | `checks_requested` | event |
+//! | `merge_group` | others | ignored: the group is gone |
 //! | `check_run` | `rerequested`, `requested_action` | event, where the check is one of our jobs |
 //! | `check_run` | others | ignored: they report what we did ourselves |
 //! | `check_suite` | `rerequested` | event, where the suite is ours |
@@ -19,7 +21,8 @@
 use super::need::Need;
 use super::wire;
 use checkmill_core::event::{
-    ButtonAction, CheckRef, GitRef, PullRequest, PullRequestHead, Push, Repository, WorkflowDispatch,
+    ButtonAction, CheckRef, GitRef, MergeGroup, PullRequest, PullRequestHead, Push, Repository,
+    WorkflowDispatch,
 };
 use checkmill_core::{
     CheckRunId, CommitSha, DeliveryId, Event, EventKind, InstallationId, JobId, Login, RepositoryId,
@@ -71,6 +74,7 @@ pub enum PayloadError {
 pub fn may_concern_us(event_name: &str, action: Option<&str>) -> bool {
     match event_name {
         "push" | "pull_request" | "workflow_dispatch" => true,
+        "merge_group" => action == Some("checks_requested"),
         "check_run" => matches!(action, Some("rerequested" | "requested_action")),
         "check_suite" => action == Some("rerequested"),
         _ => false,
@@ -114,6 +118,7 @@ pub fn parse_for_app(
         "ping" => Ok(Parsed::Ping),
         "push" => reader.read("push", Reader::push),
         "pull_request" => reader.read("pull_request", Reader::pull_request),
+        "merge_group" => reader.read("merge_group", Reader::merge_group),
         "check_run" => reader.read("check_run", Reader::check_run),
         "check_suite" => reader.read("check_suite", Reader::check_suite),
         "workflow_dispatch" => reader.read("workflow_dispatch", Reader::workflow_dispatch),
@@ -229,6 +234,37 @@ impl Reader<'_> {
             },
             base_ref: need.text(base.git_ref, "pull_request.base.ref")?,
             base_sha: need.id(base.sha, "pull_request.base.sha")?,
+        })))
+    }
+
+    fn merge_group(&self, need: Need, payload: &wire::Payload) -> Result<Kind, PayloadError> {
+        let action = need.text(payload.action.clone(), "action")?;
+        if action != "checks_requested" {
+            return Ok(Err(format!(
+                "nothing follows from a merge group that is `{}`",
+                shown(&action)
+            )));
+        }
+        let body: wire::MergeGroupPayload = self.json(need)?;
+        let group = need.value(body.merge_group, "merge_group")?;
+        let head = need.text(group.head_ref, "merge_group.head_ref")?;
+        let base = need.text(group.base_ref, "merge_group.base_ref")?;
+        let (Some(head_ref), Some(base_ref)) = (GitRef::parse(&head), GitRef::parse(&base)) else {
+            return Ok(Err(format!(
+                "`{}` or `{}` is no branch",
+                shown(&head),
+                shown(&base)
+            )));
+        };
+        Ok(Ok(EventKind::MergeGroup(MergeGroup {
+            head_ref,
+            head_sha: need.id(group.head_sha, "merge_group.head_sha")?,
+            base_ref,
+            base_sha: need.id(group.base_sha, "merge_group.base_sha")?,
+            message: cut(
+                group.head_commit.unwrap_or_default().message,
+                limits::COMMIT_MESSAGE_CHARS,
+            ),
         })))
     }
 

@@ -19,6 +19,7 @@ struct Shape {
     after: Option<IgnoredAny>,
     number: Option<IgnoredAny>,
     pull_request: Option<IgnoredAny>,
+    merge_group: Option<IgnoredAny>,
     check_run: Option<IgnoredAny>,
     check_suite: Option<IgnoredAny>,
     /// A path here; an object in the payloads of `workflow_run` and `workflow_job`.
@@ -35,6 +36,8 @@ pub fn guess_event(body: &[u8]) -> Option<&'static str> {
         Some("check_run")
     } else if shape.check_suite.is_some() {
         Some("check_suite")
+    } else if shape.merge_group.is_some() {
+        Some("merge_group")
     } else if shape.pull_request.is_some() && shape.number.is_some() {
         Some("pull_request")
     } else if shape.git_ref.is_some() && shape.workflow.is_some_and(|workflow| workflow.is_string()) {
@@ -85,6 +88,10 @@ mod tests {
             (
                 r#"{"ref": "refs/heads/main", "workflow": "a.yml", "inputs": null}"#,
                 Some("workflow_dispatch"),
+            ),
+            (
+                r#"{"action": "checks_requested", "merge_group": {}}"#,
+                Some("merge_group"),
             ),
             (r#"{"action": "rerequested", "check_run": {}}"#, Some("check_run")),
             (

@@ -85,6 +85,22 @@ pub(super) struct PullRequest {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+pub(super) struct MergeGroupPayload {
+    pub(super) merge_group: Option<MergeGroup>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct MergeGroup {
+    pub(super) head_ref: Option<String>,
+    pub(super) head_sha: Option<String>,
+    pub(super) base_ref: Option<String>,
+    pub(super) base_sha: Option<String>,
+    pub(super) head_commit: Option<Commit>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Label {
     pub(super) name: String,
 }

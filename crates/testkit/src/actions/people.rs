@@ -100,6 +100,36 @@ impl State {
         Ok(self.emit(id, None, &webhook).into_iter().next())
     }
 
+    /// A merge queue asks for checks of a branch of its own, which has been pushed before.
+    pub(crate) fn request_merge_group(
+        &mut self,
+        repo: &str,
+        branch: &str,
+        base: &str,
+    ) -> Result<Option<DeliveryId>, FakeError> {
+        // GitHub does it in the name of a bot.
+        let by = login("github-merge-queue")?;
+        self.user(&by);
+        let repo = self.repo(&repo_name(repo)?)?;
+        let id = repo.id;
+        let find = |branch: &str| {
+            let full = format!("refs/heads/{branch}");
+            let sha = repo.refs.get(&full).cloned();
+            sha.map(|sha| (full.clone(), sha))
+                .ok_or_else(|| FakeError::NoRef(repo.name.to_string(), full))
+        };
+        let (head_ref, head) = find(branch)?;
+        let (base_ref, base) = find(base)?;
+        let webhook = Webhook {
+            event: "merge_group",
+            action: Some("checks_requested"),
+            payload: self.merge_group_payload(repo, (&head_ref, &head), (&base_ref, &base), &by),
+            echo: false,
+        };
+        self.note(format!("the merge queue asks for checks of {head_ref}"));
+        Ok(self.emit(id, None, &webhook).into_iter().next())
+    }
+
     pub(crate) fn set_role(&mut self, repo: &str, who: &str, role: Option<Role>) -> Result<(), FakeError> {
         let id = self.repo(&repo_name(repo)?)?.id;
         let who = login(who)?;

@@ -19,6 +19,7 @@ const EVENTS: &[&str] = &[
     "create",
     "delete",
     "issue_comment",
+    "merge_group",
     "pull_request",
     "push",
     "workflow_dispatch",

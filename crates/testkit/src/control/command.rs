@@ -149,6 +149,13 @@ pub(super) enum Command {
         inputs: BTreeMap<String, String>,
         by: String,
     },
+    /// A merge queue asks for checks of its branch.
+    MergeGroup {
+        repo: String,
+        branch: String,
+        #[serde(default = "main")]
+        base: String,
+    },
     Ping {},
     Uninstall {
         installation: u64,

@@ -114,6 +114,9 @@ fn change(state: &mut State, command: Command) -> Result<Value, FakeError> {
                 .dispatch_workflow(&repo, &workflow, &git_ref, &inputs, &by)
                 .map(guid_json)
         }
+        Command::MergeGroup { repo, branch, base } => {
+            state.request_merge_group(&repo, &branch, &base).map(guid_json)
+        }
         Command::Redeliver { guid } => redeliver(state, &guid),
         Command::Advance { ms } => advance(state, Millis(ms)),
         Command::Ping {} | Command::Uninstall { .. } | Command::Suspend { .. } => owner(state, command),

@@ -120,6 +120,17 @@ impl FakeGitHub {
             .change(|state| state.dispatch_workflow(repo, workflow, git_ref, inputs, by))
     }
 
+    /// A merge queue asks for checks of its branch, which has been pushed before, to be merged into `base`.
+    pub fn request_merge_group(
+        &self,
+        repo: &str,
+        branch: &str,
+        base: &str,
+    ) -> Result<Option<DeliveryId>, FakeError> {
+        self.shared
+            .change(|state| state.request_merge_group(repo, branch, base))
+    }
+
     pub fn ping(&self) -> Result<Option<DeliveryId>, FakeError> {
         self.shared.change(|state| state.ping(APP_ID))
     }

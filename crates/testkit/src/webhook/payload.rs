@@ -155,6 +155,29 @@ impl State {
     }
 
     /// GitHub sends `null` where the workflow takes no inputs.
+    pub(crate) fn merge_group_payload(
+        &self,
+        repo: &Repository,
+        (head_ref, head): (&str, &CommitSha),
+        (base_ref, base): (&str, &CommitSha),
+        by: &Login,
+    ) -> Value {
+        let commit = self.objects_of(repo).commit(head);
+        let head_commit = commit.map(|commit| self.pushed_commit_json(repo, &commit));
+        json!({
+            "action": "checks_requested",
+            "merge_group": {
+                "head_sha": head.as_str(),
+                "head_ref": head_ref,
+                "base_sha": base.as_str(),
+                "base_ref": base_ref,
+                "head_commit": head_commit,
+            },
+            "repository": self.repository_json(repo),
+            "sender": self.user_json(by),
+        })
+    }
+
     pub(crate) fn dispatch_payload(
         &self,
         repo: &Repository,

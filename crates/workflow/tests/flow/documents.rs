@@ -68,6 +68,7 @@ fn file_with(keys: &Keys, key: &str) -> String {
         "on" => ("on:\n  ", ""),
         "on.push" => ("on:\n  push:\n    ", ""),
         "on.pull_request" => ("on:\n  pull_request:\n    ", ""),
+        "on.merge_group" => ("on:\n  merge_group:\n    ", ""),
         "on.workflow_dispatch" => ("on:\n  workflow_dispatch:\n    ", ""),
         "on.workflow_dispatch.inputs.<input_id>" => (
             "on:\n  workflow_dispatch:\n    inputs:\n      level:\n        ",

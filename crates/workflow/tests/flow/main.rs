@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod contexts;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod describe;
 #[cfg(test)]
 mod diagnostics;

@@ -3,7 +3,7 @@
 
 use crate::support::{PATH, dispatch, event, pull_request, push, sha, workflow};
 use checkmill_core::CheckRunId;
-use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, Push};
+use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, MergeGroup, Push};
 use checkmill_workflow::{Changed, Match, dispatched, matches, parse, skip_ci};
 
 const JOBS: &str = "jobs: {a: {runs-on: x, steps: [run: y]}}\n";
@@ -253,6 +253,39 @@ fn which_file_is_dispatched() {
             "{asked} {files:?}"
         );
     }
+}
+
+/// A merge queue's branch starts what names `merge_group`, and nothing else.
+#[test]
+fn merge_groups() {
+    let group = event(EventKind::MergeGroup(MergeGroup {
+        head_ref: GitRef::Branch("gh-readonly-queue/main/pr-1".to_owned()),
+        head_sha: sha('3'),
+        base_ref: GitRef::Branch("main".to_owned()),
+        base_sha: sha('1'),
+        message: "Merge".to_owned(),
+    }));
+    let on = |on: &str| matches(&workflow(&format!("on:{on}\n{JOBS}")), &group, None);
+    for named in [
+        " merge_group",
+        " [push, merge_group]",
+        " {merge_group: {types: [checks_requested]}}",
+    ] {
+        assert_eq!(on(named), Match::Yes, "{named}");
+    }
+    assert_eq!(
+        on(" [push, pull_request]"),
+        no("`on` does not name `merge_group`")
+    );
+    let wrong = parse(
+        PATH,
+        &format!("on: {{merge_group: {{types: destroyed}}}}\n{JOBS}"),
+    )
+    .unwrap_err();
+    assert_eq!(
+        wrong.as_slice()[0].message,
+        "`destroyed` is not an activity type of `merge_group`"
+    );
 }
 
 /// `on.<event_name>.types` and `on.pull_request.<branches|branches-ignore>`: the filter is on the base branch.

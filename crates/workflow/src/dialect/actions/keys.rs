@@ -3,11 +3,12 @@
 use crate::keys::{Keys, full, no_effect, refused};
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 13] = [
+pub(crate) const ALL: [&Keys; 14] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
     &PULL_REQUEST,
+    &MERGE_GROUP,
     &DISPATCH,
     &INPUT,
     &PERMISSIONS,
@@ -36,7 +37,8 @@ pub(super) const WORKFLOW: Keys = Keys {
 };
 
 /// What to do instead of an event that this version doesn't listen to.
-const OTHER_EVENT: &str = "remove it; the events are `push`, `pull_request` and `workflow_dispatch`";
+const OTHER_EVENT: &str =
+    "remove it; the events are `push`, `pull_request`, `merge_group` and `workflow_dispatch`";
 
 pub(super) const EVENTS: Keys = Keys {
     path: "on",
@@ -44,6 +46,7 @@ pub(super) const EVENTS: Keys = Keys {
     keys: &[
         full("push"),
         full("pull_request"),
+        full("merge_group"),
         full("workflow_dispatch"),
         refused(
             "schedule",
@@ -57,7 +60,6 @@ pub(super) const EVENTS: Keys = Keys {
             "pull_request_target",
             "use `pull_request`; pull requests from forks run after an approval of their commit",
         ),
-        refused("merge_group", OTHER_EVENT),
         refused("workflow_run", OTHER_EVENT),
         refused("repository_dispatch", "use `workflow_dispatch`"),
         refused("branch_protection_rule", OTHER_EVENT),
@@ -117,6 +119,12 @@ pub(super) const PULL_REQUEST: Keys = Keys {
         full("paths"),
         full("paths-ignore"),
     ],
+};
+
+pub(super) const MERGE_GROUP: Keys = Keys {
+    path: "on.merge_group",
+    noun: "key",
+    keys: &[full("types")],
 };
 
 pub(super) const DISPATCH: Keys = Keys {

@@ -35,6 +35,8 @@ const PULL_REQUEST_TYPES: [&str; 21] = [
     "auto_merge_enabled",
     "auto_merge_disabled",
 ];
+/// The only one of `merge_group`, from the same page.
+const MERGE_GROUP_TYPES: [&str; 1] = ["checks_requested"];
 /// Those that run a workflow which names none.
 const PULL_REQUEST_DEFAULT: [&str; 3] = ["opened", "synchronize", "reopened"];
 
@@ -88,6 +90,10 @@ fn from_mapping(reader: &mut Reader<'_>, fields: &Fields<'_>, triggers: &mut Tri
     if let Some(node) = fields.get("pull_request") {
         triggers.pull_request = Some(pull_request(reader, node));
     }
+    if let Some(node) = fields.get("merge_group") {
+        merge_group(reader, node);
+        triggers.merge_group = true;
+    }
     if let Some(entry) = fields.entry("workflow_dispatch") {
         triggers.workflow_dispatch = Some(dispatch::dispatch(reader, entry));
     }
@@ -126,7 +132,9 @@ fn pull_request(reader: &mut Reader<'_>, node: &Node) -> PullRequestTrigger {
             paths: None,
         };
     };
-    let types = fields.get("types").map(|node| activity_types(reader, node));
+    let types = fields
+        .get("types")
+        .map(|node| activity_types(reader, node, "pull_request", &PULL_REQUEST_TYPES));
     PullRequestTrigger {
         types: types.unwrap_or_else(default),
         branches: filter(reader, &fields, "branches", "branches-ignore"),
@@ -134,26 +142,36 @@ fn pull_request(reader: &mut Reader<'_>, node: &Node) -> PullRequestTrigger {
     }
 }
 
-fn activity_types(reader: &mut Reader<'_>, node: &Node) -> Vec<String> {
+/// Its one activity type may be written down; there is nothing to choose.
+fn merge_group(reader: &mut Reader<'_>, node: &Node) {
+    let fields = settings(reader, node, &keys::MERGE_GROUP, "`merge_group`");
+    if let Some(types) = fields.and_then(|fields| fields.get("types")) {
+        activity_types(reader, types, "merge_group", &MERGE_GROUP_TYPES);
+    }
+}
+
+fn activity_types(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    event: &str,
+    known: &'static [&'static str],
+) -> Vec<String> {
     let types = reader.literals(node, "`types`");
     if matches!(&node.value, Value::List(items) if items.is_empty()) {
         reader.report_with(
             node.span,
             "`types` is empty",
-            "remove it; the default is opened, synchronize and reopened",
+            "remove it; there are types that hold without it",
         );
     }
-    for unknown in types
-        .iter()
-        .filter(|text| !PULL_REQUEST_TYPES.contains(&text.as_str()))
-    {
+    for unknown in types.iter().filter(|text| !known.contains(&text.as_str())) {
         let message = format!(
-            "`{}` is not an activity type of `pull_request`",
+            "`{}` is not an activity type of `{event}`",
             quoted(&unknown.value)
         );
-        let hint = match nearest(&unknown.value, PULL_REQUEST_TYPES) {
+        let hint = match nearest(&unknown.value, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the types are {}", list_of(PULL_REQUEST_TYPES)),
+            None => format!("the types are {}", list_of(known.iter().copied())),
         };
         reader.report_with(unknown.span, message, hint);
     }
