@@ -212,7 +212,6 @@ fn count(world: &World, tally: &Tally) {
 fn everything_happened(host: Host, tally: &Tally) {
     for happening in Happening::ALL {
         let times = tally.of(happening);
-        eprintln!("{happening:?}: {times}");
         // In one process no answer is lost on the way.
         let possible = host == Host::Aws || happening != Happening::Deserted;
         assert_eq!(
