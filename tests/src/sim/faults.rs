@@ -2,6 +2,7 @@
 //! that no second try mends, by losing one race after the other, or for hours.
 
 use super::schedule::Pause;
+use super::tally::{Happening, Tally};
 use super::world::SimClock;
 use checkmill_core::{Millis, UnixMillis};
 use checkmill_phases::ports::Clock as _;
@@ -56,6 +57,7 @@ pub enum Trouble {
 pub struct Faults {
     inner: Mutex<Inner>,
     outages: Vec<Outage>,
+    tally: Tally,
     clock: Arc<SimClock>,
 }
 
@@ -81,6 +83,7 @@ impl Faults {
         Self {
             inner: Mutex::new(inner),
             outages,
+            tally: Tally::default(),
             clock,
         }
     }
@@ -146,7 +149,10 @@ impl Faults {
         let result = effect();
         Pause::default().await;
         match fault {
-            Some(Fault::After) => Err(failed(Trouble::Away)),
+            Some(Fault::After) => {
+                self.tally.note(Happening::AnswerLost);
+                Err(failed(Trouble::Away))
+            }
             Some(Fault::CrashAfter) => {
                 self.die().await;
                 result
@@ -168,17 +174,25 @@ impl Faults {
         let away =
             |outage: &&Outage| outage.peer == peer && outage.from <= now && now < outage.from + outage.lasts;
         if let Some(outage) = self.outages.iter().find(away) {
+            self.tally.note(Happening::Outage);
             return Some(outage.trouble);
         }
         let mut inner = self.lock();
         match fault {
-            Some(Fault::Before) => return Some(Trouble::Away),
-            Some(Fault::Refused(how)) => return Some(Trouble::Refused(how)),
+            Some(Fault::Before) => {
+                self.tally.note(Happening::Failed);
+                return Some(Trouble::Away);
+            }
+            Some(Fault::Refused(how)) => {
+                self.tally.note(Happening::Refused);
+                return Some(Trouble::Refused(how));
+            }
             Some(Fault::Storm(writes)) => inner.storm = writes,
             _ => {}
         }
         if conditional && inner.storm > 0 {
             inner.storm -= 1;
+            self.tally.note(Happening::Storm);
             return Some(Trouble::Conflict);
         }
         None
@@ -186,6 +200,7 @@ impl Faults {
 
     /// The calling phase goes no further; the scheduler sees it and takes it, or the whole process, away.
     async fn die(&self) {
+        self.tally.note(Happening::Died);
         self.lock().died = true;
         std::future::pending::<()>().await;
     }
@@ -193,6 +208,12 @@ impl Faults {
     /// Whether somebody died since the last time this was asked.
     pub fn take_death(&self) -> bool {
         std::mem::take(&mut self.lock().died)
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     #[must_use]

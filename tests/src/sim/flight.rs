@@ -3,6 +3,7 @@
 use checkmill_asl::Ticket;
 use checkmill_core::{DeliveryId, Event, UnixMillis};
 use checkmill_phases::PhaseError;
+use checkmill_phases::callback::CallbackAnswer;
 use serde_json::Value;
 use std::fmt;
 
@@ -29,6 +30,7 @@ pub(super) struct Invocation {
 /// What a phase answers; texts are for the history.
 pub(super) enum Answer {
     Output(Result<Value, PhaseError>),
+    Agent(Result<CallbackAnswer, PhaseError>),
     Text(Result<String, PhaseError>),
 }
 
@@ -50,8 +52,11 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Output(Ok(output)) => write!(f, "{output}"),
+            Self::Agent(Ok(answer)) => write!(f, "{} {:?}", answer.status, answer.content),
             Self::Text(Ok(text)) => f.write_str(text),
-            Self::Output(Err(error)) | Self::Text(Err(error)) => write!(f, "{}: {error}", error.error_name()),
+            Self::Output(Err(error)) | Self::Agent(Err(error)) | Self::Text(Err(error)) => {
+                write!(f, "{}: {error}", error.error_name())
+            }
         }
     }
 }

@@ -111,6 +111,13 @@ impl MemForge {
         inner.deliveries.push(attempt);
     }
 
+    /// Makes a check look as if it had never been completed: for tests of the verdict.
+    pub fn forget_conclusions(&self, id: CheckRunId) {
+        if let Some(check) = self.inner().checks.get_mut(&id) {
+            check.conclusions.clear();
+        }
+    }
+
     /// Deliveries that were never made.
     #[must_use]
     pub fn undelivered(&self) -> BTreeSet<DeliveryId> {

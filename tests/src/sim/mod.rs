@@ -11,5 +11,6 @@ mod outside;
 mod ports;
 pub mod schedule;
 pub mod store;
+pub mod tally;
 mod verdict;
 pub mod world;

@@ -1,6 +1,7 @@
 //! What happens without anybody in the world asking for it: time limits, sweeps, agents that call, and what a test plans.
 
 use super::flight::{Answer, Kind};
+use super::tally::Happening;
 use super::world::{Action, SWEEP_EVERY, World};
 use checkmill_asl::{Event as AslEvent, TaskError};
 use checkmill_core::{Millis, UnixMillis};
@@ -70,6 +71,8 @@ impl World {
             // One in four is lost on its way.
             if self.schedule.below(4) > 0 {
                 self.agent_calls(id);
+            } else {
+                self.faults.tally().note(Happening::AgentUnheard);
             }
         }
         if let Some((at, name)) = self.ports.engine.next_timer()
@@ -86,6 +89,7 @@ impl World {
             .kill(|flight| matches!(flight.kind, Kind::Invoke(_)) && flight.born + FUNCTION_TIMEOUT <= now);
         for kind in overdue {
             self.note(|| format!("takes too long: {kind}"));
+            self.faults.tally().note(Happening::TimedOut);
             if let Kind::Invoke(invocation) = kind {
                 self.answer(
                     &invocation,
@@ -103,6 +107,7 @@ impl World {
             }
         }
         for invocation in deserted {
+            self.faults.tally().note(Happening::Deserted);
             self.note(|| {
                 format!(
                     "answer lost, it goes on: {} {}",
@@ -118,13 +123,22 @@ impl World {
         let ports = self.ports.clone();
         match action {
             Action::Deliver(event) => {
-                self.events.insert(event.delivery.clone(), event.clone());
+                if self
+                    .events
+                    .insert(event.delivery.clone(), event.clone())
+                    .is_some()
+                {
+                    self.faults.tally().note(Happening::Duplicate);
+                }
                 let kind = Kind::Deliver(event.clone());
                 self.launch(kind, async move {
                     Answer::Text(ports.receive(&event).await.map(str::to_owned))
                 });
             }
-            Action::RepeatMessage(delivery) => self.store().return_message(PlanMessage { delivery }),
+            Action::RepeatMessage(delivery) => {
+                self.faults.tally().note(Happening::Duplicate);
+                self.store().return_message(PlanMessage { delivery });
+            }
             Action::AgentsCall => {
                 for (id, began, _) in self.backend().spans() {
                     if began <= self.clock.now() {
@@ -141,8 +155,7 @@ impl World {
     fn agent_calls(&mut self, id: String) {
         let ports = self.ports.clone();
         self.launch(Kind::Agent(id.clone()), async move {
-            let answer = ports.agent(&id).await;
-            Answer::Text(answer.map(|answer| format!("{} {:?}", answer.status, answer.content)))
+            Answer::Agent(ports.agent(&id).await)
         });
     }
 }

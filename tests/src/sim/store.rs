@@ -1,6 +1,7 @@
 //! Store, blobs and queue in memory, as strict as the ports say: conditional on absence or on the version that was read.
 
 use super::faults::{Faults, Peer, Trouble};
+use super::tally::Happening;
 use super::world::SimClock;
 use async_trait::async_trait;
 use checkmill_core::history::JobHistory;
@@ -61,6 +62,15 @@ impl MemStore {
         }
     }
 
+    fn check_version(&self, stored: Option<u64>, next: u64) -> Result<(), StoreError> {
+        if stored.is_some_and(|stored| stored + 1 == next) {
+            Ok(())
+        } else {
+            self.faults.tally().note(Happening::RaceLost);
+            Err(StoreError::Conflict)
+        }
+    }
+
     fn rows(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().expect("no test panics while it holds this")
     }
@@ -75,6 +85,13 @@ impl MemStore {
     #[must_use]
     pub fn all_histories(&self) -> Vec<JobHistory> {
         self.rows().histories.values().cloned().collect()
+    }
+
+    /// Changes a job's row behind everybody's back: for tests of the verdict.
+    pub fn falsify(&self, id: &JobId, change: impl FnOnce(&mut Job)) {
+        if let Some(job) = self.rows().jobs.get_mut(id) {
+            change(job);
+        }
     }
 
     #[must_use]
@@ -205,14 +222,6 @@ impl Deliveries for MemStore {
     }
 }
 
-fn check_version(stored: Option<u64>, next: u64) -> Result<(), StoreError> {
-    if stored.is_some_and(|stored| stored + 1 == next) {
-        Ok(())
-    } else {
-        Err(StoreError::Conflict)
-    }
-}
-
 #[async_trait]
 impl Runs for MemStore {
     async fn create(&self, run: &Run) -> Result<bool, StoreError> {
@@ -253,7 +262,7 @@ impl Runs for MemStore {
         self.faults
             .conditional(Peer::Store, failed, || {
                 let mut rows = self.rows();
-                check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
+                self.check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
                 rows.runs.insert(run.id.clone(), run.clone());
                 Ok(())
             })
@@ -264,7 +273,7 @@ impl Runs for MemStore {
         self.faults
             .conditional(Peer::Store, failed, || {
                 let mut rows = self.rows();
-                check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
+                self.check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
                 for job in jobs {
                     rows.jobs.entry(job.id.clone()).or_insert_with(|| job.clone());
                 }
@@ -303,7 +312,7 @@ impl Jobs for MemStore {
             .conditional(Peer::Store, failed, || {
                 let mut rows = self.rows();
                 let stored = rows.jobs.get(&job.id);
-                check_version(stored.map(|stored| stored.version), job.version)?;
+                self.check_version(stored.map(|stored| stored.version), job.version)?;
                 if let Some(stored) = stored
                     && stored.attempt == job.attempt
                     && stored.end().is_some()
@@ -352,7 +361,7 @@ impl History for MemStore {
                 let mut rows = self.rows();
                 let key = (history.job.repository, history.job.id.clone());
                 let stored = rows.histories.get(&key).map_or(0, |stored| stored.version);
-                check_version(Some(stored), history.version)?;
+                self.check_version(Some(stored), history.version)?;
                 rows.histories.insert(key, history.clone());
                 Ok(())
             })

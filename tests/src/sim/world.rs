@@ -8,6 +8,7 @@ use super::forge::MemForge;
 use super::ports::Ports;
 use super::schedule::{Moved, Schedule};
 use super::store::MemStore;
+use super::tally::Happening;
 use checkmill_asl::{Command, Event as AslEvent, TaskError};
 use checkmill_backends::registry::Backends;
 use checkmill_core::{DeliveryId, Event, JobState, Millis, UnixMillis};
@@ -240,6 +241,7 @@ impl World {
     fn take_up(&mut self) {
         for delivery in self.forge().take_asked() {
             if let Some(event) = self.events.get(&delivery) {
+                self.faults.tally().note(Happening::Redelivered);
                 self.schedule(Millis(0), Action::Deliver(event.clone()));
             }
         }
@@ -316,6 +318,7 @@ impl World {
 
     pub(super) fn over(&mut self, kind: Kind, answer: Answer) {
         self.note(|| format!("ends:   {kind} -> {answer}"));
+        self.count(&answer);
         match (kind, answer) {
             (Kind::Invoke(invocation), Answer::Output(result)) => {
                 let error =
@@ -325,6 +328,17 @@ impl World {
             (Kind::Plan(delivery), Answer::Text(Err(error))) => self.return_message(delivery, Some(&error)),
             (Kind::Deliver(event), Answer::Text(result)) => {
                 self.forge().delivered(&event, self.clock.now(), result.is_ok());
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&self, answer: &Answer) {
+        let tally = self.faults.tally();
+        match answer {
+            Answer::Output(Err(PhaseError::Claimed)) => tally.note(Happening::Claimed),
+            Answer::Agent(Ok(answer)) if answer.status == 409 || answer.status == 410 => {
+                tally.note(Happening::AgentLate);
             }
             _ => {}
         }

@@ -3,8 +3,8 @@
 //! nothing left running.
 //!
 //! The phases, the transition table, the graph and the state machine are the real ones; the ports are in memory, and time is
-//! virtual: thousands of cases with hours of waiting take seconds. A case that fails is printed whole, with what happened in it,
-//! and is kept in `simulation.proptest-regressions`, from where every later run tries it first.
+//! virtual: thousands of cases with hours of waiting take seconds. A case that fails is printed whole, with what happened in it
+//! and the seed that leads to it again, and is kept in `tests/proptest-regressions`, from where every later run tries it first.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,6 +12,7 @@ mod events;
 mod property;
 mod reruns;
 mod stories;
+mod verdict;
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 const PATH: &str = ".checkmill/workflows/ci.yml";

@@ -5,8 +5,12 @@ use crate::{PATH, WORKFLOW};
 use checkmill_core::Millis;
 use checkmill_tests::sim::backend::{Ending, Script};
 use checkmill_tests::sim::faults::{Fault, Outage, Peer, Trouble as Wrong};
+use checkmill_tests::sim::tally::{Happening, Tally};
 use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
 use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestError, TestRunner};
+use std::cell::Cell;
+use std::hash::{BuildHasher as _, RandomState};
 
 #[derive(Debug, Clone)]
 struct Case {
@@ -147,39 +151,86 @@ fn play(host: Host, case: &Case, history: bool) -> (World, Result<(), String>) {
     (world, result)
 }
 
-fn holds(host: Host, case: &Case) -> Result<(), TestCaseError> {
-    let (_, result) = play(host, case, false);
-    if result.is_ok() {
-        return Ok(());
-    }
-    // The same again, for its history: a case is nothing but its values.
-    let (world, result) = play(host, case, true);
-    let fault = result
-        .err()
-        .unwrap_or_else(|| "the case does not repeat".to_owned());
-    Err(TestCaseError::fail(format!("{fault}\n{}", world.history())))
-}
-
-/// What both hosts go through, in two threads, so that all of it takes less than a minute.
-fn config() -> ProptestConfig {
-    ProptestConfig {
+/// A thousand cases on one host. Both hosts go through theirs at once, in less than a minute.
+///
+/// `PROPTEST_RNG_SEED` gives the seed of the cases; without it each run has its own.
+fn every_job_ends_once(host: Host, test: &'static str) {
+    let mut config = ProptestConfig {
         cases: 1000,
         max_shrink_iters: 3000,
         max_shrink_time: 20_000,
+        source_file: Some(file!()),
+        test_name: Some(test),
         ..ProptestConfig::default()
+    };
+    let seed = match config.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => RandomState::new().hash_one(test),
+    };
+    config.rng_seed = RngSeed::Fixed(seed);
+    let (tally, played, failed) = (Tally::default(), Cell::new(0_u32), Cell::new(false));
+    let result = TestRunner::new(config).run(&case(), |case| {
+        let (world, result) = play(host, &case, false);
+        // What comes after the first failure looks for a smaller one.
+        if !failed.get() {
+            played.set(played.get() + 1);
+            failed.set(result.is_err());
+        }
+        count(&world, &tally);
+        result.map_err(TestCaseError::fail)
+    });
+    match result {
+        Ok(()) => everything_happened(host, &tally),
+        Err(TestError::Fail(fault, case)) => {
+            // The smallest case again, for its history: a case is nothing but its values.
+            let (world, _) = play(host, &case, true);
+            panic!(
+                "{fault}\nin case {} of seed {seed}; to see it again:\n  \
+                 PROPTEST_RNG_SEED={seed} cargo nextest run -p checkmill-tests {test}\n\
+                 The smallest case that was found is {case:#?}\nand this is what happens in it:\n{}",
+                played.get(),
+                world.history()
+            );
+        }
+        Err(TestError::Abort(why)) => panic!("{why}"),
     }
 }
 
-proptest! {
-    #![proptest_config(config())]
-
-    #[test]
-    fn every_job_ends_once_whatever_happens_to_functions(case in case()) {
-        holds(Host::Aws, &case)?;
+fn count(world: &World, tally: &Tally) {
+    for job in world.store().all_jobs() {
+        if job.attempt.0 > 1 {
+            tally.note(Happening::RunAgain);
+        }
+        if job.stop.is_some() {
+            tally.note(Happening::Stopped);
+        }
     }
+    tally.add(world.faults().tally());
+}
 
-    #[test]
-    fn every_job_ends_once_whatever_happens_to_the_one_process(case in case()) {
-        holds(Host::OneMachine, &case)?;
+/// Cases that are all alike would prove nothing.
+fn everything_happened(host: Host, tally: &Tally) {
+    for happening in Happening::ALL {
+        let times = tally.of(happening);
+        // In one process no answer is lost on the way.
+        let possible = host == Host::Aws || happening != Happening::Deserted;
+        assert_eq!(
+            times > 0,
+            possible,
+            "{happening:?} came up {times} times in all cases"
+        );
     }
+}
+
+#[test]
+fn every_job_ends_once_whatever_happens_to_functions() {
+    every_job_ends_once(Host::Aws, "every_job_ends_once_whatever_happens_to_functions");
+}
+
+#[test]
+fn every_job_ends_once_whatever_happens_to_the_one_process() {
+    every_job_ends_once(
+        Host::OneMachine,
+        "every_job_ends_once_whatever_happens_to_the_one_process",
+    );
 }
