@@ -48,6 +48,8 @@ struct Inner {
     jobs: BTreeMap<String, Compute>,
     /// How often each key was really started.
     starts: BTreeMap<SubmitKey, u32>,
+    /// How each was to end, remembered when the backend has forgotten it.
+    endings: BTreeMap<SubmitKey, Ending>,
     /// What was laid down for one attempt.
     planned: BTreeMap<SubmitKey, Script>,
 }
@@ -144,6 +146,12 @@ impl SimBackend {
         inner.jobs.iter().filter_map(span).collect()
     }
 
+    /// How an attempt that was submitted was to end.
+    #[must_use]
+    pub fn ending_of(&self, attempt: &SubmitKey) -> Option<Ending> {
+        self.inner().endings.get(attempt).copied()
+    }
+
     /// What the agent of an attempt would report now, if it has ended by itself.
     #[must_use]
     pub fn result_of(&self, id: &str) -> Option<JobResult> {
@@ -210,6 +218,7 @@ impl Backend for SimBackend {
                 let next = self.scripts[inner.starts.len() % self.scripts.len()];
                 let script = inner.planned.get(&key).copied().unwrap_or(next);
                 *inner.starts.entry(key.clone()).or_default() += 1;
+                inner.endings.insert(key.clone(), script.ending);
                 let compute = Compute {
                     key,
                     script,

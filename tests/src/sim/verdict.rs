@@ -1,9 +1,10 @@
 //! What must hold when the world has come to rest.
 
-use super::backend::LOG;
+use super::backend::{Ending, LOG};
 use super::forge::SimCheck;
 use super::world::World;
-use checkmill_core::{Job, JobState};
+use checkmill_backends::port::SubmitKey;
+use checkmill_core::{Job, JobState, Reason};
 use checkmill_github::forge::CheckStatus;
 use checkmill_phases::keys;
 
@@ -24,6 +25,7 @@ impl World {
         for job in &jobs {
             let own: Vec<_> = checks.values().filter(|check| check.job == job.id).collect();
             told_once(job, &own)?;
+            self.tells_what_happened(job)?;
             self.log_is_kept(job)?;
         }
         for run in self.store().all_runs() {
@@ -43,6 +45,27 @@ impl World {
         match self.backend().live().first() {
             Some(key) => Err(format!("{key} still runs on the backend")),
             None => Ok(()),
+        }
+    }
+
+    /// A verdict of the job's own is that of its last attempt, and of no other.
+    fn tells_what_happened(&self, job: &Job) -> Result<(), String> {
+        let attempt = SubmitKey {
+            job: job.id.clone(),
+            attempt: job.attempt,
+        };
+        let ending = self.backend().ending_of(&attempt);
+        let said = match job.end().map(|end| &end.reason) {
+            Some(Reason::Success) => Ending::Success,
+            Some(Reason::Test) => Ending::Failure,
+            _ => return Ok(()),
+        };
+        if ending == Some(said) {
+            Ok(())
+        } else {
+            Err(format!(
+                "{attempt} is said to have ended in {said:?}, and did in {ending:?}"
+            ))
         }
     }
 
