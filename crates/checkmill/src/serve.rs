@@ -77,7 +77,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let recovered = system
         .recover()
         .await
-        .context("The state of the last time can't be read.")?;
+        .context("What was under way the last time can't be taken up; start again to try again.")?;
     tracing::info!(%address, data = %args.data.display(), ?recovered, "Checkmill serves");
 
     let driver = tokio::spawn(system.clone().drive(receiver));

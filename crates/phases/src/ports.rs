@@ -35,7 +35,8 @@ pub trait Deliveries: Inbox {
     /// logged and left out.
     async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<(Event, DeliveryState)>, StoreError>;
 
-    /// Makes an open delivery due at `until`, because a message of it is known to wait. Does nothing to another one.
+    /// Makes an open delivery due at `until`, because a message of it is known to wait; one that is due later stays so. Does
+    /// nothing to one that has ended.
     async fn defer(&self, id: &DeliveryId, until: UnixMillis) -> Result<(), StoreError>;
 }
 

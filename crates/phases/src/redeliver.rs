@@ -84,17 +84,24 @@ impl Redeliver<'_> {
                 back_minutes = back.0 / 60_000,
                 "GitHub's list of deliveries is too long to be read so far back"
             );
+            // It counts as looked at all the same: read again, it would end in the same place.
         }
+        let mut tried = 0;
         for attempt in owed(&log.attempts, now) {
-            if *asked >= REDELIVERIES {
+            if tried >= REDELIVERIES {
                 // What is left over may be older than the next look goes back, unless that is a deep one again.
                 tracing::warn!("more deliveries failed than are asked for at once; the next look asks on");
                 return Ok(());
             }
             match self.ask_for(attempt).await {
-                Ok(is_asked) => *asked += usize::from(is_asked),
+                Ok(false) => {}
+                Ok(true) => {
+                    tried += 1;
+                    *asked += 1;
+                }
                 Err(error) if error.error_name().is_retryable() => return Err(error),
                 Err(error) => {
+                    tried += 1;
                     tracing::error!(delivery = %attempt.delivery, event = attempt.event, %error, "a delivery that GitHub could not make stays lost");
                 }
             }

@@ -54,7 +54,7 @@ impl Rerun<'_> {
         if !self.may_act(event, "re-run").await? {
             return Ok(());
         }
-        let mut first_error = None;
+        let mut errors = Vec::new();
         for run in self.runs.of_commit(event.repository.id, sha).await? {
             let failed = |job: &Job| {
                 job.end()
@@ -63,10 +63,10 @@ impl Rerun<'_> {
             // A run that can't be taken up now, because an end of it is being reported, does not hold up the others.
             if let Err(error) = self.rerun_where(event, &run, failed).await {
                 tracing::warn!(%run, %error, "could not run the failed jobs of a run again yet");
-                first_error.get_or_insert(error);
+                errors.push(error);
             }
         }
-        first_error.map_or(Ok(()), Err)
+        worth_another_try(errors)
     }
 
     /// Approves a fork's commit, if the sender may write to the repository, and starts what waited for it: the runs of
@@ -78,14 +78,14 @@ impl Rerun<'_> {
         if !self.may_act(event, "approve").await? {
             return Ok(());
         }
-        let mut first_error = None;
+        let mut errors = Vec::new();
         for run in self.runs.of_commit(event.repository.id, sha).await? {
             if let Err(error) = self.approve_run(event, &run).await {
                 tracing::warn!(%run, %error, "could not start what was approved yet");
-                first_error.get_or_insert(error);
+                errors.push(error);
             }
         }
-        first_error.map_or(Ok(()), Err)
+        worth_another_try(errors)
     }
 
     async fn approve_run(&self, event: &Event, run: &RunId) -> Result<(), PhaseError> {
@@ -198,10 +198,11 @@ impl Rerun<'_> {
             };
             match self.runs.update(&again.next).await {
                 Ok(()) => {
+                    self.advance(id).await?;
                     for job in again.exhausted {
                         self.refuse(event, job).await?;
                     }
-                    return self.advance(id).await;
+                    return Ok(());
                 }
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -266,6 +267,15 @@ impl Rerun<'_> {
             told => Ok(told?),
         }
     }
+}
+
+/// Of what kept several runs from moving: an error after which trying again helps, where there is one.
+fn worth_another_try(mut errors: Vec<PhaseError>) -> Result<(), PhaseError> {
+    let passes = errors.iter().position(|error| error.error_name().is_retryable());
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(errors.swap_remove(passes.unwrap_or(0)))
 }
 
 /// What a request to run jobs of a run again comes to.

@@ -94,15 +94,13 @@ impl Sweep<'_> {
         for (event, _) in self.deliveries.due(end_of_time, usize::MAX).await? {
             match self.enqueue(&event.delivery).await {
                 Ok(()) => swept.deliveries_queued += 1,
-                Err(error) if error.error_name().is_retryable() => passing = Some(error),
-                Err(error) => log_fault(Err(error), "delivery", &event.delivery),
+                Err(error) => not_recovered(error, "delivery", &event.delivery, &mut passing),
             }
         }
         for job in self.jobs.due(end_of_time, usize::MAX).await? {
             match self.recover_job(&job).await {
                 Ok(restarted) => swept.executions_restarted += usize::from(restarted),
-                Err(error) if error.error_name().is_retryable() => passing = Some(error),
-                Err(error) => log_fault(Err(error), "job", &job.id),
+                Err(error) => not_recovered(error, "job", &job.id, &mut passing),
             }
         }
         tracing::info!(?swept, "recovered");
@@ -216,6 +214,19 @@ impl Sweep<'_> {
         tracing::warn!(backend = backend_name, job = %owned.key, "a live job that no attempt owns is cancelled");
         backend.cancel(&owned.id).await?;
         Ok(true)
+    }
+}
+
+/// Logs what kept a row from being recovered; one that passes is kept for whoever recovers again.
+fn not_recovered(
+    error: PhaseError,
+    what: &str,
+    id: impl std::fmt::Display,
+    passing: &mut Option<PhaseError>,
+) {
+    tracing::error!(%id, %error, "could not recover a {what}");
+    if error.error_name().is_retryable() {
+        *passing = Some(error);
     }
 }
 

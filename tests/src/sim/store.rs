@@ -214,7 +214,7 @@ impl Deliveries for MemStore {
                 if let Some(row) = self.rows().deliveries.get_mut(id)
                     && row.1.redriven_after().is_some()
                 {
-                    row.2 = until;
+                    row.2 = row.2.max(until);
                 }
                 Ok(())
             })

@@ -2,7 +2,7 @@
 
 use crate::events::{approve, cancel, job_of, pull_request_from_a_fork, push, rerun_failed, rerun_job};
 use crate::{PATH, WORKFLOW};
-use checkmill_core::limits::ATTEMPTS;
+use checkmill_core::limits::{ATTEMPTS, REDELIVERIES};
 use checkmill_core::{Millis, Reason, RepositoryId};
 use checkmill_tests::sim::backend::{Ending, Script};
 use checkmill_tests::sim::faults::{Outage, Peer, Trouble as Wrong};
@@ -286,6 +286,40 @@ fn a_delivery_that_waits_for_github_is_queued_once() {
         ["0", "3000000"],
         "one that is told to wait, one after 50 minutes"
     );
+}
+
+/// More deliveries were lost than one look asks for, and all of them before the time that a common look goes back.
+#[test]
+fn many_lost_deliveries_are_asked_for_look_by_look() {
+    let away = Outage {
+        peer: Peer::Store,
+        from: START,
+        lasts: Millis::from_minutes(44),
+        trouble: Wrong::Away,
+    };
+    let trouble = Trouble {
+        outages: vec![away],
+        ..Trouble::default()
+    };
+    let nothing = "on: workflow_dispatch\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: y\n";
+    let mut world = World::new(Host::Aws, false, &[(PATH, nothing)], vec![BRIEF], trouble).with_history();
+    let lost = REDELIVERIES + 10;
+    for n in 0..lost {
+        let mut event = push();
+        event.delivery = format!("push-{n}").parse().unwrap();
+        world.schedule(Millis(n as u64), Action::Deliver(event));
+    }
+    world.run().unwrap();
+    let history = world.history();
+    let planned: Vec<u64> = history
+        .lines()
+        .filter(|line| line.contains("begins: plan"))
+        .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(planned.len(), lost);
+    let minute = 60_000;
+    // One look at 45 minutes, the next one at 50.
+    assert!(planned.iter().all(|at| *at < 55 * minute), "{planned:?}");
 }
 
 #[test]

@@ -188,7 +188,7 @@ impl Deliveries for DynamoStore {
         set.sort();
         let updated = update
             .update_expression(format!("SET {}", set.join(", ")))
-            .condition_expression("attribute_exists(#open_pk)")
+            .condition_expression("attribute_exists(#open_pk) AND #due_at < :due_at")
             .send()
             .await;
         match updated {

@@ -39,7 +39,8 @@ pub(super) async fn list(api: &Api<'_>, since: UnixMillis, limit: usize) -> Resu
         let page = api.call_as_app(&Request::get(url)).await;
         let page = page.map_err(|failure| failure.into_forge(what))?;
         let listed: Vec<Listed> = json(&page.body).map_err(|failure| failure.into_forge(what))?;
-        read += listed.len();
+        // A page counts whole, so that short ones can't make many requests of it.
+        read += PER_PAGE;
         if listed.is_empty() {
             break;
         }

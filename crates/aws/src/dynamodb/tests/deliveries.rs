@@ -156,6 +156,12 @@ pub(super) async fn a_deferred_delivery_is_in_nobodys_way(world: &World) {
         world.store.defer(&delivery(id), until).await.unwrap();
     }
     world.store.defer(&delivery("nobody"), until).await.unwrap();
+    // Somebody who knows less is late.
+    world
+        .store
+        .defer(&delivery("d-1"), until - Millis(1))
+        .await
+        .unwrap();
     let due = |at: UnixMillis, limit| Deliveries::due(&world.store, at, limit);
     let only = [(event("d-3"), DeliveryState::Received)];
     assert_eq!(due(until - Millis(1), 1).await.unwrap(), only);
@@ -163,8 +169,8 @@ pub(super) async fn a_deferred_delivery_is_in_nobodys_way(world: &World) {
 
     let (store, id) = (&world.store, delivery("d-1"));
     store.advance(&id, &DeliveryState::Planned).await.unwrap();
-    store.defer(&id, world.now()).await.unwrap();
-    let left = due(until, 10).await.unwrap();
+    store.defer(&id, until + Millis(1)).await.unwrap();
+    let left = due(until + Millis(1), 10).await.unwrap();
     assert!(left.iter().all(|(event, _)| event.delivery != id), "it has ended");
 }
 pub(super) async fn a_long_reason_is_cut(world: &World) {
