@@ -1,6 +1,7 @@
 //! What the commands print on standard output.
 
 use std::io::Write as _;
+use std::path::Path;
 
 /// Prints a text.
 ///
@@ -20,4 +21,13 @@ pub(crate) fn count(number: usize, what: &str) -> String {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),
     }
+}
+
+/// What is said of a repository without a workflow file that counts.
+pub(crate) fn no_workflow(root: &Path, dirs: &[&str]) -> String {
+    format!(
+        "{} has no workflow file. Looked for *.yml and *.yaml in {}.",
+        root.display(),
+        dirs.join(" and ")
+    )
 }

@@ -34,7 +34,7 @@ mod yaml;
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use dialect::{DIRECTORIES, lint, parse, parse_action};
+pub use dialect::{DIRECTORIES, lint, local_actions, parse, parse_action};
 pub use expand::{Expansion, JobContext, LaterKey, Leg, expand, unevaluated_name};
 pub use inputs::inputs;
 pub use keys::{Key, Keys, Support};

@@ -1,15 +1,23 @@
 //! The files as they are in the directory, committed or not.
 
+use crate::output::no_workflow;
 use anyhow::{Context as _, bail};
 use checkmill_core::policy::Policy;
 use checkmill_phases::dirs::{self, ACTIONS_DIR, POLICY_PATH};
+use checkmill_workflow::uses::LocalAction;
 use checkmill_workflow::{Diagnostic, Diagnostics};
+use std::collections::BTreeSet;
 use std::path::Path;
+
+/// The names of an action's file; the first one that is there counts.
+const MANIFESTS: [&str; 2] = ["action.yml", "action.yaml"];
 
 pub(super) struct Files {
     pub(super) policy: Option<File>,
     /// By path; at least one.
     pub(super) workflows: Vec<File>,
+    /// The files of the repository's own actions that the workflows use, directly and through each other; by path.
+    pub(super) actions: Vec<File>,
 }
 
 pub(super) struct File {
@@ -26,6 +34,11 @@ impl File {
             path: path.to_owned(),
             text: String::from_utf8(bytes).ok(),
         })
+    }
+
+    fn actions(&self) -> Vec<LocalAction> {
+        let text = self.text.as_deref().unwrap_or_default();
+        checkmill_workflow::local_actions(&self.path, text)
     }
 
     /// What there is to say about it.
@@ -72,8 +85,40 @@ impl Files {
             bail!("{}", nothing(root, &dirs)?);
         }
         workflows.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok(Self { policy, workflows })
+        let actions = actions(root, &workflows)?;
+        Ok(Self {
+            policy,
+            workflows,
+            actions,
+        })
     }
+}
+
+/// The files of actions that are there. One that is not may be made, or checked out, before its step runs.
+fn actions(root: &Path, workflows: &[File]) -> anyhow::Result<Vec<File>> {
+    let mut next: Vec<LocalAction> = workflows.iter().flat_map(File::actions).collect();
+    let mut seen = BTreeSet::new();
+    let mut files = Vec::new();
+    while let Some(action) = next.pop() {
+        let Some(path) = manifest(root, &action).filter(|path| seen.insert(path.clone())) else {
+            continue;
+        };
+        let file = File::read(root, &path)?;
+        next.extend(file.actions());
+        files.push(file);
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
+}
+
+/// The path of the file that a job would read.
+fn manifest(root: &Path, action: &LocalAction) -> Option<String> {
+    let path = |name: &&str| match action.path() {
+        "" => (*name).to_owned(),
+        dir => format!("{dir}/{name}"),
+    };
+    let mut paths = MANIFESTS.iter().map(path);
+    paths.find(|path| root.join(path).is_file())
 }
 
 /// The workflow files directly in a directory; none where it is not there.
@@ -93,11 +138,7 @@ fn listed(root: &Path, dir: &str) -> anyhow::Result<Vec<String>> {
 }
 
 fn nothing(root: &Path, dirs: &[&str]) -> anyhow::Result<String> {
-    let mut text = format!(
-        "{} has no workflow file. Looked for *.yml and *.yaml in {}.",
-        root.display(),
-        dirs.join(" and ")
-    );
+    let mut text = no_workflow(root, dirs);
     if !dirs.contains(&ACTIONS_DIR) && !listed(root, ACTIONS_DIR)?.is_empty() {
         text.push_str(&format!(
             " There are some in {ACTIONS_DIR}: add --all, or `actions_workflows: true` to {POLICY_PATH}."

@@ -1,4 +1,5 @@
-//! `checkmill lint`: all that is wrong with a repository's workflow files and its policy, without running anything.
+//! `checkmill lint`: all that is wrong with a repository's workflow files, its policy and its own actions, without running
+//! anything.
 
 mod files;
 mod formats;
@@ -15,7 +16,7 @@ const ERRORS: u8 = 1;
 
 /// What was found.
 pub(crate) struct Report {
-    /// Paths of the files that were read, the policy among them.
+    /// Paths of the files that were read, the policy and actions among them.
     files: Vec<String>,
     /// By file, and in the order of each file.
     diagnostics: Vec<Diagnostic>,
@@ -70,6 +71,12 @@ fn report(files: &Files) -> Report {
     }
     for file in &files.workflows {
         add(&file.path, file.judged(checkmill_workflow::lint));
+    }
+    for file in &files.actions {
+        add(
+            &file.path,
+            file.judged(|path, text| checkmill_workflow::parse_action(path, text).err()),
+        );
     }
     report
 }

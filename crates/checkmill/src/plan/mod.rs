@@ -6,14 +6,14 @@ mod json;
 mod text;
 
 use crate::cli::PlanArgs;
-use crate::output::print;
+use crate::output::{no_workflow, print};
 use crate::source::{self, Source};
 use anyhow::bail;
 use checkmill_core::limits::{CHANGED_FILES, WORKFLOW_FILE_BYTES, WORKFLOW_FILES};
 use checkmill_core::policy::Policy;
 use checkmill_core::{CommitSha, Event};
 use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
-use checkmill_phases::dirs::{self, POLICY_PATH};
+use checkmill_phases::dirs::{self, ACTIONS_DIR, POLICY_PATH};
 use checkmill_phases::preview::{JobOutcome, WorkflowOutcome, WorkflowPreview, preview};
 use event::{Made, Planned};
 use std::process::ExitCode;
@@ -87,11 +87,14 @@ fn report(args: &PlanArgs, source: &Source) -> anyhow::Result<Report> {
             report.workflows = preview(&event, &source.sha, &files, &report.changed);
             if report.workflows.is_empty() {
                 let policy = source.policy(&policy_of)?;
-                bail!(
-                    "{} has no workflow file. Looked for *.yml and *.yaml in {}.",
-                    args.path.display(),
-                    dirs::under(&policy).join(" and ")
-                );
+                let mut text = no_workflow(&args.path, &dirs::under(&policy));
+                // Whatever was found did not count.
+                if !files.workflows.is_empty() {
+                    text.push_str(&format!(
+                        " There are some in {ACTIONS_DIR}: add `actions_workflows: true` to {POLICY_PATH}."
+                    ));
+                }
+                bail!(text);
             }
             report.event = Some(*event);
         }

@@ -12,6 +12,7 @@ mod page;
 mod served;
 
 mod actions;
+mod actions_workflows;
 mod annotations;
 mod broken_files;
 mod cancel;

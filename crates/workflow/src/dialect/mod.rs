@@ -6,6 +6,7 @@ pub(crate) mod lightning;
 use crate::diagnostic::Diagnostics;
 use crate::manifest::ActionManifest;
 use crate::model::Workflow;
+use crate::uses::LocalAction;
 
 /// The directories that workflow files are in (`*.yml` and `*.yaml`), one for each language.
 pub const DIRECTORIES: [&str; 2] = [".checkmill/workflows", LIGHTNING];
@@ -46,6 +47,16 @@ pub fn lint(path: &str, text: &str) -> Option<Diagnostics> {
         Dialect::Actions => actions::notices(path, text),
     };
     Diagnostics::with_notices(errors, notices)
+}
+
+/// The directories of the repository whose actions the steps of a workflow file, or of an action's own file, use: those that
+/// can be read off the text. None where it is no YAML, which [`lint`] says.
+#[must_use]
+pub fn local_actions(path: &str, text: &str) -> Vec<LocalAction> {
+    match Dialect::of(path) {
+        Dialect::Lightning => Vec::new(),
+        Dialect::Actions => actions::local_actions(path, text),
+    }
 }
 
 /// What a path says about the language.

@@ -52,6 +52,11 @@ use syntax::{Node, parse};
 use template::{Marked, Part, has_expression, parts, whole};
 use value::Value;
 
+/// Whether a text is an expression at all, whatever it names.
+pub(crate) fn is_expression(source: &str) -> bool {
+    parse(source).is_ok()
+}
+
 /// What an expression can see.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {

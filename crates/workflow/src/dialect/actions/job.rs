@@ -27,17 +27,26 @@ pub(super) fn jobs(reader: &mut Reader<'_>, entry: &Entry) -> Vec<Job> {
         return Vec::new();
     }
     let mut taken = Vec::new();
-    let read = |entry: &Entry| {
+    let mut read = Vec::with_capacity(entries.len());
+    for entry in entries {
         let valid = common::id(reader, &entry.key, entry.key_span, "the job id", &mut taken);
+        let needs = entry.value.get("needs");
+        let needs = needs.map(|node| reader.literals(node, "`needs`"));
         let job = job(reader, entry);
-        job.filter(|_| valid)
-    };
-    let read: Vec<(Job, Vec<crate::text::Text>)> = entries.iter().filter_map(read).collect();
+        if let (true, Ok(key)) = (valid, entry.key.parse()) {
+            read.push(needs::Written {
+                key,
+                key_span: entry.key_span,
+                needs: needs.unwrap_or_default(),
+                job,
+            });
+        }
+    }
     needs::resolve(reader, read, &taken)
 }
 
-/// The job, and what it needs as written.
-fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<(Job, Vec<crate::text::Text>)> {
+/// The job without what it needs.
+fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
     let what = format!("the job `{}`", crate::diagnostic::quoted(&entry.key));
     if entry.value.value == Value::Null {
         reader.report_with(
@@ -50,7 +59,6 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<(Job, Vec<crate::text::
     let fields = reader.fields(&entry.value, &keys::JOB, &what)?;
     // One that calls another workflow has no steps of its own; what is wrong with it has been said.
     let calls = entry.value.get("uses").is_some();
-    let needs = fields.get("needs").map(|node| reader.literals(node, "`needs`"));
     let name = fields
         .get("name")
         .and_then(|node| reader.template(node, "`name`", Place::JobName));
@@ -85,7 +93,7 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<(Job, Vec<crate::text::
     let outputs = fields.get("outputs");
     let outputs = outputs.map(|node| common::texts(reader, node, "`outputs`", Place::JobOutputs));
     let steps = required(reader, &fields, entry, "steps", calls).map(|node| step::steps(reader, &node));
-    let job = Job {
+    Some(Job {
         key: entry.key.parse().ok()?,
         key_span: entry.key_span,
         needs: Vec::new(),
@@ -109,8 +117,7 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<(Job, Vec<crate::text::
         outputs: outputs.unwrap_or_default(),
         steps: steps?,
         debug: false,
-    };
-    Some((job, needs.unwrap_or_default()))
+    })
 }
 
 fn required(

@@ -8,6 +8,7 @@ mod dispatch;
 mod job;
 mod keys;
 mod lint;
+mod local;
 mod manifest;
 mod needs;
 mod permissions;
@@ -17,6 +18,7 @@ mod triggers;
 
 pub(crate) use keys::ALL as KEYS;
 pub(super) use lint::notices;
+pub(super) use local::local_actions;
 pub(crate) use manifest::parse as parse_action;
 pub(crate) use permissions::permissions;
 pub(crate) use strategy::strategy;

@@ -124,6 +124,10 @@ impl Lint<'_> {
 
     fn script(&mut self, script: &str, span: Span) {
         for reference in expr::untrusted_references(script) {
+            // What can't be parsed counts as untrusted; here, it is an error and has been told as one.
+            if !expr::is_expression(&reference.expression) {
+                continue;
+            }
             let at = |offset| offset_in_source(self.source, span, script, offset);
             let message = format!(
                 "`{}` can be text that an outsider chooses, and stands in a script",

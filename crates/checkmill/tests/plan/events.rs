@@ -1,0 +1,89 @@
+//! `--event`: made here, or a kept payload of a webhook.
+
+use crate::program::{CI, Ended, Project};
+use serde_json::json;
+
+const TEXT: &str = "\
+name: CI
+on:
+  push: {branches: [main]}
+  pull_request: {types: [opened]}
+  workflow_dispatch: {inputs: {where: {type: choice, options: [a, b], required: true}}}
+jobs: {a: {runs-on: linux, steps: [{run: make}]}}
+";
+
+/// What follows the line that says what is planned.
+fn plan(ended: &Ended) -> String {
+    let (_, rest) = ended.stdout.split_once("\n\n").unwrap_or_default();
+    format!("{}: {}{}", ended.code.unwrap_or(-1), rest, ended.stderr)
+}
+
+#[tokio::test]
+async fn a_dispatch() {
+    let project = Project::new(&[(CI, TEXT)]);
+    let dispatch = ["plan", "--event", "workflow_dispatch"];
+    insta::assert_snapshot!(plan(&project.checkmill(&dispatch).await), @"");
+    let given = [&dispatch[..], &["--input", "where=a"]].concat();
+    insta::assert_snapshot!(plan(&project.checkmill(&given).await), @"");
+    let unknown = [&dispatch[..], &["--workflow", "cd.yml"]].concat();
+    insta::assert_snapshot!(plan(&project.checkmill(&unknown).await), @"");
+}
+
+#[tokio::test]
+async fn options_that_go_with_another_event() {
+    let project = Project::new(&[(CI, TEXT)]);
+    insta::assert_snapshot!(plan(&project.checkmill(&["plan", "--input", "a=b"]).await), @"");
+    insta::assert_snapshot!(plan(&project.checkmill(&["plan", "--event-name", "push"]).await), @"");
+}
+
+/// As GitHub sends it, cut down to what is read.
+fn payload(fields: serde_json::Value) -> String {
+    let mut body = json!({
+        "repository": {
+            "id": 1, "name": "hello", "full_name": "octocat/hello", "owner": {"login": "octocat"}, "private": false,
+            "default_branch": "main", "clone_url": "https://github.com/octocat/hello.git",
+            "html_url": "https://github.com/octocat/hello"
+        },
+        "sender": {"login": "octocat"}
+    });
+    for (key, value) in fields.as_object().unwrap() {
+        body[key] = value.clone();
+    }
+    body.to_string()
+}
+
+#[tokio::test]
+async fn kept_payloads() {
+    let project = Project::new(&[(CI, TEXT)]);
+    let sha = "a".repeat(40);
+    let push = |git_ref: &str, after: &str| {
+        payload(json!({
+            "ref": git_ref, "before": "b".repeat(40), "after": after, "created": false,
+            "deleted": after.starts_with('0'), "forced": false, "commits": [],
+            "head_commit": {"id": sha, "message": "Change it", "timestamp": "2024-01-01T00:00:00Z"}
+        }))
+    };
+    for (name, body) in [
+        ("main", push("refs/heads/main", &sha)),
+        ("other", push("refs/heads/other", &sha)),
+        ("deleted", push("refs/heads/main", &"0".repeat(40))),
+        ("ping", payload(json!({"zen": "Keep it simple.", "hook_id": 1}))),
+        (
+            "issue",
+            payload(json!({"action": "opened", "issue": {"number": 1}})),
+        ),
+        ("none", "Hello".to_owned()),
+    ] {
+        project.write(&format!("{name}.json"), &body);
+    }
+    let mut all = String::new();
+    for name in ["main", "other", "deleted", "ping", "issue", "none", "nowhere"] {
+        let ended = project
+            .checkmill(&["plan", "--event", &format!("{name}.json")])
+            .await;
+        all.push_str(&format!("== {name}\n{}", plan(&ended)));
+    }
+    insta::assert_snapshot!(all, @"");
+    let named = ["plan", "--event", "issue.json", "--event-name", "issues"];
+    insta::assert_snapshot!(plan(&project.checkmill(&named).await), @"");
+}

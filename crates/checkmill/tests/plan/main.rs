@@ -1,0 +1,15 @@
+//! `checkmill plan` as people and programs call it. One topic, one file.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise, in its helpers too"
+)]
+
+#[expect(dead_code, reason = "other commands' tests need more of it")]
+#[path = "../run/program.rs"]
+mod program;
+
+mod events;
+mod example;
+mod rules;
+mod same_as_run;

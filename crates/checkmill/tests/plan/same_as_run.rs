@@ -1,0 +1,114 @@
+//! A plan agrees with what `checkmill run` then does.
+
+use crate::program::{CI, Project};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Jobs of every kind; what is decided later comes out as the plan supposes: every job succeeds.
+const TEXT: &str = "\
+name: CI
+on: [push, pull_request, workflow_dispatch]
+jobs:
+  build:
+    runs-on: linux
+    strategy:
+      matrix: {v: [1, 2, 3], exclude: [{v: 2}], include: [{v: 1, more: yes}, {v: 4}]}
+    steps: [{run: 'true'}]
+  named:
+    name: On ${{ github.event_name }}
+    runs-on: linux
+    steps: [{run: 'true'}]
+  pushed:
+    if: github.event_name == 'push'
+    runs-on: linux
+    steps: [{run: 'true'}]
+  after-pushed:
+    needs: [build, pushed]
+    runs-on: linux
+    steps: [{run: 'true'}]
+  anyway:
+    needs: pushed
+    if: '!cancelled()'
+    runs-on: linux
+    steps: [{run: 'true'}]
+  never:
+    if: ${{ false }}
+    runs-on: linux
+    strategy: {matrix: {v: [1, 2]}}
+    steps: [{run: 'true'}]
+";
+const OTHER: &str = "\
+on: {push: {branches: [release]}, pull_request: {paths: ['docs/**']}}
+jobs: {a: {runs-on: linux, steps: [{run: 'true'}]}}
+";
+const ACTIONS: &str = "\
+name: Actions
+on: push
+jobs: {a: {runs-on: linux, steps: [{run: 'true'}]}}
+";
+
+#[tokio::test]
+async fn the_same_jobs_start_and_the_same_are_skipped() {
+    let project = Project::new(&[
+        (CI, TEXT),
+        (".checkmill/workflows/other.yml", OTHER),
+        (".github/workflows/ci.yml", ACTIONS),
+    ]);
+    let events: [&[&str]; 3] = [
+        &["--event", "push"],
+        &["--event", "pull_request"],
+        &["--event", "workflow_dispatch", "--workflow", CI],
+    ];
+    for policy in ["", "actions_workflows: true\n"] {
+        project.write(".checkmill/config.yml", policy);
+        for event in events {
+            let planned = planned(&json(&project, "plan", event).await);
+            let ran = ran(&json(&project, "run", event).await);
+            assert_eq!(planned, ran, "{event:?} with the policy {policy:?}");
+            assert!(planned.len() >= 7, "{planned:?}");
+            assert_eq!(
+                planned.contains_key("Actions / a"),
+                !policy.is_empty() && event.contains(&"push"),
+                "{event:?} with the policy {policy:?}"
+            );
+        }
+    }
+}
+
+async fn json(project: &Project, command: &str, args: &[&str]) -> Value {
+    let ended = project
+        .checkmill(&[&[command, ".", "--json"], args].concat())
+        .await;
+    assert_eq!(ended.code, Some(0), "{command} {args:?}: {ended:?}");
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+/// By the names of checks, whether the job starts.
+fn planned(plan: &Value) -> BTreeMap<String, bool> {
+    let mut jobs = BTreeMap::new();
+    for workflow in plan["workflows"].as_array().unwrap() {
+        for job in workflow["jobs"].as_array().unwrap() {
+            for leg in job["legs"].as_array().unwrap() {
+                jobs.insert(text(&leg["name"]), true);
+            }
+            if job["state"] == "skipped" {
+                jobs.insert(
+                    format!("{} / {}", text(&workflow["name"]), text(&job["key"])),
+                    false,
+                );
+            }
+        }
+    }
+    jobs
+}
+
+fn ran(report: &Value) -> BTreeMap<String, bool> {
+    let checks = report["checks"].as_array().unwrap().iter();
+    checks
+        .map(|check| (text(&check["name"]), check["reason"] != "skipped"))
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
