@@ -163,6 +163,12 @@ impl Walk {
         self.outcomes.insert(key.clone(), outcome);
     }
 
+    fn needs_what_is_skipped(&self, key: &JobKey) -> bool {
+        let needs = self.run.nodes.get(key).map_or(&[][..], |node| &node.needs);
+        let is_skipped = |need| matches!(self.outcomes.get(need), Some(JobOutcome::Skipped(_)));
+        needs.iter().any(is_skipped)
+    }
+
     fn expanded(&self, key: &JobKey) -> (Expanded, JobOutcome) {
         let now = UnixMillis(0);
         if let Some(held) = evaluate::held(&self.workflow, &self.run, key, now) {
@@ -175,6 +181,8 @@ impl Walk {
         let later = self.workflow.decided_later(key);
         let workflow = match later.as_slice() {
             [] => self.workflow.clone(),
+            // Where a need is known to be skipped, only the condition itself can say that the job runs all the same.
+            [LaterKey::If] if self.needs_what_is_skipped(key) => self.workflow.clone(),
             [LaterKey::If] => self.workflow.without_condition(key),
             _ => {
                 let legs = Vec::new();

@@ -36,6 +36,7 @@ fn rule(rule: Rule) -> Value {
 
 fn result(one: &Diagnostic) -> Value {
     let text = match &one.hint {
+        Some(hint) if hint.ends_with('?') => format!("{}. {}", one.message, capital(hint)),
         Some(hint) => format!("{}. {}.", one.message, capital(hint)),
         None => format!("{}.", one.message),
     };

@@ -21,7 +21,24 @@ jobs:
     stesp:
       - run: make
 ";
-    insta::assert_snapshot!(lint(&[(CI, text)]).await, @"");
+    insta::assert_snapshot!(lint(&[(CI, text)]).await, @"
+    1: .checkmill/workflows/ci.yml:3:5: unknown key `branchs` in `push`
+    3 |     branchs: [main]
+      |     ^^^^^^^
+      = help: did you mean `branches`?
+
+    .checkmill/workflows/ci.yml:5:3: the job `build` has no `steps`
+    5 |   build:
+      |   ^^^^^
+      = help: a job needs at least one step, such as `- run: make test`
+
+    .checkmill/workflows/ci.yml:7:5: unknown key `stesp` in the job `build`
+    7 |     stesp:
+      |     ^^^^^
+      = help: did you mean `steps`?
+
+    3 errors in 1 file
+    ");
 }
 
 #[tokio::test]
@@ -38,7 +55,29 @@ jobs:
     runs-on: linux
     stesp: [{run: make test}]
 ";
-    insta::assert_snapshot!(lint(&[(CI, text)]).await, @"");
+    insta::assert_snapshot!(lint(&[(CI, text)]).await, @"
+    1: .checkmill/workflows/ci.yml:4:19: the job `build` needs `biuld`, which is not a job of this workflow
+    4 |     needs: [test, biuld]
+      |                   ^^^^^
+      = help: did you mean `build`?
+
+    .checkmill/workflows/ci.yml:7:3: the job `test` has no `steps`
+    7 |   test:
+      |   ^^^^
+      = help: a job needs at least one step, such as `- run: make test`
+
+    .checkmill/workflows/ci.yml:8:12: the jobs need each other in a circle: `build` → `test` → `build`
+    8 |     needs: build
+      |            ^^^^^
+      = help: remove one of the `needs`
+
+    .checkmill/workflows/ci.yml:10:5: unknown key `stesp` in the job `test`
+    10 |     stesp: [{run: make test}]
+       |     ^^^^^
+      = help: did you mean `steps`?
+
+    4 errors in 1 file
+    ");
 }
 
 #[tokio::test]
@@ -57,7 +96,37 @@ jobs:
       - if: nope() && always()
         run: echo
 ";
-    insta::assert_snapshot!(lint(&[(CI, text)]).await, @"");
+    insta::assert_snapshot!(lint(&[(CI, text)]).await, @"
+    1: .checkmill/workflows/ci.yml:7:9: `os` of the matrix has no values
+    7 |         os: []
+      |         ^^
+      = help: where a list may be empty, skip the job with `if`
+
+    .checkmill/workflows/ci.yml:9:23: warning: the matrix of `build` has no `oss`
+    9 |       - run: echo ${{ matrix.oss }} ${{ github.event.head_commit.message }}
+      |                       ^^^^^^^^^^
+      = help: did you mean `os`?
+
+    .checkmill/workflows/ci.yml:9:37: note: `github.event.head_commit.message` can be text that an outsider chooses, and stands in a script
+    9 |       - run: echo ${{ matrix.oss }} ${{ github.event.head_commit.message }}
+      |                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: set an `env` variable to it and use that; Checkmill does so, GitHub Actions runs what it holds
+
+    .checkmill/workflows/ci.yml:10:23: warning: the job `build` has no step with the id `nope`
+    10 |       - run: echo ${{ steps.nope.outputs.x }} ${{ format( }}
+       |                       ^^^^^^^^^^^^^^^^^^^^
+
+    .checkmill/workflows/ci.yml:10:58: unexpected end of expression
+    10 |       - run: echo ${{ steps.nope.outputs.x }} ${{ format( }}
+       |                                                          ^
+
+    .checkmill/workflows/ci.yml:11:13: unknown function `nope`
+    11 |       - if: nope() && always()
+       |             ^^^^
+      = help: the functions are contains, startsWith, endsWith, format, join, toJSON, fromJSON, hashFiles, case, success, failure, always, cancelled
+
+    3 errors, 2 warnings, 1 note in 1 file
+    ");
 }
 
 #[tokio::test]
@@ -66,14 +135,32 @@ async fn files_that_are_no_yaml() {
         (".checkmill/workflows/empty.yml", ""),
         (".checkmill/workflows/open.yml", "on: push\njobs: [\n"),
     ];
-    insta::assert_snapshot!(lint(&files).await, @"");
+    insta::assert_snapshot!(lint(&files).await, @"
+    1: .checkmill/workflows/empty.yml:1:1: the file is empty
+    1 | 
+      | ^
+      = help: a workflow needs at least `on` and `jobs`
+
+    .checkmill/workflows/open.yml:2:7: not valid YAML: unclosed bracket '['
+    2 | jobs: [
+      |       ^
+
+    2 errors in 2 files
+    ");
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_text() {
     let project = Project::new(&[(CI, "")]);
     std::fs::write(project.path().join(CI), [0xff, 0xfe, 0]).unwrap();
-    insta::assert_snapshot!(project.checkmill(&["lint"]).await.stdout, @"");
+    insta::assert_snapshot!(project.checkmill(&["lint"]).await.stdout, @"
+    .checkmill/workflows/ci.yml:1:1: the file is not UTF-8 text
+    1 | 
+      | ^
+      = help: save it as UTF-8
+
+    1 error in 1 file
+    ");
 }
 
 #[tokio::test]
@@ -82,5 +169,9 @@ async fn more_mistakes_than_anybody_reads_are_counted() {
     let text = format!("on: push\njobs:\n  a:\n    runs-on: linux\n    steps:\n{steps}");
     let shown = lint(&[(CI, &text)]).await;
     let end: Vec<&str> = shown.lines().rev().take(3).collect();
-    insta::assert_snapshot!(end.join("\n"), @"");
+    insta::assert_snapshot!(end.join("\n"), @"
+    50 errors in 1 file
+
+    … and 70 more
+    ");
 }

@@ -29,7 +29,82 @@ async fn sarif(files: &[(&str, &str)]) -> Value {
 async fn a_result_for_each_mistake() {
     let log = sarif(&[(".checkmill/workflows/a b.yml", TEXT)]).await;
     let results = serde_json::to_string_pretty(&log["runs"][0]["results"]).unwrap();
-    insta::assert_snapshot!(results, @"");
+    insta::assert_snapshot!(results, @r#"
+    [
+      {
+        "level": "warning",
+        "locations": [
+          {
+            "physicalLocation": {
+              "artifactLocation": {
+                "uri": ".checkmill/workflows/a%20b.yml",
+                "uriBaseId": "%SRCROOT%"
+              },
+              "region": {
+                "endColumn": 47,
+                "endLine": 7,
+                "startColumn": 27,
+                "startLine": 7
+              }
+            }
+          }
+        ],
+        "message": {
+          "text": "The job `a` has no step with the id `nope`."
+        },
+        "ruleId": "unknown-step",
+        "ruleIndex": 9
+      },
+      {
+        "level": "note",
+        "locations": [
+          {
+            "physicalLocation": {
+              "artifactLocation": {
+                "uri": ".checkmill/workflows/a%20b.yml",
+                "uriBaseId": "%SRCROOT%"
+              },
+              "region": {
+                "endColumn": 90,
+                "endLine": 7,
+                "startColumn": 51,
+                "startLine": 7
+              }
+            }
+          }
+        ],
+        "message": {
+          "text": "`github.event.head_commit.message` can be text that an outsider chooses, and stands in a script. Set an `env` variable to it and use that; Checkmill does so, GitHub Actions runs what it holds."
+        },
+        "ruleId": "untrusted-input",
+        "ruleIndex": 15
+      },
+      {
+        "level": "error",
+        "locations": [
+          {
+            "physicalLocation": {
+              "artifactLocation": {
+                "uri": ".checkmill/workflows/a%20b.yml",
+                "uriBaseId": "%SRCROOT%"
+              },
+              "region": {
+                "endColumn": 13,
+                "endLine": 8,
+                "startColumn": 9,
+                "startLine": 8
+              }
+            }
+          }
+        ],
+        "message": {
+          "text": "Unknown key `shel` in a step. Did you mean `shell`?"
+        },
+        "ruleId": "unknown-key",
+        "ruleIndex": 1
+      }
+    ]
+    "#);
 }
 
 #[tokio::test]

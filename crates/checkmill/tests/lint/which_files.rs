@@ -18,10 +18,10 @@ async fn read(project: &Project, args: &[&str]) -> String {
 #[tokio::test]
 async fn files_of_actions_where_the_policy_or_the_caller_wants_them() {
     let project = Project::new(&[(CI, GOOD), (ACTIONS, BAD)]);
-    insta::assert_snapshot!(read(&project, &[]).await, @"");
-    insta::assert_snapshot!(read(&project, &["--all"]).await, @"");
+    insta::assert_snapshot!(read(&project, &[]).await, @r#"[".checkmill/workflows/ci.yml"]"#);
+    insta::assert_snapshot!(read(&project, &["--all"]).await, @r#"[".checkmill/workflows/ci.yml",".github/workflows/ci.yml"]"#);
     project.write(".checkmill/config.yml", "actions_workflows: true\n");
-    insta::assert_snapshot!(read(&project, &[]).await, @"");
+    insta::assert_snapshot!(read(&project, &[]).await, @r#"[".checkmill/config.yml",".checkmill/workflows/ci.yml",".github/workflows/ci.yml"]"#);
     assert_eq!(project.checkmill(&["lint"]).await.code, Some(1));
 }
 
@@ -30,7 +30,14 @@ async fn the_policy() {
     let project = Project::new(&[(CI, GOOD), (".checkmill/config.yml", "actions_workflow: true\n")]);
     let ended = project.checkmill(&["lint"]).await;
     assert_eq!(ended.code, Some(1));
-    insta::assert_snapshot!(ended.stdout, @"");
+    insta::assert_snapshot!(ended.stdout, @"
+    .checkmill/config.yml:1:1: unknown key `actions_workflow` in the policy
+    1 | actions_workflow: true
+      | ^^^^^^^^^^^^^^^^
+      = help: did you mean `actions_workflows`?
+
+    1 error in 2 files
+    ");
 }
 
 #[tokio::test]
@@ -39,7 +46,19 @@ async fn both_languages() {
         (CI, GOOD),
         (".lightning/workflows/gpu.yml", "trigger: push\nruns: make\n"),
     ]);
-    insta::assert_snapshot!(project.checkmill(&["lint"]).await.stdout, @"");
+    insta::assert_snapshot!(project.checkmill(&["lint"]).await.stdout, @"
+    .lightning/workflows/gpu.yml:1:1: `run` is missing
+    1 | trigger: push
+      | ^
+      = help: it is the script that the job runs, such as `run: make test`
+
+    .lightning/workflows/gpu.yml:2:1: unknown key `runs` in a workflow
+    2 | runs: make
+      | ^^^^
+      = help: did you mean `run`?
+
+    2 errors in 2 files
+    ");
 }
 
 #[tokio::test]
@@ -62,14 +81,25 @@ runs:
         (".checkmill/two/action.yaml", two),
         (".checkmill/unused/action.yml", "runs: 3\n"),
     ]);
-    insta::assert_snapshot!(read(&project, &[]).await, @"");
-    insta::assert_snapshot!(project.checkmill(&["lint"]).await.stdout, @"");
+    insta::assert_snapshot!(read(&project, &[]).await, @r#"[".checkmill/workflows/ci.yml",".checkmill/one/action.yml",".checkmill/two/action.yaml"]"#);
+    insta::assert_snapshot!(project.checkmill(&["lint"]).await.stdout, @"
+    .checkmill/two/action.yaml:5:17: `${{` has no `}}`
+    5 |     - run: echo ${{ inputs.who }
+      |                 ^
+
+    .checkmill/two/action.yaml:7:7: step 2 has no `shell`
+    7 |     - run: echo
+      |       ^^^
+      = help: a `run` of a composite action needs one, such as `shell: bash`
+
+    2 errors in 3 files
+    ");
 }
 
 #[tokio::test]
 async fn a_directory_with_nothing_to_look_at() {
     let project = Project::new(&[(ACTIONS, GOOD)]);
-    insta::assert_snapshot!(project.checkmill(&["lint"]).await.refusal(&project), @"");
-    insta::assert_snapshot!(project.checkmill(&["lint", "nowhere"]).await.refusal(&project), @"");
-    insta::assert_snapshot!(project.checkmill(&["lint", ".github"]).await.refusal(&project), @"");
+    insta::assert_snapshot!(project.checkmill(&["lint"]).await.refusal(&project), @"2: checkmill: . has no workflow file. Looked for *.yml and *.yaml in .checkmill/workflows and .lightning/workflows. There are some in .github/workflows: add --all, or `actions_workflows: true` to .checkmill/config.yml.");
+    insta::assert_snapshot!(project.checkmill(&["lint", "nowhere"]).await.refusal(&project), @"2: checkmill: nowhere is not a directory. Name the directory of a repository.");
+    insta::assert_snapshot!(project.checkmill(&["lint", ".github"]).await.refusal(&project), @"2: checkmill: .github has no workflow file. Looked for *.yml and *.yaml in .checkmill/workflows and .lightning/workflows.");
 }

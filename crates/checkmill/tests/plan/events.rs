@@ -22,18 +22,31 @@ fn plan(ended: &Ended) -> String {
 async fn a_dispatch() {
     let project = Project::new(&[(CI, TEXT)]);
     let dispatch = ["plan", "--event", "workflow_dispatch"];
-    insta::assert_snapshot!(plan(&project.checkmill(&dispatch).await), @"");
+    insta::assert_snapshot!(plan(&project.checkmill(&dispatch).await), @"
+    1: ✗ .checkmill/workflows/ci.yml is broken
+        │ .checkmill/workflows/ci.yml:5:32: the input `where` is required and was not given
+        │ 5 |   workflow_dispatch: {inputs: {where: {type: choice, options: [a, b], required: true}}}
+        │   |                                ^^^^^
+
+    0 jobs would start, 1 broken
+    ");
     let given = [&dispatch[..], &["--input", "where=a"]].concat();
-    insta::assert_snapshot!(plan(&project.checkmill(&given).await), @"");
+    insta::assert_snapshot!(plan(&project.checkmill(&given).await), @"
+    0: ✓ CI (.checkmill/workflows/ci.yml)
+         JOB     RUNS ON  AFTER
+      ✓  CI / a  linux
+
+    1 job would start
+    ");
     let unknown = [&dispatch[..], &["--workflow", "cd.yml"]].concat();
-    insta::assert_snapshot!(plan(&project.checkmill(&unknown).await), @"");
+    insta::assert_snapshot!(plan(&project.checkmill(&unknown).await), @r#"2: checkmill: There is no workflow "cd.yml". There is: .checkmill/workflows/ci.yml."#);
 }
 
 #[tokio::test]
 async fn options_that_go_with_another_event() {
     let project = Project::new(&[(CI, TEXT)]);
-    insta::assert_snapshot!(plan(&project.checkmill(&["plan", "--input", "a=b"]).await), @"");
-    insta::assert_snapshot!(plan(&project.checkmill(&["plan", "--event-name", "push"]).await), @"");
+    insta::assert_snapshot!(plan(&project.checkmill(&["plan", "--input", "a=b"]).await), @"2: checkmill: --input and --workflow go with --event workflow_dispatch.");
+    insta::assert_snapshot!(plan(&project.checkmill(&["plan", "--event-name", "push"]).await), @"2: checkmill: --event-name goes with --event FILE.");
 }
 
 /// As GitHub sends it, cut down to what is read.
@@ -83,7 +96,30 @@ async fn kept_payloads() {
             .await;
         all.push_str(&format!("== {name}\n{}", plan(&ended)));
     }
-    insta::assert_snapshot!(all, @"");
+    insta::assert_snapshot!(all, @r#"
+    == main
+    0: ✓ CI (.checkmill/workflows/ci.yml)
+         JOB     RUNS ON  AFTER
+      ✓  CI / a  linux
+
+    1 job would start
+    == other
+    0: – .checkmill/workflows/ci.yml: the branch `other` does not match `branches` (`main`)
+
+    0 jobs would start
+    == deleted
+    0: – .checkmill/workflows/ci.yml: the push deleted the branch `main`
+
+    0 jobs would start
+    == ping
+    0: Nothing starts: GitHub only tries the webhook out.
+    == issue
+    2: checkmill: issue.json looks like no event that Checkmill acts on. Name it with --event-name.
+    == none
+    2: checkmill: none.json looks like no event that Checkmill acts on. Name it with --event-name.
+    == nowhere
+    2: checkmill: --event must be push, pull_request, workflow_dispatch or a webhook's payload; "nowhere.json" can't be read: No such file or directory (os error 2)
+    "#);
     let named = ["plan", "--event", "issue.json", "--event-name", "issues"];
-    insta::assert_snapshot!(plan(&project.checkmill(&named).await), @"");
+    insta::assert_snapshot!(plan(&project.checkmill(&named).await), @"0: Nothing starts: Checkmill does not act on the event `issues`.");
 }

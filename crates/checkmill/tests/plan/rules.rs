@@ -55,7 +55,31 @@ async fn every_job_has_its_reason() {
         ),
     ]);
     let ended = project.checkmill(&["plan", "--changed", "src/a.rs"]).await;
-    insta::assert_snapshot!(shown(&project, &ended.stdout), @"");
+    insta::assert_snapshot!(shown(&project, &ended.stdout), @"
+    Planning a push of the files of PROJECT to main.
+
+    ✗ .checkmill/workflows/broken.yml is broken
+        │ .checkmill/workflows/broken.yml:2:8: the job `a` has no `steps`
+        │ 2 | jobs: {a: {runs-on: linux}}
+        │   |        ^
+        │   = help: a job needs at least one step, such as `- run: make test`
+
+    ✓ CI (.checkmill/workflows/ci.yml)
+         JOB             RUNS ON  AFTER
+      ✓  CI / build (1)  linux
+      ✓  CI / build (2)  linux
+      ?  CI / each                build  `strategy` is decided when build has ended
+      –  CI / never                      skipped: its `if: github.event_name == 'schedule'` is false
+      –  CI / after               never  skipped: it needs `never`, which was skipped
+      ✓  CI / always     linux    never
+      ?  CI / cleanup    linux    build  `if` is decided when build has ended
+
+    – .checkmill/workflows/pr.yml: `on` does not name `push`
+
+    – .checkmill/workflows/tags.yml: `push` has filters for tags only, and `main` is a branch
+
+    3 jobs would start, 2 decided later, 2 skipped, 1 broken
+    ");
     assert_eq!(ended.code, Some(1), "a file is broken");
 }
 
@@ -63,7 +87,13 @@ async fn every_job_has_its_reason() {
 async fn a_path_filter() {
     let project = Project::new(&[(CI, RULES)]);
     let ended = project.checkmill(&["plan", "--changed", "README.md"]).await;
-    insta::assert_snapshot!(shown(&project, &ended.stdout), @"");
+    insta::assert_snapshot!(shown(&project, &ended.stdout), @"
+    Planning a push of the files of PROJECT to main.
+
+    – .checkmill/workflows/ci.yml: no changed file matches `paths` (`src/**`); changed: `README.md`
+
+    0 jobs would start
+    ");
     assert_eq!(ended.code, Some(0), "nothing is wrong");
 }
 
@@ -79,7 +109,19 @@ jobs:
 ";
     let project = Project::new(&[(CI, text)]);
     let ended = project.checkmill(&["plan"]).await;
-    insta::assert_snapshot!(shown(&project, &ended.stdout), @"");
+    insta::assert_snapshot!(shown(&project, &ended.stdout), @r#"
+    Planning a push of the files of PROJECT to main.
+
+    ✓ .checkmill/workflows/ci.yml
+         JOB                              RUNS ON  AFTER
+      ✗  .checkmill/workflows/ci.yml / a                  can't be planned as it is written
+        │ .checkmill/workflows/ci.yml:5:25: `x` of the matrix has no values
+        │ 5 |     strategy: {matrix: {x: "${{ fromJSON('[]') }}"}}
+        │   |                         ^
+        │   = help: where a list may be empty, skip the job with `if`
+
+    0 jobs would start, 1 broken
+    "#);
     assert_eq!(ended.code, Some(1));
 }
 
@@ -113,16 +155,100 @@ jobs:
         (&plan["event"], &plan["changed"]),
         (&"push".into(), &vec!["a"].into())
     );
-    insta::assert_snapshot!(serde_json::to_string_pretty(&plan["workflows"]).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&plan["workflows"]).unwrap(), @r#"
+    [
+      {
+        "diagnostics": null,
+        "jobs": [
+          {
+            "decided_later": [],
+            "diagnostics": null,
+            "key": "a",
+            "legs": [
+              {
+                "continue_on_error": false,
+                "matrix": {
+                  "v": 1
+                },
+                "name": ".checkmill/workflows/ci.yml / a (1)",
+                "runs_on": [
+                  "linux",
+                  "big"
+                ],
+                "timeout_ms": 300000
+              }
+            ],
+            "needs": [],
+            "reason": null,
+            "state": "starts"
+          },
+          {
+            "decided_later": [
+              "if"
+            ],
+            "diagnostics": null,
+            "key": "b",
+            "legs": [
+              {
+                "continue_on_error": false,
+                "matrix": null,
+                "name": ".checkmill/workflows/ci.yml / b",
+                "runs_on": [
+                  "linux"
+                ],
+                "timeout_ms": 21600000
+              }
+            ],
+            "needs": [
+              "a"
+            ],
+            "reason": null,
+            "state": "later"
+          },
+          {
+            "decided_later": [],
+            "diagnostics": null,
+            "key": "c",
+            "legs": [],
+            "needs": [],
+            "reason": "its `if: false` is false",
+            "state": "skipped"
+          }
+        ],
+        "name": ".checkmill/workflows/ci.yml",
+        "path": ".checkmill/workflows/ci.yml",
+        "reason": null,
+        "state": "starts",
+        "waits_for": null
+      },
+      {
+        "diagnostics": null,
+        "jobs": [],
+        "name": ".checkmill/workflows/pr.yml",
+        "path": ".checkmill/workflows/pr.yml",
+        "reason": "`on` does not name `push`",
+        "state": "not_started",
+        "waits_for": null
+      }
+    ]
+    "#);
 }
 
 #[tokio::test]
 async fn nothing_to_plan() {
     let project = Project::new(&[(".github/workflows/ci.yml", &format!("on: push\n{JOB}"))]);
-    insta::assert_snapshot!(project.checkmill(&["plan"]).await.refusal(&project), @"");
+    insta::assert_snapshot!(project.checkmill(&["plan"]).await.refusal(&project), @"2: checkmill: . has no workflow file. Looked for *.yml and *.yaml in .checkmill/workflows and .lightning/workflows. There are some in .github/workflows: add `actions_workflows: true` to .checkmill/config.yml.");
     project.write(".checkmill/config.yml", "actions_workflows: true\n");
     let ended = project.checkmill(&["plan"]).await;
-    insta::assert_snapshot!(shown(&project, &ended.stdout), @"");
+    insta::assert_snapshot!(shown(&project, &ended.stdout), @"
+    Planning a push of the files of PROJECT to main.
+
+    ✓ .github/workflows/ci.yml
+         JOB                           RUNS ON  AFTER
+      ✓  .github/workflows/ci.yml / a  linux
+
+    1 job would start
+    ");
 }
 
 fn shown(project: &Project, text: &str) -> String {
