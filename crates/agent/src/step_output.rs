@@ -97,7 +97,9 @@ impl<'a> StepOutput<'a> {
         }
         self.log.flush();
         for line in &mut self.said.tail {
-            *line = strip_ansi(line).chars().take(TAIL_LINE_CHARS).collect();
+            // Between control sequences a secret is none, and without them it is one again.
+            let plain = self.log.masks().apply(&strip_ansi(line));
+            *line = plain.chars().take(TAIL_LINE_CHARS).collect();
         }
         self.said
     }

@@ -71,6 +71,18 @@ async fn masks_that_a_step_adds_hold_from_then_on_and_line_by_line() {
     assert!(ran.log.contains("\n***, again\n"), "{}", ran.log);
 }
 
+/// The check shows a failing step's last lines without their control sequences.
+#[tokio::test]
+async fn a_secret_that_colours_break_up_is_none_in_the_tail() {
+    let world = World::new(json!([run(
+        r"echo '::add-mask::hunter2secret'; printf 'got hun\033[31mter2secret\n'; exit 1"
+    )]));
+    let ran = world.run().await;
+    let tail = ran.result.steps[0].tail.join("\n");
+    assert!(tail.contains("got ***"), "{tail}");
+    assert!(!tail.contains("hunter2secret"), "{tail}");
+}
+
 #[tokio::test]
 async fn further_secrets_have_names_of_their_own() {
     let mut world = World::new(json!([run_with(
