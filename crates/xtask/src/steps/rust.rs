@@ -22,12 +22,24 @@ fn counted(finished: &Finished) -> Counts {
     Counts::of_tests(finished.success, &finished.lines)
 }
 
+/// What is off unless it is asked for.
+const FEATURES: &str = "checkmill/aws";
+
 pub(super) fn fmt(workspace: &Workspace) -> anyhow::Result<Counts> {
     check(cargo(workspace).args(["fmt", "--all", "--check"]))
 }
 
 pub(super) fn clippy(workspace: &Workspace) -> anyhow::Result<Counts> {
-    check(cargo(workspace).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    check(cargo(workspace).args([
+        "clippy",
+        "--workspace",
+        "--features",
+        FEATURES,
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
 }
 
 /// Every test but those that want a server: they have steps of their own.
@@ -43,13 +55,23 @@ pub(super) fn tests(workspace: &Workspace) -> anyhow::Result<Counts> {
     }
     let mut command = cargo(workspace);
     if has_nextest() {
-        command.args(["nextest", "run", "--workspace", "--no-fail-fast", "-E"]);
+        command.args([
+            "nextest",
+            "run",
+            "--workspace",
+            "--features",
+            FEATURES,
+            "--no-fail-fast",
+            "-E",
+        ]);
         command.arg(format!("not ({left_out})"));
     } else {
         println!("cargo-nextest is not here: cargo test does the same, one binary after the other");
         command.args([
             "test",
             "--workspace",
+            "--features",
+            FEATURES,
             "--no-fail-fast",
             "--lib",
             "--bins",
@@ -108,6 +130,8 @@ pub(super) fn dynamodb(workspace: &Workspace) -> anyhow::Result<Counts> {
             "nextest",
             "run",
             "--workspace",
+            "--features",
+            FEATURES,
             "--run-ignored",
             "only",
             "-E",
@@ -117,6 +141,8 @@ pub(super) fn dynamodb(workspace: &Workspace) -> anyhow::Result<Counts> {
         command.args([
             "test",
             "--workspace",
+            "--features",
+            FEATURES,
             "--lib",
             "dynamodb_local",
             "--",
@@ -135,6 +161,8 @@ pub(super) fn doc(workspace: &Workspace) -> anyhow::Result<Counts> {
     Ok(counted(&command::follow(cargo(workspace).args([
         "test",
         "--workspace",
+        "--features",
+        FEATURES,
         "--doc",
     ]))?))
 }
