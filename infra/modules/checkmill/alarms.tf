@@ -1,7 +1,22 @@
 # What nobody would notice otherwise: each of these means that a check may hang or come late.
 
 locals {
-  alarms = {
+  # Answers of 5xx at the doors: GitHub can't deliver, or jobs can't report. A function that does not come up is among them.
+  refused_at = merge(
+    { for api in aws_apigatewayv2_api.entry : "entry" => {
+      namespace = "AWS/ApiGateway", metric = "5xx", dimensions = { ApiId = api.id }
+    } },
+    var.entry == "function_url" ? {
+      webhook = { namespace = "AWS/Lambda", metric = "Url5xxCount", dimensions = { FunctionName = module.function["webhook"].name } }
+      api     = { namespace = "AWS/Lambda", metric = "Url5xxCount", dimensions = { FunctionName = module.api.name } }
+    } : {},
+  )
+
+  alarms = merge({ for door, of in local.refused_at : "${door}-5xx" => merge(of, {
+    description = "Requests are answered with 5xx: look at the functions' logs. GitHub's deliveries are asked for again; jobs try again."
+    statistic   = "Sum"
+    threshold   = 0
+    }) }, {
     dead-letters = {
       description = "A delivery could not be planned in nine tries. Look at it in the dead-letter queue; redrive it when the cause is gone."
       namespace   = "AWS/SQS"
@@ -42,7 +57,7 @@ locals {
       statistic   = "Sum"
       threshold   = 0
     }
-  }
+  })
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {

@@ -55,15 +55,15 @@ output "next_steps" {
   value = join("\n", concat(
     [
       "1. Put the secrets where the functions look for them (once; outside Terraform, so that they are not in its state):",
-      "   aws ssm put-parameter --type SecureString --name ${var.parameter_prefix}/private-key --value file://app.private-key.pem",
-      "   aws ssm put-parameter --type SecureString --name ${var.parameter_prefix}/webhook-secret --value \"$WEBHOOK_SECRET\"",
+      "   aws ssm put-parameter --type SecureString --region ${local.region} --name ${var.parameter_prefix}/private-key --value file://app.private-key.pem",
+      "   aws ssm put-parameter --type SecureString --region ${local.region} --name ${var.parameter_prefix}/webhook-secret --value file://webhook-secret.txt",
       "2. Set the GitHub App's webhook URL to ${local.webhook_url}/webhook, with the same secret.",
       "3. Push a commit with a file in .checkmill/workflows.",
     ],
     var.entry == "function_url" ? [
       "4. Function URLs made with a provider before 6.29 answer 403 until this has been run for each of the functions:",
-      "   aws lambda add-permission --function-name ${var.name}-webhook --statement-id FunctionURLAllowInvokeAction --action lambda:InvokeFunction --principal '*' --invoked-via-function-url",
-      "   aws lambda add-permission --function-name ${var.name}-api --statement-id FunctionURLAllowInvokeAction --action lambda:InvokeFunction --principal '*' --invoked-via-function-url",
+      "   aws lambda add-permission --region ${local.region} --function-name ${var.name}-webhook --statement-id FunctionURLAllowInvokeAction --action lambda:InvokeFunction --principal '*' --invoked-via-function-url",
+      "   aws lambda add-permission --region ${local.region} --function-name ${var.name}-api --statement-id FunctionURLAllowInvokeAction --action lambda:InvokeFunction --principal '*' --invoked-via-function-url",
     ] : [],
   ))
 }

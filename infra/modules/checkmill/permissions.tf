@@ -2,6 +2,10 @@
 # that enforces them.
 
 locals {
+  of_deliveries = {
+    "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["DELIVERY#*"] }
+  }
+
   may = {
     # Runs and jobs are replaced whole, on a condition; a transaction needs the permissions of the writes in it.
     read_and_write_rows = {
@@ -17,14 +21,24 @@ locals {
       Action   = ["dynamodb:Query"]
       Resource = [aws_dynamodb_table.state.arn]
     }
+    # What anybody may reach writes the rows of deliveries and no other.
     record_deliveries = {
-      Sid      = "Deliveries"
-      Effect   = "Allow"
-      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-      Resource = [aws_dynamodb_table.state.arn]
+      Sid       = "Deliveries"
+      Effect    = "Allow"
+      Action    = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      Resource  = [aws_dynamodb_table.state.arn]
+      Condition = local.of_deliveries
     }
     advance_deliveries = {
-      Sid      = "AdvanceDeliveries"
+      Sid       = "AdvanceDeliveries"
+      Effect    = "Allow"
+      Action    = ["dynamodb:UpdateItem"]
+      Resource  = [aws_dynamodb_table.state.arn]
+      Condition = local.of_deliveries
+    }
+    # The sweep puts off its next look at a delivery or a job.
+    defer_rows = {
+      Sid      = "Defer"
       Effect   = "Allow"
       Action   = ["dynamodb:UpdateItem"]
       Resource = [aws_dynamodb_table.state.arn]
@@ -72,26 +86,36 @@ locals {
       Action   = ["states:DescribeExecution", "states:StopExecution"]
       Resource = ["arn:${local.partition}:states:${local.region}:${local.account}:execution:${local.state_machine_name}:*"]
     }
+    # For a token, the state machine that handed it out is what is asked for, though the reference lists no resource type
+    # for this action: https://github.com/aws/aws-cdk/pull/8486 tried it, and CDK's grantTaskResponse grants the same.
     wake_executions = {
       Sid      = "WakeExecutions"
       Effect   = "Allow"
       Action   = ["states:SendTaskSuccess"]
       Resource = [local.state_machine_arn]
     }
-    read_and_write_blobs = {
+    # Workflow files, logs, results and artifacts: all that belongs to a run is under its name.
+    read_and_write_runs = {
       Sid      = "Blobs"
       Effect   = "Allow"
       Action   = ["s3:GetObject", "s3:PutObject"]
-      Resource = ["${aws_s3_bucket.logs.arn}/*"]
+      Resource = ["${aws_s3_bucket.logs.arn}/runs/*"]
     }
-    # Artifacts that are replaced, and the oldest caches, go.
+    # What outlives a run. Artifacts that are replaced, and the oldest caches, go.
+    read_and_write_caches = {
+      Sid      = "Caches"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:PutObject"]
+      Resource = ["${aws_s3_bucket.logs.arn}/caches/*"]
+    }
     delete_blobs = {
       Sid      = "DeleteBlobs"
       Effect   = "Allow"
       Action   = ["s3:DeleteObject"]
-      Resource = ["${aws_s3_bucket.logs.arn}/*"]
+      Resource = ["${aws_s3_bucket.logs.arn}/runs/*", "${aws_s3_bucket.logs.arn}/caches/*"]
     }
-    # The pieces of a log; and without it S3 answers 403 instead of 404 for a key that is not there.
+    # The pieces of a log; and without it S3 answers 403 instead of 404 for a key that is not there. A read has no prefix, so
+    # a condition on one would take that away.
     list_blobs = {
       Sid      = "ListBlobs"
       Effect   = "Allow"
@@ -140,7 +164,7 @@ locals {
   }
 
   rows  = [local.may.read_and_write_rows, local.may.query_rows]
-  blobs = [local.may.read_and_write_blobs, local.may.list_blobs]
+  blobs = [local.may.read_and_write_runs, local.may.list_blobs]
 
   statements = {
     webhook = concat(local.decrypt["webhook"], [
@@ -173,7 +197,7 @@ locals {
     sweep = concat(local.decrypt["sweep"], [
       local.read_parameters["sweep"],
       local.may.read_and_write_rows,
-      local.may.advance_deliveries,
+      local.may.defer_rows,
       local.may.read_many_rows,
       local.may.query_open_rows,
       local.may.send_messages,
@@ -185,6 +209,7 @@ locals {
       local.read_parameters["api"],
       local.may.read_and_write_rows,
       local.may.wake_executions,
+      local.may.read_and_write_caches,
       local.may.delete_blobs,
     ])
   }

@@ -154,13 +154,13 @@ variable "function_log_days" {
 }
 
 variable "job_log_days" {
-  description = "Days that jobs' logs, artifacts and caches are kept in the bucket. A finished run's rows are kept 90 days."
+  description = "Days that workflow files, logs, artifacts and caches are kept in the bucket; two weeks at the least, because a run goes on for as long as its jobs wait and run. A finished run's rows are kept 90 days."
   type        = number
   default     = 90
 
   validation {
-    condition     = var.job_log_days >= 1 && var.job_log_days <= 3650
-    error_message = "job_log_days must be between 1 and 3650."
+    condition     = var.job_log_days >= 14 && var.job_log_days <= 3650
+    error_message = "job_log_days must be between 14 and 3650."
   }
 }
 

@@ -83,13 +83,24 @@ run "least_privilege" {
           for resource in statement.Resource :
           can(regex("^arn:aws:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[^*]+$", resource))
           || can(regex("^arn:aws:logs:[^*]+:log-group:[^*]+:\\*$", resource))
-          || can(regex("^arn:aws:s3:::[^*]+/\\*$", resource))
+          || can(regex("^arn:aws:s3:::[^*]+/(runs|caches)/\\*$", resource))
           || can(regex("^arn:aws:states:[^*]+:execution:checkmill-job:\\*$", resource))
           || (statement.Sid == "LogOfFailures" && resource == "*")
         ]
       ]
     ]))
     error_message = "A role has a wider resource than its service needs."
+  }
+
+  # The one function that anybody may reach.
+  assert {
+    condition = [
+      for statement in jsondecode(output.policies["webhook"]).Statement :
+      statement.Condition if statement.Sid == "Deliveries"
+      ] == [
+      { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["DELIVERY#*"] } }
+    ]
+    error_message = "The webhook may write rows that are no deliveries."
   }
 
   # Exactly what each function may do, so that a new permission is a decision and not an accident.
@@ -149,8 +160,8 @@ run "least_privilege" {
         WakeExecutions    = ["states:SendTaskSuccess"]
       }
       sweep = {
-        AdvanceDeliveries      = ["dynamodb:UpdateItem"]
         DecryptParameters      = ["kms:Decrypt"]
+        Defer                  = ["dynamodb:UpdateItem"]
         Enqueue                = ["sqs:SendMessage"]
         OpenRows               = ["dynamodb:Query"]
         OwnLog                 = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -162,6 +173,7 @@ run "least_privilege" {
       }
       api = {
         Blobs             = ["s3:GetObject", "s3:PutObject"]
+        Caches            = ["s3:GetObject", "s3:PutObject"]
         DecryptParameters = ["kms:Decrypt"]
         DeleteBlobs       = ["s3:DeleteObject"]
         ListBlobs         = ["s3:ListBucket"]
@@ -259,7 +271,7 @@ run "alarms" {
 
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
-      "dead-letters", "queue-age", "failed-executions", "timed-out-executions", "sweep-errors",
+      "entry-5xx", "dead-letters", "queue-age", "failed-executions", "timed-out-executions", "sweep-errors",
     ])
     error_message = "An alarm is missing."
   }
