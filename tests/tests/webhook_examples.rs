@@ -1,14 +1,20 @@
-//! Every payload example that GitHub's octokit project publishes gets the right answer: an event, ignored, or ping. Never an
-//! error, which would be a 400 to GitHub, and never a panic.
+//! Every payload example that GitHub's octokit project publishes goes through the webhook, signed, and gets the right answer:
+//! an event that is kept and queued, ignored with the reason, or a pong. Never an error, and never a panic.
 //!
 //! The examples come from the npm package `@octokit/webhooks-examples`, which `cargo xtask test` installs under
 //! `target/tools`; `CHECKMILL_WEBHOOK_EXAMPLES` names another place. Without them the test says SKIPPED and proves nothing.
 
-use checkmill_core::{EventKind, UnixMillis};
-use checkmill_github::webhook::{Parsed, parse};
+use async_trait::async_trait;
+use checkmill_core::{DeliveryId, Event, EventKind, UnixMillis};
+use checkmill_github::webhook::{Parsed, WebhookSecrets, parse};
+use checkmill_phases::ports::{Clock, DeliveryState, Inbox, PlanMessage, Queue, QueueError, StoreError};
+use checkmill_phases::receive::{Receive, WebhookRequest};
+use checkmill_testkit::sign;
+use futures::executor::block_on;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// What each event of the examples must give, with an installation in the payload. Events that are not listed are ignored.
 fn expected(event: &str, payload: &Value) -> &'static str {
@@ -26,21 +32,83 @@ fn expected(event: &str, payload: &Value) -> &'static str {
     }
 }
 
+const SECRET: &str = "It's a Secret to Everybody";
+
+/// What the webhook keeps and queues.
+#[derive(Default)]
+struct Kept {
+    rows: Mutex<Vec<Event>>,
+    queued: Mutex<Vec<DeliveryId>>,
+}
+
+#[async_trait]
+impl Inbox for Kept {
+    async fn record(&self, event: &Event) -> Result<DeliveryState, StoreError> {
+        self.rows
+            .lock()
+            .expect("no test panics while it holds this")
+            .push(event.clone());
+        Ok(DeliveryState::Received)
+    }
+
+    async fn advance(&self, _: &DeliveryId, _: &DeliveryState) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Queue for Kept {
+    async fn send(&self, message: &PlanMessage) -> Result<(), QueueError> {
+        self.queued
+            .lock()
+            .expect("no test panics while it holds this")
+            .push(message.delivery.clone());
+        Ok(())
+    }
+}
+
+impl Clock for Kept {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(0)
+    }
+}
+
 fn answer(event: &str, payload: &Value) -> Result<String, String> {
     let body = serde_json::to_vec(payload).expect("JSON is serialisable");
-    match parse(
-        event,
-        "72d3162e-cc78-11e3-81ab-4c9367dc0958",
-        &body,
-        UnixMillis(0),
-    ) {
-        Ok(Parsed::Ping) => Ok("ping".to_owned()),
-        Ok(Parsed::Ignored { reason }) => {
-            assert!(!reason.is_empty());
-            Ok("ignored".to_owned())
-        }
-        Ok(Parsed::Event(event)) => Ok(event.name().to_owned()),
-        Err(error) => Err(error.to_string()),
+    let kept = Kept::default();
+    let secrets = WebhookSecrets::new(SECRET.into(), None).expect("the secret is not empty");
+    let receive = Receive {
+        deliveries: &kept,
+        queue: &kept,
+        clock: &kept,
+        secrets: &secrets,
+        app_id: None,
+    };
+    let request = WebhookRequest {
+        event: Some(event),
+        delivery: Some("72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+        signature: Some(&sign(SECRET, &body)),
+        body: &body,
+    };
+    let answer = block_on(receive.handle(&request));
+    let rows = kept
+        .rows
+        .into_inner()
+        .expect("no test panics while it holds this");
+    let queued = kept
+        .queued
+        .into_inner()
+        .expect("no test panics while it holds this");
+    let known = rows.first().map(|event| event.name().to_owned());
+    assert_eq!(
+        rows.iter().map(|event| &event.delivery).collect::<Vec<_>>(),
+        queued.iter().collect::<Vec<_>>()
+    );
+    match (answer.status, answer.message.as_str(), known) {
+        (200, "pong", None) => Ok("ping".to_owned()),
+        (202, "queued", Some(name)) => Ok(name),
+        (202, message, None) if message.len() > "ignored: ".len() => Ok("ignored".to_owned()),
+        (status, message, known) => Err(format!("{status} {message}, kept {known:?}")),
     }
 }
 
@@ -137,7 +205,7 @@ fn examples() -> Option<PathBuf> {
         );
         return Some(named);
     }
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools");
     ["node_modules", "npm/node_modules"]
         .map(|modules| target.join(modules).join("@octokit/webhooks-examples"))
         .into_iter()
