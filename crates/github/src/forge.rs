@@ -286,10 +286,10 @@ pub enum ForgeError {
     #[error("GitHub asks to slow down for {} s: {message}", .retry_after.as_secs_ceil())]
     RateLimited { retry_after: Millis, message: String },
     /// No such thing, or the installation can't see it.
-    #[error("GitHub has no {0}, or the App may not see it")]
+    #[error("GitHub does not know {0}, or the App may not see it")]
     NotFound(String),
     /// The App is not installed there (any more): not what was asked for is missing, but all of it.
-    #[error("GitHub has no {0}, or the App may not see it")]
+    #[error("GitHub does not know {0}, or the App may not see it")]
     NotInstalled(String),
     /// The App lacks a permission, or is suspended.
     #[error("GitHub refuses: {0}")]

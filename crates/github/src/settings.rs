@@ -198,7 +198,10 @@ impl AppEnvironment {
                     })
                 }
             }
-            (None, None) => Err(SettingsError::missing(PRIVATE_KEY)),
+            (None, None) => Err(SettingsError::MissingKey {
+                texts: PRIVATE_KEY.names,
+                files: PRIVATE_KEY_FILE.names,
+            }),
         }
     }
 }

@@ -145,14 +145,23 @@ impl Deployment {
         use checkmill_phases::ports::Clock;
         let app_id = self.settings.app_id()?;
         let parameter = crate::ssm::Parameter::PrivateKey;
-        let key = self.parameters(&[parameter]).required(parameter).await?;
+        let parameters = Arc::new(self.parameters(&[parameter]));
+        let key = parameters.required(parameter).await?;
         let clock = Arc::clone(&self.clock);
-        let settings = GitHubSettings::new(
+        let mut settings = GitHubSettings::new(
             self.settings.api_url().clone(),
             app_id,
             key,
             Arc::new(move || clock.now()),
         );
+        settings.key_source = Some(Arc::new(move || {
+            let parameters = Arc::clone(&parameters);
+            Box::pin(async move {
+                let key = parameters.required(parameter).await;
+                key.inspect_err(|error| tracing::warn!(%error, "the App's key can't be read again"))
+                    .ok()
+            })
+        }));
         Ok(GitHub::new(settings)?)
     }
 

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::http::{Http, Request, Response};
 use super::jwt::AppKey;
+use super::keys::Keys;
 use super::retry::{self, Repeat};
 use super::tokens::{Token, TokenCache};
 use super::{Clock, Jitter, Sleep, timestamp};
@@ -28,7 +29,7 @@ pub(super) struct Client {
     pub(super) http: Http,
     pub(super) url: ApiUrl,
     pub(super) app: AppId,
-    pub(super) key: AppKey,
+    pub(super) keys: Keys,
     pub(super) tokens: TokenCache,
     pub(super) clock: Clock,
     pub(super) sleep: Sleep,
@@ -179,22 +180,32 @@ impl Api<'_> {
         }
     }
 
-    /// Asks as the App itself, by a JWT made now.
+    /// Asks as the App itself, by a JWT made now; once more where there is another key meanwhile.
     pub(super) async fn call_as_app(&self, request: &Request) -> Result<Response, Failure> {
-        let jwt = self
-            .key
-            .jwt(self.app, self.now())
-            .map_err(|error| Failure::Lost(error.to_owned()))?;
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", jwt.expose_secret()))
-            .map_err(|_| Failure::Garbled("a JWT that is no header".to_owned()))?;
-        authorization.set_sensitive(true);
-        match self.exchange(&authorization, request).await {
+        let key = self.keys.present();
+        let mut outcome = self.exchange(&self.signed(&key)?, request).await;
+        if matches!(outcome, Err(Failure::Unauthorized(_)))
+            && let Some(key) = self.keys.renewed(&key).await
+        {
+            outcome = self.exchange(&self.signed(&key)?, request).await;
+        }
+        match outcome {
             Err(Failure::Unauthorized(message)) => Err(Failure::Unauthorized(format!(
                 "{message} (is this the key of App {}, and is the clock right?)",
                 self.app
             ))),
             outcome => outcome,
         }
+    }
+
+    fn signed(&self, key: &AppKey) -> Result<HeaderValue, Failure> {
+        let jwt = key
+            .jwt(self.app, self.now())
+            .map_err(|error| Failure::Lost(error.to_owned()))?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", jwt.expose_secret()))
+            .map_err(|_| Failure::Garbled("a JWT that is no header".to_owned()))?;
+        authorization.set_sensitive(true);
+        Ok(authorization)
     }
 
     /// The address of the next page, where GitHub names one on its own host: the credentials go along.

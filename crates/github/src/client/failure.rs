@@ -259,8 +259,8 @@ mod tests {
         insta::assert_snapshot!(told.join("\n"), @"
         GitHub could not be reached or failed: check run 5: the App's credentials are not accepted: Bad credentials
         GitHub refuses: check run 5: Resource not accessible by integration
-        GitHub has no check run 5, or the App may not see it
-        GitHub has no check run 5, or the App may not see it
+        GitHub does not know check run 5, or the App may not see it
+        GitHub does not know check run 5, or the App may not see it
         GitHub finds the request invalid: check run 5: status 422: Validation Failed (name missing_field; x; y)
         GitHub could not be reached or failed: check run 5: status 502: (no message)
         GitHub could not be reached or failed: check run 5: status 408: (no message)
@@ -268,7 +268,7 @@ mod tests {
         GitHub could not be reached or failed: check run 5: timed out after 30 s
         GitHub could not be reached or failed: check run 5: the answer is not what GitHub documents: missing field `id`
         GitHub finds the request invalid: check run 5: the answer is too long
-        GitHub has no installation 3 of the App, for check run 5, or the App may not see it
+        GitHub does not know installation 3 of the App, for check run 5, or the App may not see it
         ");
     }
 }

@@ -14,6 +14,7 @@ mod files;
 mod http;
 mod job_token;
 mod jwt;
+mod keys;
 mod path;
 mod refs;
 mod retry;
@@ -50,6 +51,9 @@ pub type Sleep = Arc<dyn Fn(Millis) -> BoxFuture<'static, ()> + Send + Sync>;
 /// A random span from zero up to, and without, the given one.
 pub type Jitter = Arc<dyn Fn(Millis) -> Millis + Send + Sync>;
 
+/// Reads the App's private key again; none where it can't be read now.
+pub type KeySource = Arc<dyn Fn() -> BoxFuture<'static, Option<SecretString>> + Send + Sync>;
+
 /// What the adapter needs to know.
 #[derive(Clone)]
 pub struct GitHubSettings {
@@ -57,6 +61,8 @@ pub struct GitHubSettings {
     pub app_id: AppId,
     /// PEM, PKCS#1 or PKCS#8, with newlines or with the two characters `\n`.
     pub private_key: SecretString,
+    /// Where to look for another key when GitHub refuses this one; without, a new process does.
+    pub key_source: Option<KeySource>,
     pub clock: Clock,
     /// tokio's timer unless a test brings another.
     pub sleep: Sleep,
@@ -71,6 +77,7 @@ impl GitHubSettings {
             api_url,
             app_id,
             private_key,
+            key_source: None,
             clock,
             sleep: Arc::new(|span| Box::pin(tokio::time::sleep(Duration::from_millis(span.0)))),
             jitter: Arc::new(random_below),
@@ -129,7 +136,7 @@ impl GitHub {
                 http: http::Http::new(&settings.api_url, Arc::clone(&requests))?,
                 url: settings.api_url,
                 app: settings.app_id,
-                key: jwt::AppKey::from_pem(&settings.private_key).map_err(SettingsError::Key)?,
+                keys: keys::Keys::new(settings.private_key, settings.key_source)?,
                 tokens: tokens::TokenCache::default(),
                 clock: settings.clock,
                 sleep: settings.sleep,

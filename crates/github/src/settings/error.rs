@@ -9,6 +9,14 @@ pub enum SettingsError {
         what: &'static str,
         names: &'static [&'static str],
     },
+    #[error(
+        "the GitHub App's private key is not set: set {} to its text, or {} to its file",
+        .texts.join(" or "), .files.join(" or ")
+    )]
+    MissingKey {
+        texts: &'static [&'static str],
+        files: &'static [&'static str],
+    },
     #[error("{first} and {second} both give {what}, and differ: unset one of them")]
     Disagree {
         what: &'static str,

@@ -106,7 +106,7 @@ fn what_is_missing_or_wrong_is_said_without_a_value() {
     insta::assert_snapshot!(text, @r#"
     the GitHub App's id is not set: set GH_APP_ID or GITHUB_APP_ID or APP_ID
     the webhook secret is not set: set GH_WEBHOOK_SECRET or GITHUB_WEBHOOK_SECRET or WEBHOOK_SECRET
-    the GitHub App's private key is not set: set GH_PRIVATE_KEY or GITHUB_PRIVATE_KEY or PRIVATE_KEY
+    the GitHub App's private key is not set: set GH_PRIVATE_KEY or GITHUB_PRIVATE_KEY or PRIVATE_KEY to its text, or PRIVATE_KEY_PATH or PRIVATE_KEY_FILE to its file
     the file of the GitHub App's private key in PRIVATE_KEY_PATH can't be used: /keys/app.pem: entity not found
     the file of the GitHub App's private key in PRIVATE_KEY_PATH can't be used: /keys/app.pem: longer than 65536 bytes, so not a private key
     the GitHub App's id in APP_ID can't be used: expected the number that the App's settings page shows as "App ID"

@@ -1,7 +1,7 @@
 //! The adapter and the webhook parser in front of the stateful fake GitHub, which refuses what GitHub refuses.
 
 use checkmill_core::{AttemptNumber, CommitSha, End, Event, JobId, Millis, Reason, UnixMillis};
-use checkmill_github::client::{GitHub, GitHubSettings};
+use checkmill_github::client::{GitHub, GitHubSettings, KeySource};
 use checkmill_github::forge::{
     Annotation, AnnotationLevel, ChangeSet, ChangedFiles, CheckState, Forge, NewCheck, RepoRef,
 };
@@ -24,6 +24,10 @@ pub(crate) struct World {
 
 /// The adapter on the fake's own clock, which waits move.
 pub(crate) fn client(url: &str, clock: &FakeClock, key: &str) -> GitHub {
+    client_with(url, clock, key, None)
+}
+
+pub(crate) fn client_with(url: &str, clock: &FakeClock, key: &str, source: Option<KeySource>) -> GitHub {
     let now = clock.clone();
     let mut settings = GitHubSettings::new(
         url.parse().unwrap(),
@@ -37,6 +41,7 @@ pub(crate) fn client(url: &str, clock: &FakeClock, key: &str) -> GitHub {
         Box::pin(std::future::ready(()))
     });
     settings.jitter = Arc::new(|_| Millis(0));
+    settings.key_source = source;
     GitHub::new(settings).unwrap()
 }
 

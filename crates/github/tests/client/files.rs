@@ -124,7 +124,7 @@ async fn a_commit_that_is_not_known_yet_is_asked_for_once_more() {
     let never = world(move |_: &Seen| unknown()).await;
     assert_eq!(
         files(&never).await.unwrap_err().to_string(),
-        "GitHub has no commit 6113728 in o/r, or the App may not see it"
+        "GitHub does not know commit 6113728 in o/r, or the App may not see it"
     );
     assert_eq!(never.lines().len(), 2);
 }

@@ -4,11 +4,14 @@ use crate::fake::*;
 use checkmill_core::event::{ButtonAction, GitRef};
 use checkmill_core::policy::{Access, TokenPermissions};
 use checkmill_core::{CheckRunId, CommitSha, Millis, Reason};
+use checkmill_github::client::KeySource;
 use checkmill_github::forge::{
     ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, ForgeError, NewCheck,
 };
 use checkmill_testkit::key::TEST_ONLY_OTHER_KEY_PEM;
-use checkmill_testkit::{Fault, Route, SyncPoint};
+use checkmill_testkit::{FakeGitHub, Fault, Route, SyncPoint};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 #[tokio::test]
 async fn a_lost_answer_to_create_is_found_not_repeated() {
@@ -175,6 +178,39 @@ async fn the_wrong_key_an_installation_that_is_gone_and_one_that_is_suspended() 
     );
     let _ = world.events();
     world.finish(&[401, 403, 404]);
+}
+
+/// A leaked key is deleted on GitHub at once; the functions that began with it go on with the one that is put in its place.
+#[tokio::test]
+async fn a_key_that_was_changed_is_read_again() {
+    let world = world().await;
+    let event = world.push("x");
+    let repo = repo(&event);
+    let main = GitRef::Branch("main".to_owned());
+    for (there_is, works) in [
+        (Some(FakeGitHub::app_private_key_pem()), true),
+        (Some(TEST_ONLY_OTHER_KEY_PEM), false),
+        (Some("no key"), false),
+        (None, false),
+    ] {
+        let read = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&read);
+        let source: KeySource = Arc::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Box::pin(std::future::ready(there_is.map(Into::into)))
+        });
+        let client = client_with(
+            &world.fake.url(),
+            &world.clock,
+            TEST_ONLY_OTHER_KEY_PEM,
+            Some(source),
+        );
+        let head = client.resolve_ref(&repo, &main).await;
+        assert_eq!(head.is_ok(), works, "{head:?}");
+        assert_eq!(read.load(Ordering::Relaxed), 1);
+    }
+    let _ = world.events();
+    world.finish(&[401; 4]);
 }
 
 #[tokio::test]
