@@ -137,7 +137,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, default_value = "127.0.0.1:8080", env = "CHECKMILL_LISTEN")]
     pub(crate) listen: SocketAddr,
     /// The address at which jobs reach this server, where it differs from the one it listens on.
-    #[arg(long, value_name = "URL", env = "CHECKMILL_PUBLIC_URL")]
+    #[arg(long, value_name = "URL", env = "CHECKMILL_PUBLIC_URL", value_parser = base_url)]
     pub(crate) public_url: Option<String>,
 }
 
@@ -175,6 +175,20 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// An address to which paths can be added, without a slash at its end.
+fn base_url(text: &str) -> Result<String, String> {
+    let problem = "expected an address such as https://ci.example.com, without a query";
+    let uri: axum::http::Uri = text.parse().map_err(|_| problem.to_owned())?;
+    let is_base = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.host().is_some_and(|host| !host.is_empty())
+        && uri.query().is_none();
+    if is_base {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err(problem.to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,5 +199,21 @@ mod tests {
         Cli::command().debug_assert();
         assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
         assert!(key_value("=b").is_err());
+    }
+
+    #[test]
+    fn a_public_url_is_one_to_which_paths_can_be_added() {
+        for (text, expected) in [
+            ("https://ci.example.com", Some("https://ci.example.com")),
+            ("http://10.0.0.1:8080/ci/", Some("http://10.0.0.1:8080/ci")),
+            ("nonsense", None),
+            ("ci.example.com:80", None),
+            ("ftp://ci.example.com", None),
+            ("https://", None),
+            ("https://ci.example.com/?x=1", None),
+            ("", None),
+        ] {
+            assert_eq!(base_url(text).ok().as_deref(), expected, "{text}");
+        }
     }
 }

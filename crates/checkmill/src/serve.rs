@@ -4,6 +4,7 @@ use crate::cli::ServeArgs;
 use crate::local::blobs::FileBlobs;
 use crate::local::data_dir::DataDir;
 use crate::local::http::router;
+use crate::local::listen::{self, Ends};
 use crate::local::system::{Parts, System};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
@@ -17,7 +18,6 @@ use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// The process backend's name, kept with each job.
 pub(crate) const BACKEND: &str = "process";
@@ -83,11 +83,11 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let driver = tokio::spawn(system.clone().drive(receiver));
     let sweeper = tokio::spawn({
         let system = system.clone();
-        async move { system.keep_sweeping().await }
+        async move {
+            tokio::join!(system.keep_sweeping(), system.keep_forgetting());
+        }
     });
-    axum::serve(listener, router(system))
-        .with_graceful_shutdown(told_to_end()?)
-        .await?;
+    listen::serve(listener, router(system), Ends::listen()?).await;
     tracing::info!("Checkmill ends; running jobs go on, and the next start takes them over");
     driver.abort();
     sweeper.abort();
@@ -113,15 +113,4 @@ pub(crate) fn process_backend(root: &Path) -> anyhow::Result<Backends> {
         BACKEND,
         Arc::new(ProcessBackend::new(settings)?),
     ))
-}
-
-fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

@@ -4,6 +4,9 @@ use crate::ports::StoreError;
 use checkmill_core::run::Diagnosis;
 use checkmill_core::{AttemptNumber, JobId, RunId};
 
+/// What the names of all that belongs to runs begin with.
+pub const RUNS: &str = "runs/";
+
 /// The workflow file of a run, as it was at the run's commit.
 #[must_use]
 pub fn workflow(run: &RunId) -> String {
@@ -13,7 +16,16 @@ pub fn workflow(run: &RunId) -> String {
 /// The whole log of an attempt, masked.
 #[must_use]
 pub fn log(job: &JobId, attempt: AttemptNumber) -> String {
-    format!("{}/log.txt", attempt_prefix(job, attempt))
+    format!("{}{LOG}", attempt_prefix(job, attempt))
+}
+
+const LOG: &str = "/log.txt";
+const CHUNKS: &str = "/chunks/";
+
+/// What the names of a log's pieces begin with, from the name of the whole log; none for the name of another blob.
+#[must_use]
+pub fn log_chunks_beside(log: &str) -> Option<String> {
+    Some(format!("{}{CHUNKS}", log.strip_suffix(LOG)?))
 }
 
 /// A piece of an attempt's log that the agent sent, by its offset; the names sort by offset.
@@ -25,7 +37,7 @@ pub fn log_chunk(job: &JobId, attempt: AttemptNumber, offset: u64) -> String {
 /// What the names of an attempt's log pieces begin with.
 #[must_use]
 pub fn log_chunks(job: &JobId, attempt: AttemptNumber) -> String {
-    format!("{}/chunks/", attempt_prefix(job, attempt))
+    format!("{}{CHUNKS}", attempt_prefix(job, attempt))
 }
 
 /// The agent's result (`checkmill_workflow::job::JobResult`).

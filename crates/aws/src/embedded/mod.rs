@@ -39,8 +39,12 @@ pub enum OpenError {
     File { path: PathBuf, source: std::io::Error },
     #[error("the path of the database file, {}, is not UTF-8, which the engine needs", .0.display())]
     Path(PathBuf),
-    #[error("the embedded database does not open: {0}")]
-    Engine(String),
+    #[error(
+        "the database {} does not open: {problem}. Where it is damaged, move it away: what was under way is lost, GitHub's \
+         deliveries of the last days are asked for again",
+        .path.as_ref().map_or("in memory".into(), |path| path.to_string_lossy())
+    )]
+    Engine { path: Option<PathBuf>, problem: String },
     #[error("the embedded database has no table: {0}")]
     Table(#[from] StoreError),
 }
@@ -63,7 +67,17 @@ pub async fn open(path: Option<&Path>) -> Result<Embedded, OpenError> {
             Database::new(text)
         }
     };
-    let database = InProcess::new(database.map_err(|error| OpenError::Engine(error.to_string()))?);
+    let database = database.map_err(|error| OpenError::Engine {
+        path: path.map(Path::to_owned),
+        // What follows is about features of the engine.
+        problem: error
+            .to_string()
+            .split(". ")
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    })?;
+    let database = InProcess::new(database);
     let usage = Arc::new(Usage::default());
     let client = client(&database, &usage);
     create_table(&client, TABLE).await?;

@@ -142,9 +142,11 @@ impl Blobs for FileBlobs {
         let path = self.path(key)?;
         match tokio::fs::remove_file(&path).await {
             Ok(()) => {
-                // The directory goes with its last file; the others refuse.
-                if let Some(parent) = path.parent() {
-                    let _ = tokio::fs::remove_dir(parent).await;
+                // Directories go with their last file; the others refuse.
+                for dir in path.ancestors().skip(1).take_while(|dir| *dir != self.root) {
+                    if tokio::fs::remove_dir(dir).await.is_err() {
+                        break;
+                    }
                 }
                 Ok(())
             }

@@ -11,6 +11,8 @@ use checkmill_core::limits::{ARCHIVE_PART_BYTES, LOG_CHUNK_BYTES, WEBHOOK_BODY_B
 use checkmill_phases::callback::{CallbackAnswer, CallbackRequest, Content};
 use checkmill_phases::receive::WebhookRequest;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The results that an agent posts are larger than a piece of a log, by their annotations and outputs; a part of an archive
 /// fits, too.
@@ -43,13 +45,18 @@ const _: () = assert!(
     "a part must fit a request"
 );
 
+/// How long a client may take over a body: 25 MB at 4 Mbit/s.
+const BODY_TIME: Duration = Duration::from_secs(60);
+
 async fn body(body: Body, limit: usize) -> Result<Bytes, Response> {
-    to_bytes(body, limit).await.map_err(|_| {
-        json(
-            413,
-            &format!("the body is cut off or has more than {limit} bytes"),
-        )
-    })
+    match timeout(BODY_TIME, to_bytes(body, limit)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => {
+            let problem = format!("the body is cut off or has more than {limit} bytes");
+            Err(json(413, &problem))
+        }
+        Err(_) => Err(json(408, "the body did not come in time")),
+    }
 }
 
 async fn webhook(State(system): State<Arc<System>>, request: Request) -> Response {

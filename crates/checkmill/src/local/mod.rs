@@ -4,5 +4,7 @@ pub(crate) mod blobs;
 pub(crate) mod data_dir;
 pub(crate) mod engine;
 pub(crate) mod http;
+pub(crate) mod listen;
 pub(crate) mod queue;
+mod retention;
 pub(crate) mod system;

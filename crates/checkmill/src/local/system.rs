@@ -3,6 +3,7 @@
 use super::blobs::FileBlobs;
 use super::engine::{LocalEngine, PhaseTasks};
 use super::queue::{LocalQueue, Queued, Receiver};
+use super::retention::forget;
 use anyhow::Context as _;
 use checkmill_asl::engine::{Engine as Interpreter, EngineSettings};
 use checkmill_asl::job;
@@ -19,7 +20,7 @@ use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
 use checkmill_phases::outcome::WaitSettings;
 use checkmill_phases::plan::{Plan, PlanOutcome};
 use checkmill_phases::poll::{AwaitCallback, Poll};
-use checkmill_phases::ports::Jobs as _;
+use checkmill_phases::ports::{Clock as _, Jobs as _};
 use checkmill_phases::receive::{Receive, WebhookAnswer, WebhookRequest};
 use checkmill_phases::redeliver::Looks;
 use checkmill_phases::results::{CaughtError, Results};
@@ -36,6 +37,8 @@ use std::time::Duration;
 const CALLBACK_PATIENCE: Millis = Millis::from_secs(15);
 /// Between two sweeps. Nothing on one machine gets stuck for long, and a sweep of it costs little.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Between two looks for what is old enough to be forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Deliveries planned at once.
 const PLANNERS: usize = 4;
 
@@ -152,6 +155,21 @@ impl System {
             self.calls.fetch_add(1, Ordering::Relaxed);
             if let Err(error) = self.sweeper().run().await {
                 tracing::error!(%error, "a sweep failed");
+            }
+        }
+    }
+
+    /// Forgets what is old for as long as it is polled.
+    pub(crate) async fn keep_forgetting(&self) {
+        let mut ticks = tokio::time::interval(FORGET_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match forget(&self.embedded, &self.blobs, self.clock.now()).await {
+                Ok(forgotten) => tracing::info!(?forgotten, "what is old was forgotten"),
+                Err(error) => {
+                    tracing::error!(%error, "what is old can't be forgotten; it is tried again in an hour")
+                }
             }
         }
     }

@@ -159,8 +159,8 @@ fn nothing_to_run(planned: &PlannedRuns) -> String {
 struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
-    /// The terminal was closed.
-    hangup: Signal,
+    /// The terminal was closed. Not heard where whoever started the program has it ignored, as `nohup` does.
+    hangup: Option<Signal>,
     heard: u32,
 }
 
@@ -169,7 +169,10 @@ impl Interrupts {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: match hangup_is_ignored() {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            },
             heard: 0,
         })
     }
@@ -179,11 +182,27 @@ impl Interrupts {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            () = hung_up(self.hangup.as_mut()) => {}
         }
         self.heard += 1;
         self.heard - 1
     }
+}
+
+async fn hung_up(hangup: Option<&mut Signal>) {
+    match hangup {
+        Some(hangup) => drop(hangup.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Linux tells; elsewhere it counts as not ignored.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is signal 1.
+    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Shows the checks until every job has been reported; whether that came about. Ctrl-C cancels the jobs; a second one ends

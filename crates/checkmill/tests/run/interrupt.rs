@@ -68,3 +68,28 @@ async fn so_does_whatever_ends_a_program_politely() {
         assert!(ended.stdout.contains("cancelled"), "{signal}: {}", ended.stdout);
     }
 }
+
+/// Whoever starts it so wants it to outlive the terminal.
+#[tokio::test]
+async fn a_closed_terminal_does_not_cancel_it_under_nohup() {
+    let text = "
+name: CI
+on: push
+jobs:
+  slow:
+    runs-on: linux
+    steps:
+      - run: |
+          echo started > {desk}/started
+          until test -e {desk}/go; do sleep 0.05; done
+";
+    let project = Project::with_workflow(text);
+    let child = project.spawn_by_nohup(&["run", "."]);
+    project
+        .until("the job to start", || project.mark("started").is_some())
+        .await;
+    signal(&child, "-HUP").await;
+    std::fs::write(project.desk().join("go"), "").unwrap();
+    let ended = project.ended(child).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}

@@ -96,7 +96,18 @@ impl Project {
     }
 
     pub(crate) fn spawn(&self, args: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_checkmill"))
+        self.spawn_by(Command::new(env!("CARGO_BIN_EXE_checkmill")), args)
+    }
+
+    /// By `nohup`, which leaves its own process to the program.
+    pub(crate) fn spawn_by_nohup(&self, args: &[&str]) -> Child {
+        let mut nohup = Command::new("nohup");
+        nohup.arg(env!("CARGO_BIN_EXE_checkmill"));
+        self.spawn_by(nohup, args)
+    }
+
+    fn spawn_by(&self, mut command: Command, args: &[&str]) -> Child {
+        command
             .args(args)
             .current_dir(self.path())
             .env("TMPDIR", self.temporary.path())

@@ -131,6 +131,43 @@ async fn a_check_that_passed_can_be_run_again() {
     served.finish().await;
 }
 
+/// GitHub shows a suite as queued from such a request on until something is reported in it.
+#[tokio::test]
+async fn a_request_that_runs_nothing_is_answered_on_a_check() {
+    let repository = repository().collaborator("rea", Role::Read);
+    let served = Served::start(repository).await;
+    let text = "
+name: CI
+on: push
+jobs:
+  sure:
+    runs-on: linux
+    steps:
+      - run: echo sure >> {desk}/ran
+";
+    let sha = served.push_workflow(text).await;
+    served.checks(1).await;
+    for (by, says) in [
+        ("ann", "no job of this commit has failed"),
+        ("rea", "running again wants write permission"),
+    ] {
+        served
+            .on_github(|github| github.rerequest_suite(REPO, &sha, by))
+            .await;
+        let answered = served
+            .until("the request to be answered", || {
+                let checks = served.github.check_runs(REPO).unwrap();
+                let summary = checks.first()?.output.summary.clone()?;
+                summary.contains(says).then_some(checks)
+            })
+            .await;
+        assert_eq!(answered.len(), 1);
+        assert_eq!(answered[0].line(), "CI / sure: success");
+    }
+    assert_eq!(served.mark("ran").await, "sure");
+    served.finish().await;
+}
+
 /// GitHub shows the end, and with it "Re-run", before everything that follows from it is done.
 #[tokio::test]
 async fn a_rerun_that_is_asked_for_while_the_end_is_being_reported_comes_soon() {

@@ -64,6 +64,10 @@ impl Served {
         send(method, &format!("http://{}{path}", self.address), headers, body).await
     }
 
+    pub(crate) async fn connect(&self) -> tokio::net::TcpStream {
+        tokio::net::TcpStream::connect(self.address).await.unwrap()
+    }
+
     async fn ready(&self) {
         let healthy = async {
             let mut tries = interval(AGAIN);

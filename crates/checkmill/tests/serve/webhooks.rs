@@ -4,6 +4,7 @@ use crate::conversation::REPO;
 use crate::served::Served;
 use checkmill_testkit::NewRepository;
 use http::Method;
+use tokio::io::AsyncWriteExt as _;
 
 async fn status(served: &Served, path: &str, headers: &[(&str, String)], body: &[u8]) -> u16 {
     let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (*k, v.as_str())).collect();
@@ -52,6 +53,24 @@ async fn it_answers_webhooks_at_every_path_and_says_why_it_refuses() {
     );
     assert_eq!(status(&served, job, &[], &[]).await, 401, "no token");
     served.end().await;
+}
+
+/// Anybody can open connections to it.
+#[tokio::test]
+async fn clients_that_stall_do_not_keep_it_from_ending() {
+    let mut served = Served::start(NewRepository::new(REPO)).await;
+    let mut stalled = Vec::new();
+    for head in [
+        "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        "POST /webhook HTTP/1.1\r\nHost",
+        "",
+    ] {
+        let mut client = served.connect().await;
+        client.write_all(head.as_bytes()).await.unwrap();
+        stalled.push(client);
+    }
+    served.end().await;
+    drop(stalled);
 }
 
 #[tokio::test]
