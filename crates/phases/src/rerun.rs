@@ -40,7 +40,7 @@ impl Rerun<'_> {
             return Ok(());
         };
         if !self.may_act(event, "re-run").await? {
-            return Ok(());
+            return self.refuse(event, &job, NotAgain::MayNot).await;
         }
         self.again(event, &job).await?;
         self.advance(&job.id.run()).await
@@ -52,21 +52,51 @@ impl Rerun<'_> {
     /// The ports'.
     pub async fn failed_of_commit(&self, event: &Event, sha: &CommitSha) -> Result<(), PhaseError> {
         if !self.may_act(event, "re-run").await? {
-            return Ok(());
+            return self.refuse_commit(event, sha, NotAgain::MayNot).await;
         }
         let mut errors = Vec::new();
+        let mut runs_again = false;
         for run in self.runs.of_commit(event.repository.id, sha).await? {
             let failed = |job: &Job| {
                 job.end()
                     .is_some_and(|end| !end.reason.conclusion().passes() && !end.reason.awaits_trust())
             };
             // A run that can't be taken up now, because an end of it is being reported, does not hold up the others.
-            if let Err(error) = self.rerun_where(event, &run, failed).await {
-                tracing::warn!(%run, %error, "could not run the failed jobs of a run again yet");
-                errors.push(error);
+            match self.rerun_where(event, &run, failed).await {
+                Ok(again) => runs_again |= again,
+                Err(error) => {
+                    tracing::warn!(%run, %error, "could not run the failed jobs of a run again yet");
+                    errors.push(error);
+                }
             }
         }
+        if !runs_again && errors.is_empty() {
+            return self.refuse_commit(event, sha, NotAgain::NothingFailed).await;
+        }
         worth_another_try(errors)
+    }
+
+    /// GitHub shows a suite as queued from the request to run it again until something is reported in it. Where nothing runs
+    /// again, the newest check says so.
+    async fn refuse_commit(&self, event: &Event, sha: &CommitSha, why: NotAgain) -> Result<(), PhaseError> {
+        let mut newest: Option<Job> = None;
+        for run in self.runs.of_commit(event.repository.id, sha).await? {
+            let Some((_, jobs)) = self.runs.load_with_jobs(&run).await? else {
+                continue;
+            };
+            if jobs
+                .iter()
+                .any(|job| job.end().is_none() && job.state != JobState::Waiting)
+            {
+                // It runs, and will report.
+                return Ok(());
+            }
+            newest = newest.into_iter().chain(jobs).max_by_key(|job| job.check);
+        }
+        match newest {
+            Some(job) => self.refuse(event, &job, why).await,
+            None => Ok(()),
+        }
     }
 
     /// Approves a fork's commit, if the sender may write to the repository, and starts what waited for it: the runs of
@@ -96,7 +126,8 @@ impl Rerun<'_> {
             job.end()
                 .is_some_and(|end| end.reason == Reason::ApprovalRequired)
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     /// Stops a job, if the sender may write to the repository.
@@ -181,28 +212,29 @@ impl Rerun<'_> {
 
     /// The next attempt of the run's jobs that `wanted` picks. The jobs that depend on them are evaluated anew when those
     /// have ended. All of it is one write to the run's row, so that no old result can be taken for the new one, and whoever
-    /// moves the run on carries it out: a request that dies leaves nothing half done.
+    /// moves the run on carries it out: a request that dies leaves nothing half done. Whether there is one.
     async fn rerun_where(
         &self,
         event: &Event,
         id: &RunId,
         wanted: impl Fn(&Job) -> bool + Send,
-    ) -> Result<(), PhaseError> {
+    ) -> Result<bool, PhaseError> {
         for _ in 0..STORE_CONFLICT_RETRIES {
             let Some((run, jobs)) = self.runs.load_with_jobs(id).await? else {
-                return Ok(());
+                return Ok(false);
             };
             let Some(again) = Again::of(&run, &jobs, &wanted)? else {
                 // An earlier try of this request may have died before it could.
-                return self.advance(id).await;
+                self.advance(id).await?;
+                return Ok(false);
             };
             match self.runs.update(&again.next).await {
                 Ok(()) => {
                     self.advance(id).await?;
                     for job in again.exhausted {
-                        self.refuse(event, job).await?;
+                        self.refuse(event, job, NotAgain::Exhausted).await?;
                     }
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -231,15 +263,15 @@ impl Rerun<'_> {
             return Err(StoreError::Conflict.into());
         }
         if job.is_exhausted() {
-            return self.refuse(event, job).await;
+            return self.refuse(event, job, NotAgain::Exhausted).await;
         }
         step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Rerun).await?;
         Ok(())
     }
 
-    /// Says on a job's check that it has had all the attempts it may have; its conclusion stays.
-    async fn refuse(&self, event: &Event, job: &Job) -> Result<(), PhaseError> {
-        tracing::warn!(job = %job.id, attempt = %job.attempt, "a job has had all the attempts it may have");
+    /// Says on a job's check why nothing runs again; its conclusion stays.
+    async fn refuse(&self, event: &Event, job: &Job, why: NotAgain) -> Result<(), PhaseError> {
+        tracing::warn!(job = %job.id, attempt = %job.attempt, ?why, "a request to run again is refused");
         let (Some(check), Some(end)) = (job.check, job.end()) else {
             return Ok(());
         };
@@ -253,20 +285,31 @@ impl Rerun<'_> {
             end,
             result: result.as_ref(),
             notes: &[],
+            backend_is_out: true,
         };
         let last = report(self.blobs, self.forge, self.backends, &ending).await?;
         let told = self
             .forge
-            .update_check(&view::repo(&run), check, &view::exhausted(last, event))
+            .update_check(&view::repo(&run), check, &view::not_again(last, event, why))
             .await;
         match told {
             Err(error) if !error.error_name().is_retryable() => {
-                tracing::warn!(job = %job.id, %error, "nobody can be told that a job may not run again");
+                tracing::warn!(job = %job.id, %error, "nobody can be told that nothing runs again");
                 Ok(())
             }
             told => Ok(told?),
         }
     }
+}
+
+/// Why nothing runs again though somebody asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAgain {
+    /// The job has had all the attempts that it may have.
+    Exhausted,
+    NothingFailed,
+    /// Who asked may not write to the repository.
+    MayNot,
 }
 
 /// Of what kept several runs from moving: an error after which trying again helps, where there is one.

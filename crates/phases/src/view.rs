@@ -1,5 +1,6 @@
 //! From rows and results to what [`checkmill_github::render`] shows.
 
+use crate::rerun::NotAgain;
 use checkmill_backends::registry::Backends;
 use checkmill_core::event::EventKind;
 use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ATTEMPTS};
@@ -181,7 +182,7 @@ fn annotation(of: &ResultAnnotation) -> Option<Annotation> {
 }
 
 /// The run's comment on its pull request.
-pub(crate) fn comment(run: &Run, jobs: &[Job]) -> String {
+pub(crate) fn comment(run: &Run, jobs: &[&Job]) -> String {
     let rows = jobs.iter().map(|job| JobRow {
         name: &job.name,
         state: match (&job.state, job.end()) {
@@ -205,17 +206,30 @@ pub(crate) fn comment(run: &Run, jobs: &[Job]) -> String {
     })
 }
 
-/// The check of a job that was asked to run again and may not: how its last attempt ended, below why there is no other one.
-pub(crate) fn exhausted(last: CheckState, event: &Event) -> CheckState {
-    let title = format!("Not run again: all {ATTEMPTS} attempts are used up");
+/// The check of a job that was asked to run again and does not: how its last attempt ended, below why there is no other one.
+pub(crate) fn not_again(last: CheckState, event: &Event, why: NotAgain) -> CheckState {
+    let title = match why {
+        NotAgain::Exhausted => format!("Not run again: all {ATTEMPTS} attempts are used up"),
+        NotAgain::NothingFailed | NotAgain::MayNot => last.title.clone(),
+    };
+    let why = match why {
+        NotAgain::Exhausted => format!(
+            "this job has had all {ATTEMPTS} that it may have. Push again to run it; an empty commit will do."
+        ),
+        NotAgain::NothingFailed => {
+            "no job of this commit has failed. One that passed can be run again by its own \
+             \"Re-run\"."
+                .to_owned()
+        }
+        NotAgain::MayNot => "running again wants write permission on the repository.".to_owned(),
+    };
     // Two requests must not read alike, or the second would change nothing on GitHub, where asking has reopened the suite.
-    let why = format!(
-        "**{} asked for another attempt (delivery `{}`), and this job has had all {ATTEMPTS} that it may have. Push again to run \
-         it; an empty commit will do.** What follows is its last attempt.",
+    let asked = format!(
+        "**{} asked for another attempt (delivery `{}`), and {why}** What follows is its last attempt.",
         event.sender, event.delivery
     );
     CheckState {
-        summary: format!("{why}\n\n{}", last.summary),
+        summary: format!("{asked}\n\n{}", last.summary),
         title,
         ..last
     }
@@ -304,6 +318,14 @@ pub(crate) fn too_large(path: &str, bytes: u64) -> String {
     let limit = checkmill_core::limits::WORKFLOW_FILE_BYTES;
     format!(
         "{path}: the file has {bytes} bytes; at most {limit} are read. Move scripts into files of their own."
+    )
+}
+
+/// A run whose row is larger than the store takes, as diagnostics.
+pub(crate) fn unkept(path: &str) -> String {
+    format!(
+        "{path}: what follows from this file and the policy is too large to be kept. Shorten the names of the workflow and its \
+         jobs, their `needs`, and the policy's `vars`; or split the workflow."
     )
 }
 

@@ -141,7 +141,13 @@ impl Shared {
             let waiting = waiting.map(|d| format!("webhook {} {} was not consumed", d.kind(), d.guid));
             let refused = state.history.refused().iter();
             let refused = refused.map(|record| format!("refused: {record}"));
-            open.chain(waiting).chain(refused).collect::<Vec<_>>()
+            let reset = state.suites.values().filter(|suite| suite.reset);
+            let reset =
+                reset.map(|suite| format!("suite {} is queued since it was asked to run again", suite.id));
+            open.chain(reset)
+                .chain(waiting)
+                .chain(refused)
+                .collect::<Vec<_>>()
         });
         left.extend(
             lock(&self.faults)
