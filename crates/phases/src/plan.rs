@@ -6,18 +6,22 @@ use crate::backoff;
 use crate::decide::{Decided, Decision, Outcome, decide, run_of};
 use crate::dirs::{self, POLICY_PATH};
 use crate::error::PhaseError;
-use crate::keys;
-use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs};
+use crate::planned::Planned;
+use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs, StoreError};
 use crate::rerun::Rerun;
+use crate::{keys, view};
 use checkmill_backends::registry::Backends;
 use checkmill_core::event::{ButtonAction, EventKind};
 use checkmill_core::limits::DELIVERY_REDRIVE_ENQUEUED;
-use checkmill_core::policy::ForkPolicy;
+use checkmill_core::policy::{ForkPolicy, Policy};
 use checkmill_core::run::Trust;
-use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Run, RunId};
+use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Millis, Run, RunId};
 use checkmill_github::changed_lines::ChangedLines;
-use checkmill_github::forge::{ChangeSet, ChangedFiles, Forge, PlanningFiles, RepoRef};
+use checkmill_github::forge::{ChangeSet, ChangedFiles, Forge, ForgeError, PlanningFiles, RepoRef};
 use checkmill_workflow::Changed;
+
+/// How long something that GitHub has just told us of may be unknown to the server that we ask.
+const NOT_SEEN_YET: Millis = Millis::from_minutes(2);
 
 pub struct Plan<'a> {
     pub deliveries: &'a dyn Deliveries,
@@ -67,6 +71,12 @@ impl Plan<'_> {
         }
         let outcome = match self.plan(&event).await {
             Ok(outcome) => outcome,
+            // One of GitHub's servers may not know yet what another has just told us of.
+            Err(PhaseError::Forge(ForgeError::NotFound(what)))
+                if self.clock.now().since(event.received_at) < NOT_SEEN_YET =>
+            {
+                return Err(ForgeError::Transient(format!("{what}: not there yet")).into());
+            }
             Err(error) => {
                 self.wait(id, &error).await;
                 return Err(error);
@@ -76,12 +86,14 @@ impl Plan<'_> {
         Ok(outcome)
     }
 
-    /// A message that waits until GitHub may be asked again is not lost: the sweep is not to queue another one meanwhile.
+    /// A message that waits in the queue is not lost: the sweep is not to queue another one meanwhile.
     async fn wait(&self, id: &DeliveryId, error: &PhaseError) {
-        let Some(asked) = backoff::asked(error) else {
-            return;
+        let now = self.clock.now();
+        let until = match backoff::asked(error) {
+            Some(asked) => now + asked + DELIVERY_REDRIVE_ENQUEUED,
+            None if error.error_name().is_retryable() => return,
+            None => now + backoff::LIFE,
         };
-        let until = self.clock.now() + asked + DELIVERY_REDRIVE_ENQUEUED;
         let deferred = async {
             // Whoever took it in may not have got that far.
             self.deliveries.advance(id, &DeliveryState::Enqueued).await?;
@@ -144,7 +156,12 @@ impl Plan<'_> {
                 } => {
                     let run = run_of(event, &sha, &decided.policy, file, self.clock.now());
                     planned.runs.push(run.id.clone());
-                    self.create(&run, source).await?;
+                    match self.create(&run, source).await {
+                        Err(PhaseError::Store(StoreError::Corrupt(problem))) => {
+                            self.create_unkept(event, &sha, &path, &problem).await?;
+                        }
+                        created => created?,
+                    }
                 }
             }
         }
@@ -204,6 +221,22 @@ impl Plan<'_> {
             self.advance().start_queued(&advanced.jobs).await?;
         }
         Ok(())
+    }
+
+    /// A run in the place of one whose row can't be kept, because it is too large: a check says so, and the other files have
+    /// theirs.
+    async fn create_unkept(
+        &self,
+        event: &Event,
+        sha: &CommitSha,
+        path: &str,
+        problem: &str,
+    ) -> Result<(), PhaseError> {
+        tracing::error!(delivery = %event.delivery, path, problem, "a run can't be kept");
+        let planned = Planned::broken(path, view::unkept(path).into());
+        // Without the policy, whose variables may be what is too large.
+        let run = run_of(event, sha, &Policy::default(), planned, self.clock.now());
+        self.create(&run, None).await
     }
 
     fn advance(&self) -> Advance<'_> {

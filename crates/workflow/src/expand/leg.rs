@@ -8,6 +8,7 @@ use crate::read::Reader;
 use crate::resolve::Resolver;
 use crate::yaml::{Entry, Node, Value};
 use checkmill_core::Millis;
+use checkmill_core::limits::LABELS_BYTES;
 use serde_json::{Map, Value as Json};
 
 pub(super) fn evaluate(
@@ -50,6 +51,10 @@ fn runs_on(workflow: &Workflow, node: &Node) -> Result<Vec<String>, Diagnostics>
         } else if let Some(text) = reader.nonempty_text(item, "a label of `runs-on`") {
             labels.push(text.value.trim().to_owned());
         }
+    }
+    if labels.iter().map(String::len).sum::<usize>() > LABELS_BYTES {
+        let message = format!("the labels of `runs-on` have more than {LABELS_BYTES} bytes together");
+        reader.report(node.span, message);
     }
     reader.finish(Some(labels))
 }
