@@ -17,10 +17,12 @@ pub(crate) enum Fault {
 }
 
 /// Codes that mean "later", though they come as a 4xx. AWS docs: common errors, and the errors of the five services.
-const LATER: [&str; 13] = [
+const LATER: [&str; 15] = [
+    "ConditionalRequestConflict",
     "InternalServerError",
     "KmsThrottled",
     "LimitExceededException",
+    "OperationAborted",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",

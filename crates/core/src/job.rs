@@ -130,10 +130,11 @@ impl Job {
         }
     }
 
-    /// When the sweep should look at this row if nothing has moved it by then; none when nothing is owed.
+    /// When it should have moved by itself at the latest, so that an execution that is still at it hangs; none when nothing is
+    /// owed.
     #[must_use]
-    pub fn due_at(&self) -> Option<UnixMillis> {
-        let due = match &self.state {
+    pub fn owed_at(&self) -> Option<UnixMillis> {
+        let owed = match &self.state {
             JobState::Waiting | JobState::Concluded { .. } => return None,
             JobState::Queued => self.queued_at,
             JobState::Claimed { until } => *until,
@@ -141,6 +142,20 @@ impl Job {
             JobState::Ended { end, .. } => end.at,
         };
         // A new execution has its own time.
-        Some(due.max(self.revived_at.unwrap_or(due)) + limits::SWEEP_GRACE)
+        Some(owed.max(self.revived_at.unwrap_or(owed)) + limits::SWEEP_GRACE)
+    }
+
+    /// When the sweep should see whether its execution is still there, if nothing has moved the row by then; none when nothing
+    /// is owed. One that vanished under a job of hours is missed long before the deadline.
+    #[must_use]
+    pub fn due_at(&self) -> Option<UnixMillis> {
+        let owed = self.owed_at()?;
+        match &self.state {
+            JobState::Submitted { since, .. } | JobState::Running { since, .. } => {
+                let moved = (*since).max(self.revived_at.unwrap_or(*since));
+                Some(owed.min(moved + limits::SWEEP_LOOK))
+            }
+            _ => Some(owed),
+        }
     }
 }

@@ -12,6 +12,10 @@ pub const WORKFLOW_FILE_BYTES: usize = 1024 * 1024;
 pub const MATRIX_LEGS: usize = 256;
 /// Jobs of one run over all its matrices: what the run row and GitHub's 1,000 checks per suite can hold.
 pub const RUN_JOBS: usize = 1000;
+/// What the `needs` of all jobs of a workflow may have together, in bytes of their names: a run's row holds 400 KB.
+pub const NEEDS_BYTES: usize = 100 * 1024;
+/// The labels of one job together.
+pub const LABELS_BYTES: usize = 4 * 1024;
 /// Steps of one job.
 pub const STEPS: usize = 1000;
 /// Changed files that a path filter sees. GitHub docs: the first 300.
@@ -40,6 +44,8 @@ pub const SWEEP_GRACE: Millis = Millis::from_secs(120);
 pub const DELIVERY_REDRIVE: Millis = Millis::from_secs(60);
 /// How long it may stay `enqueued`: well after the queue has made its own tries, which take some four minutes.
 pub const DELIVERY_REDRIVE_ENQUEUED: Millis = Millis::from_minutes(15);
+/// Between two looks of the sweep at a row whose execution is at work.
+pub const SWEEP_LOOK: Millis = Millis::from_minutes(10);
 /// Rows that one sweep looks at; the next one takes the rest.
 pub const SWEEP_ROWS: usize = 200;
 /// Between two looks of a process at GitHub's list of deliveries.
@@ -60,8 +66,10 @@ pub const POLL_INTERVAL_MIN: Millis = Millis::from_secs(5);
 pub const POLL_INTERVAL_MAX: Millis = Millis::from_secs(60);
 /// Longest wait for a callback before a poll makes sure; a lost callback costs no more than this.
 pub const CALLBACK_WAIT_MAX: Millis = Millis::from_minutes(5);
-/// Turns of the wait loop in one execution. A turn is about 10 history events of Step Functions' 25,000.
-pub const TURNS_PER_EXECUTION: u32 = 1500;
+/// Turns of the wait loop in one execution. A turn is at most 13 history events of Step Functions' 25,000; what these turns
+/// leave is for tries that fail, three events each. An execution that fills its history all the same fails, and the sweep
+/// starts the job's next.
+pub const TURNS_PER_EXECUTION: u32 = 1000;
 /// Attempts of one job, re-runs by people included.
 pub const ATTEMPTS: u32 = 100;
 /// A job's log as kept; past it the middle is cut.

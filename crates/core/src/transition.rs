@@ -381,13 +381,9 @@ fn check_released(job: &Job) -> Outcome {
     }
 }
 
-/// Where the check is known and nobody is at it, there is nothing to claim: completing it twice says the same twice.
 fn report_claim(job: &Job, now: UnixMillis) -> Outcome {
     match job.state {
         JobState::Ended { .. } if job.check_busy_until.is_some_and(|until| until > now) => LATE,
-        JobState::Ended { .. } if job.check.is_some() => Outcome::Unchanged {
-            effects: vec![Effect::Report],
-        },
         JobState::Ended { .. } => moved(job, [Effect::Report], |next| {
             next.check_busy_until = Some(now + limits::CLAIM);
         }),

@@ -7,9 +7,10 @@ use crate::ports::Blobs;
 use checkmill_backends::registry::Backends;
 use checkmill_core::Job;
 use checkmill_core::limits::LOG_BYTES;
+use futures::future::try_join_all;
 
 /// Collects the log, masks it and keeps it as a blob; an attempt whose log is kept already gives that one. An attempt that
-/// never reached a backend has none.
+/// never reached a backend has none; one of a backend that is out has what the agent sent.
 ///
 /// # Errors
 /// The ports'.
@@ -18,6 +19,7 @@ pub(crate) async fn collect(
     backends: &Backends,
     job: &Job,
     expected_bytes: Option<u64>,
+    backend_is_out: bool,
 ) -> Result<Option<String>, PhaseError> {
     let key = keys::log(&job.id, job.attempt);
     if let Some(kept) = blobs.get(&key).await? {
@@ -26,7 +28,13 @@ pub(crate) async fn collect(
     if job.handle().is_none() {
         return Ok(None);
     }
-    let fetched = fetched(backends, job).await?;
+    let fetched = match fetched(backends, job).await {
+        Err(error) if backend_is_out => {
+            tracing::error!(job = %job.id, %error, "a log is kept as far as the agent sent it: its backend is away");
+            Vec::new()
+        }
+        fetched => fetched?,
+    };
     // The pieces are many small blobs: looked at only where the backend has not got it all.
     let bytes = if fetched.len() as u64 >= expected_bytes.unwrap_or(1) {
         fetched
@@ -49,25 +57,29 @@ pub(crate) async fn collect(
     Ok(Some(text))
 }
 
+/// A job of hours sends a piece every few seconds: one after the other, they would take longer than the phase has.
+const PIECES_AT_ONCE: usize = 32;
+
 /// The pieces in order, as far as they join.
 async fn streamed(blobs: &dyn Blobs, job: &Job) -> Result<Vec<u8>, PhaseError> {
     let prefix = keys::log_chunks(&job.id, job.attempt);
+    let names = blobs.list(&prefix).await?;
     let mut log = Vec::new();
-    for name in blobs.list(&prefix).await? {
-        let Some(offset) = name
-            .strip_prefix(&prefix)
-            .and_then(|text| text.parse::<usize>().ok())
-        else {
-            continue;
-        };
-        if offset > log.len() {
-            break;
+    for names in names.chunks(PIECES_AT_ONCE) {
+        let pieces = try_join_all(names.iter().map(|name| blobs.get(name))).await?;
+        for (name, piece) in names.iter().zip(pieces) {
+            let offset = name
+                .strip_prefix(&prefix)
+                .and_then(|text| text.parse::<usize>().ok());
+            let (Some(offset), Some(piece)) = (offset, piece) else {
+                continue;
+            };
+            if offset > log.len() {
+                return Ok(log);
+            }
+            log.truncate(offset);
+            log.extend_from_slice(&piece);
         }
-        let Some(piece) = blobs.get(&name).await? else {
-            break;
-        };
-        log.truncate(offset);
-        log.extend_from_slice(&piece);
     }
     Ok(log)
 }

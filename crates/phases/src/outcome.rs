@@ -14,6 +14,10 @@ pub struct WaitSettings {
     pub callback_patience: Millis,
 }
 
+/// One of GitHub's servers may not know yet what another has just taken, and a function may have taken a minute to get here:
+/// what is not found is looked for this long.
+pub(crate) const OUT_OF_REACH: Millis = Millis::from_secs(90);
+
 impl WaitSettings {
     /// As they are for a job: one whose backend can't call back is polled.
     #[must_use]

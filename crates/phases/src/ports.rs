@@ -97,6 +97,10 @@ pub trait Jobs: Send + Sync {
 
     /// Jobs whose [`Job::due_at`] is at or before `at`, most overdue first, at most `limit`.
     async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Job>, StoreError>;
+
+    /// Makes the job due at `until`, because its execution is known to be at work. Does nothing to a row that has been written
+    /// since this one was read.
+    async fn defer(&self, job: &Job, until: UnixMillis) -> Result<(), StoreError>;
 }
 
 /// What was learned of jobs from their attempts. Results reads and writes one row for each attempt that had compute; poll reads

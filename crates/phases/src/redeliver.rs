@@ -57,6 +57,9 @@ impl Looks {
     }
 }
 
+/// A look that has taken so long asks no further: the sweep that makes it has an end.
+pub const LOOK_MAX: Millis = Millis::from_secs(60);
+
 pub(crate) struct Redeliver<'a> {
     pub(crate) deliveries: &'a dyn Deliveries,
     pub(crate) forge: &'a dyn Forge,
@@ -88,7 +91,7 @@ impl Redeliver<'_> {
         }
         let mut tried = 0;
         for attempt in owed(&log.attempts, now) {
-            if tried >= REDELIVERIES {
+            if tried >= REDELIVERIES || self.clock.now().since(now) >= LOOK_MAX {
                 // What is left over may be older than the next look goes back, unless that is a deep one again.
                 tracing::warn!("more deliveries failed than are asked for at once; the next look asks on");
                 return Ok(());

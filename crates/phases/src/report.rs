@@ -29,6 +29,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) result: Option<&'a JobResult>,
     /// What earlier attempts teach.
     pub(crate) notes: &'a [Note<'a>],
+    /// A backend that can't be reached by now is not waited for: of the log there is what the agent sent.
+    pub(crate) backend_is_out: bool,
 }
 
 /// Gathers the log, which is kept from now on, and puts the check together.
@@ -47,8 +49,10 @@ pub(crate) async fn report(
         end,
         result,
         notes,
+        backend_is_out,
     } = ending;
-    let log = log::collect(blobs, backends, job, result.map(|r| r.log_bytes)).await?;
+    let expected = result.map(|result| result.log_bytes);
+    let log = log::collect(blobs, backends, job, expected, backend_is_out).await?;
     let diagnosis = match (&run.hold, &end.reason) {
         (Some(Hold::Broken(diagnosis)), _) => Some(diagnosis.clone()),
         (None, Reason::Configuration) => blobs

@@ -1,11 +1,11 @@
 //! Results: on every way out of an execution. Keeps the log, completes the check run, starts the jobs that waited for this
 //! one, comments on the pull request; and only then calls the attempt concluded, so that a crash anywhere means doing it again.
 
-use crate::advance::{Advance, Advanced};
+use crate::advance::{Advance, Advanced, is_left_out};
 use crate::effects::{cancel_on_backend, start_execution};
 use crate::error::PhaseError;
 use crate::learn::learn;
-use crate::outcome;
+use crate::outcome::{self, OUT_OF_REACH};
 use crate::ports::{Blobs, Clock, Engine, History, Jobs, Runs, StoreError};
 use crate::report::{Ending, report, result};
 use crate::step::{load, step};
@@ -15,7 +15,7 @@ use checkmill_core::execution::{ExecutionInput, PhaseOutput};
 use checkmill_core::policy::CommentPolicy;
 use checkmill_core::retry::RetryCause;
 use checkmill_core::transition::{Effect, JobEvent};
-use checkmill_core::{CheckRunId, End, ErrorName, EventKind, Job, JobState, Millis, Reason, Run};
+use checkmill_core::{CheckRunId, End, ErrorName, EventKind, Job, JobState, Millis, Reason, Run, UnixMillis};
 use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck};
 use serde::{Deserialize, Serialize};
 
@@ -39,9 +39,8 @@ pub struct CaughtError {
     pub cause: String,
 }
 
-/// One of GitHub's servers may not know yet what another has just taken, and a function may have taken a minute to get here:
-/// a check that is not found is looked for this long after the end.
-const OUT_OF_REACH: Millis = Millis::from_secs(90);
+/// A backend that is away for this long after an end keeps no check open any more.
+const BACKEND_GIVE_UP: Millis = Millis::from_minutes(60);
 /// A check that GitHub refuses for this long is given up.
 const REPORT_GIVE_UP: Millis = Millis::from_minutes(24 * 60);
 
@@ -72,40 +71,63 @@ impl Results<'_> {
             .await?
             .ok_or_else(|| PhaseError::Missing(format!("run {run_id}")))?;
 
+        match self.finish(input, &job, &run, &end).await {
+            Err(error)
+                if !error.error_name().is_retryable() && self.clock.now().since(end.at) >= REPORT_GIVE_UP =>
+            {
+                // What is wrong for a day stays wrong. Left open, the sweep would start this again for months.
+                tracing::error!(job = %job.id, %error, "a job that ended a day ago can't be finished and is given up");
+                let closed = JobEvent::Closed { check: None };
+                step(self.jobs, self.clock, &job.id, job.attempt, &closed).await?;
+                Ok(outcome::done(input))
+            }
+            finished => finished,
+        }
+    }
+
+    /// All that follows from an end.
+    async fn finish(
+        &self,
+        input: &ExecutionInput,
+        job: &Job,
+        run: &Run,
+        end: &End,
+    ) -> Result<PhaseOutput, PhaseError> {
         if job.stop.is_some() || end.reason == Reason::Infrastructure {
             // It did not end by itself: nothing of it may run on.
-            cancel_on_backend(self.backends, &job).await?;
+            self.cancel(job, end.at).await?;
         }
-        let result = result(self.blobs, &job).await?;
+        let result = result(self.blobs, job).await?;
         let result = result.as_ref();
-        let lesson = learn(self.history, &job, &run, &end, result).await?;
-        let notes = lesson.notes(&run);
+        let lesson = learn(self.history, job, run, end, result).await?;
+        let notes = lesson.notes(run);
         let report = report(
             self.blobs,
             self.forge,
             self.backends,
             &Ending {
-                job: &job,
-                run: &run,
-                end: &end,
+                job,
+                run,
+                end,
                 result,
                 notes: &notes,
+                backend_is_out: self.clock.now().since(end.at) >= BACKEND_GIVE_UP,
             },
         )
         .await?;
-        let check = self.tell_alone(&job, &run, &end, report).await?;
+        let check = self.tell_alone(job, run, end, report).await?;
         if let Some(cause) = lesson.retry {
-            self.retry(&job, cause, check).await?;
+            self.retry(job, cause, check).await?;
             return Ok(outcome::done(input));
         }
         if job.may_be_retried() {
             step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Settled).await?;
         }
-        let advanced = self.advance().run_after(&run_id, &job.key).await?;
+        let advanced = self.advance().run_after(&run.id, &job.key).await?;
         if advanced.finished {
             self.comment(&advanced).await?;
         }
-        self.discard(&job).await;
+        self.discard(job).await;
         step(
             self.jobs,
             self.clock,
@@ -128,14 +150,33 @@ impl Results<'_> {
         }
     }
 
-    /// Ends an attempt whose execution failed under it, unless another phase has a hold of it.
+    /// Cancels what has ended for us, unless its backend has been away for [`BACKEND_GIVE_UP`].
+    async fn cancel(&self, job: &Job, since: UnixMillis) -> Result<(), PhaseError> {
+        match cancel_on_backend(self.backends, job).await {
+            Err(error) if self.clock.now().since(since) >= BACKEND_GIVE_UP => {
+                tracing::error!(job = %job.id, %error, "what is left of a job can't be cancelled; the sweep will");
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Ends an attempt whose execution failed under it, unless another phase has a hold of it. Past its deadline also where
+    /// its backend can't be reached: a check must end, and what the backend still has is an orphan, which the sweep removes.
     async fn give_up(&self, job: &Job, caught: Option<&CaughtError>) -> Result<Job, PhaseError> {
         let detail = match caught {
             Some(caught) => view::caught(&caught.error, &caught.cause),
             None => "Checkmill lost track of the job.".to_owned(),
         };
-        cancel_on_backend(self.backends, job).await?;
-        let end = End::new(Reason::Infrastructure, detail, self.clock.now());
+        let now = self.clock.now();
+        let wanted = job.stop.as_ref().map(|stop| stop.at + BACKEND_GIVE_UP);
+        let deadline = job.deadline().map(|(deadline, _)| deadline);
+        match cancel_on_backend(self.backends, job).await {
+            Err(error) if ![wanted, deadline].into_iter().flatten().any(|at| at <= now) => return Err(error),
+            Err(error) => tracing::error!(job = %job.id, %error, "an attempt ends without its backend"),
+            Ok(()) => {}
+        }
+        let end = End::new(Reason::Infrastructure, detail, now);
         let abandoned = JobEvent::Abandoned { end };
         Ok(step(self.jobs, self.clock, &job.id, job.attempt, &abandoned)
             .await?
@@ -151,7 +192,8 @@ impl Results<'_> {
         end: &End,
         report: CheckState,
     ) -> Result<Option<CheckRunId>, PhaseError> {
-        if job.check.is_some() && job.check_busy_until.is_none() {
+        // Where the check is known and nobody is at it, completing it twice says the same twice; but GitHub adds annotations up.
+        if job.check.is_some() && job.check_busy_until.is_none() && report.annotations.is_empty() {
             return self.tell(job, run, end, report).await;
         }
         let claim = step(
@@ -167,14 +209,11 @@ impl Results<'_> {
         }
         let told = self.tell(&claim.job, run, end, report).await;
         if told.is_err() && claim.moved {
-            step(
-                self.jobs,
-                self.clock,
-                &job.id,
-                job.attempt,
-                &JobEvent::CheckReleased,
-            )
-            .await?;
+            // Where even this fails the claim runs out; what went wrong first is what the caller must hear.
+            let released = JobEvent::CheckReleased;
+            if let Err(error) = step(self.jobs, self.clock, &job.id, job.attempt, &released).await {
+                tracing::warn!(job = %job.id, %error, "could not give back the claim on a check");
+            }
         }
         told
     }
@@ -275,6 +314,7 @@ impl Results<'_> {
         let EventKind::PullRequest(pr) = &run.event.kind else {
             return Ok(());
         };
+        let jobs: Vec<&Job> = jobs.iter().filter(|job| !is_left_out(run, job)).collect();
         let failed = jobs
             .iter()
             .any(|job| job.end().is_some_and(|end| !end.reason.conclusion().passes()));
@@ -288,7 +328,7 @@ impl Results<'_> {
             return Ok(());
         }
         let run = self.claim_comment(run).await?;
-        let body = view::comment(&run, jobs);
+        let body = view::comment(&run, &jobs);
         let marker = checkmill_github::render::comment_marker(&run.id);
         let written = self
             .forge

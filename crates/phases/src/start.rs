@@ -3,7 +3,7 @@
 use crate::effects::cancel_on_backend;
 use crate::error::PhaseError;
 use crate::evaluate::{Source, describe};
-use crate::outcome::{self, WaitSettings};
+use crate::outcome::{self, OUT_OF_REACH, WaitSettings};
 use crate::plan::may_be_approved;
 use crate::ports::{Blobs, Clock, Jobs, Runs};
 use crate::step::{load, step};
@@ -16,7 +16,7 @@ use checkmill_core::job::BackendHandle;
 use checkmill_core::run::Hold;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{CheckRunId, End, Job, JobState, Millis, Reason, Run};
-use checkmill_github::forge::{Forge, NewCheck, RepoRef};
+use checkmill_github::forge::{Forge, ForgeError, NewCheck, RepoRef};
 use checkmill_workflow::job::{Callback, Container, JobDescription};
 use secrecy::SecretString;
 
@@ -74,7 +74,11 @@ impl Start<'_> {
         let event = match self.launch(&claimed.job).await {
             Ok(event) => event,
             Err(error) => {
-                step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::ClaimLost).await?;
+                // Where even this fails the claim runs out; what went wrong first is what the caller must hear.
+                let lost = JobEvent::ClaimLost;
+                if let Err(second) = step(self.jobs, self.clock, &job.id, job.attempt, &lost).await {
+                    tracing::warn!(job = %job.id, error = %second, "could not give back the claim on a start");
+                }
                 return Err(error);
             }
         };
@@ -108,6 +112,9 @@ impl Start<'_> {
         let repo = view::repo(&run);
         let check = match self.check(job, &run, &repo).await {
             Ok(check) => check,
+            Err(error) if error.may_be_behind() && self.clock.now().since(job.queued_at) < OUT_OF_REACH => {
+                return Err(ForgeError::Transient(error.to_string()).into());
+            }
             Err(error) if error.is_out_of_reach() => {
                 let by = checkmill_core::conclusion::CancelledBy::Uninstalled;
                 let detail = format!("Cancelled: {error}.");

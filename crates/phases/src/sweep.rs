@@ -9,7 +9,7 @@ use crate::step::step;
 use checkmill_backends::port::{Backend, Owned};
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::ExecutionInput;
-use checkmill_core::limits::{DELIVERY_REDRIVE_ENQUEUED, SWEEP_ROWS};
+use checkmill_core::limits::{DELIVERY_REDRIVE_ENQUEUED, SWEEP_LOOK, SWEEP_ROWS};
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{DeliveryId, Event, Job, JobState, Millis, UnixMillis};
 use checkmill_github::forge::Forge;
@@ -55,10 +55,6 @@ impl Sweep<'_> {
             let result = self.redrive(&event, now, &mut swept).await;
             log_fault(result, "delivery", &event.delivery);
         }
-        match self.redeliver().run(&mut swept.redeliveries_asked).await {
-            Ok(()) => {}
-            Err(error) => log_fault(Err(error), "list", "GitHub's deliveries"),
-        }
         for job in self.jobs.due(now, SWEEP_ROWS).await? {
             match self.revive(&job, now).await {
                 Ok(restarted) => swept.executions_restarted += usize::from(restarted),
@@ -78,6 +74,9 @@ impl Sweep<'_> {
                 Err(error) => log_fault(Err(error.into()), "backend", name),
             }
         }
+        // Last, because GitHub may be slow, and what is here already comes first.
+        let asked = self.redeliver().run(&mut swept.redeliveries_asked).await;
+        log_fault(asked, "list", "GitHub's deliveries");
         tracing::info!(?swept, "swept");
         Ok(swept)
     }
@@ -163,8 +162,10 @@ impl Sweep<'_> {
         }
         .name();
         if self.engine.is_running(&name).await? {
-            let hanging = job.due_at().is_some_and(|due| now.since(due) >= HANGING);
+            let hanging = job.owed_at().is_some_and(|owed| now.since(owed) >= HANGING);
             if !hanging {
+                // It makes place for others among the rows of the next sweep.
+                self.jobs.defer(job, now + SWEEP_LOOK).await?;
                 return Ok(false);
             }
             self.engine

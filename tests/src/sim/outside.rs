@@ -146,6 +146,12 @@ impl World {
                     }
                 }
             }
+            Action::StopExecutions => {
+                if !self.ports.engine.is_idle() {
+                    self.faults.tally().note(Happening::ExecutionsStopped);
+                }
+                self.ports.engine.forget_all();
+            }
             Action::Sweep => self.launch(Kind::Sweep, async move {
                 Answer::Text(ports.sweep().await.map(|swept| format!("{swept:?}")))
             }),

@@ -22,6 +22,8 @@ struct Rows {
     deliveries: BTreeMap<DeliveryId, (Event, DeliveryState, UnixMillis)>,
     runs: BTreeMap<RunId, Run>,
     jobs: BTreeMap<JobId, Job>,
+    /// The version at which the sweep put its next look at a job off, and until when.
+    deferred: BTreeMap<JobId, (u64, UnixMillis)>,
     histories: BTreeMap<(RepositoryId, HistoryId), JobHistory>,
     blobs: BTreeMap<String, Vec<u8>>,
     queue: VecDeque<PlanMessage>,
@@ -332,13 +334,23 @@ impl Jobs for MemStore {
         self.faults
             .call(Peer::Store, failed, || {
                 let rows = self.rows();
-                let mut due: Vec<_> = rows
-                    .jobs
-                    .values()
-                    .filter(|job| job.due_at().is_some_and(|due| due <= at))
-                    .collect();
-                due.sort_by_key(|job| job.due_at());
-                Ok(due.into_iter().take(limit).cloned().collect())
+                let due_at = |job: &Job| match rows.deferred.get(&job.id) {
+                    Some((version, until)) if *version == job.version => Some(*until),
+                    _ => job.due_at(),
+                };
+                let due = rows.jobs.values().filter_map(|job| Some((due_at(job)?, job)));
+                let mut due: Vec<_> = due.filter(|(due, _)| *due <= at).collect();
+                due.sort_by_key(|(due, _)| *due);
+                Ok(due.into_iter().take(limit).map(|(_, job)| job.clone()).collect())
+            })
+            .await
+    }
+
+    async fn defer(&self, job: &Job, until: UnixMillis) -> Result<(), StoreError> {
+        self.faults
+            .call(Peer::Store, failed, || {
+                self.rows().deferred.insert(job.id.clone(), (job.version, until));
+                Ok(())
             })
             .await
     }

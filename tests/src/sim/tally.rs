@@ -23,6 +23,8 @@ pub enum Happening {
     TimedOut,
     /// The state machine gave a phase up, which went on.
     Deserted,
+    /// Somebody stopped all executions.
+    ExecutionsStopped,
     /// A phase found a claim that another one holds.
     Claimed,
     /// A delivery came once more, or its message did.
@@ -40,7 +42,7 @@ pub enum Happening {
 }
 
 impl Happening {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Failed,
         Self::AnswerLost,
         Self::Refused,
@@ -50,6 +52,7 @@ impl Happening {
         Self::Died,
         Self::TimedOut,
         Self::Deserted,
+        Self::ExecutionsStopped,
         Self::Claimed,
         Self::Duplicate,
         Self::Redelivered,

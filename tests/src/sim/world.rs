@@ -73,6 +73,8 @@ pub enum Action {
     RepeatMessage(DeliveryId),
     /// The agents of all attempts call back (again).
     AgentsCall,
+    /// An operator stops every execution of the state machine; what they had called goes on.
+    StopExecutions,
     Sweep,
 }
 

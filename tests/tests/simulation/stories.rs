@@ -7,6 +7,7 @@ use checkmill_core::{Millis, Reason, RepositoryId};
 use checkmill_tests::sim::backend::{Ending, Script};
 use checkmill_tests::sim::faults::{Outage, Peer, Trouble as Wrong};
 use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
+use std::collections::BTreeMap;
 
 pub(crate) fn script(ending: Ending) -> Script {
     Script {
@@ -163,16 +164,15 @@ fn rerunning_the_failed_jobs_runs_what_depends_on_them_again() {
     world.schedule(Millis(0), Action::Deliver(rerun_failed("rerun-1")));
     world.run().unwrap();
     world.verdict().unwrap();
-    let again = world
+    let attempts: BTreeMap<_, _> = world
         .store()
         .all_jobs()
         .into_iter()
-        .filter(|job| job.attempt.0 == 2)
-        .count();
-    assert!(
-        again >= 2,
-        "build and report at the least are at their second attempt"
-    );
+        .map(|job| (job.name, job.attempt.0))
+        .collect();
+    // The map keeps one leg of the matrix; each of them is at the same attempt.
+    let expected = ["CI / build", "CI / report", "CI / test"].map(|name| (name.to_owned(), 2));
+    assert_eq!(attempts, BTreeMap::from(expected));
 }
 
 /// A job of a millisecond, which nobody waits for.
@@ -346,4 +346,65 @@ fn an_app_that_is_uninstalled_leaves_nothing_behind() {
             "nobody could be told of the others"
         );
     }
+}
+
+/// Long enough for a job to reach its deadline while its backend is away, and for GitHub to have been told.
+const AWAY: Millis = Millis::from_minutes(40 * 60);
+
+#[test]
+fn a_backend_that_stays_away_keeps_no_check_open() {
+    for callback in [false, true] {
+        for how in [Wrong::Away, Wrong::Refused(0)] {
+            let away = Outage {
+                peer: Peer::Backend,
+                from: START + Millis::from_minutes(1),
+                lasts: AWAY,
+                trouble: how,
+            };
+            let trouble = Trouble {
+                outages: vec![away],
+                ..Trouble::default()
+            };
+            let scripts = vec![script(Ending::Success)];
+            let mut world = World::new(Host::Aws, callback, &[(PATH, WORKFLOW)], scripts, trouble);
+            world.schedule(Millis(0), Action::Deliver(push()));
+            world.run().unwrap();
+            let checks = world.forge().checks();
+            assert!(!checks.is_empty());
+            assert!(
+                checks.values().all(|check| !check.conclusions.is_empty()),
+                "{checks:#?}"
+            );
+            let last = world
+                .store()
+                .all_jobs()
+                .iter()
+                .map(|job| job.end().unwrap().at)
+                .max();
+            assert!(
+                last < Some(START + AWAY),
+                "nobody waited for the backend to come back"
+            );
+            assert_eq!(world.backend().live(), []);
+        }
+    }
+}
+
+#[test]
+fn an_execution_that_was_stopped_under_a_long_job_is_missed_within_minutes() {
+    let long = Script {
+        running: Millis::from_minutes(28),
+        ..script(Ending::Success)
+    };
+    let mut world = world(Host::Aws, false, &[long]);
+    world.schedule(Millis(0), Action::Deliver(push()));
+    let stopped = Millis::from_minutes(3);
+    world.schedule(stopped, Action::StopExecutions);
+    world.run().unwrap();
+    world.verdict().unwrap();
+    let jobs = world.store().all_jobs();
+    let build = jobs.iter().find(|job| job.name == "CI / build").unwrap();
+    assert_eq!(build.generation, 1);
+    let missed = build.revived_at.unwrap().since(START + stopped);
+    assert!(missed <= Millis::from_minutes(17), "{missed:?}");
 }

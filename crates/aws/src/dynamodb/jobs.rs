@@ -1,9 +1,12 @@
 //! Job rows.
 
+use super::fault::store_error;
 use super::item::{self, Item};
 use super::keys::{Key, Open};
+use super::schema::{OPEN_PK, OPEN_SK};
 use super::{DynamoStore, VERSION};
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use checkmill_core::{Job, JobId, Millis, UnixMillis};
 use checkmill_phases::ports::{Jobs, StoreError};
@@ -52,5 +55,32 @@ impl Jobs for DynamoStore {
         }
         due.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
         Ok(due.into_iter().map(|(_, job)| job).collect())
+    }
+
+    async fn defer(&self, job: &Job, until: UnixMillis) -> Result<(), StoreError> {
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::Job(&job.id).item()));
+        for (name, value) in Open::Job.attributes(job.id.as_str(), until) {
+            update = update
+                .expression_attribute_names(format!("#{name}"), &name)
+                .expression_attribute_values(format!(":{name}"), value);
+        }
+        let updated = update
+            .update_expression(format!("SET #{OPEN_PK} = :{OPEN_PK}, #{OPEN_SK} = :{OPEN_SK}"))
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":version", AttributeValue::N(job.version.to_string()))
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(store_error(&error)),
+            },
+        }
     }
 }

@@ -50,6 +50,7 @@ pub async fn run<E: Display>(function: impl Future<Output = Result<(), E>>) -> E
 mod tests {
     use checkmill_core::Millis;
     use checkmill_core::limits::{FORGE_CALL, FORGE_PLANNING_CALL};
+    use checkmill_phases::redeliver::LOOK_MAX;
 
     /// The longest that each phase may be with GitHub, against its function's time: a slow GitHub ends the phase first, and a
     /// few seconds are left for the rest.
@@ -74,6 +75,8 @@ mod tests {
             ("results", 5 * call),
             // Look up the ref, read the files, read the changes.
             ("plan", call + 2 * planning),
+            // The list, which a look's own limit covers, and the request that passes it.
+            ("sweep", LOOK_MAX.0.max(planning) + call),
         ] {
             assert!(github + 10_000 <= timeout(name).0, "{name}");
         }

@@ -185,7 +185,7 @@ fn a_job_in_the_index_and_one_that_owes_nothing() {
     job.task_token S "AAAA"
     job.version N 1
     open_pk S "JOB#1"
-    open_sk S "00000004000021720123#514e8239934f705c-49bbdd84"
+    open_sk S "00000004000000600123#514e8239934f705c-49bbdd84"
     pk S "RUN#514e8239934f705c"
     sk S "JOB#514e8239934f705c-49bbdd84"
     version N 1

@@ -172,3 +172,27 @@ async fn expiries(world: &World, run: &checkmill_core::Run, delivery: &str) -> B
     }
     found
 }
+
+pub(super) async fn a_job_that_is_at_work_makes_place_for_others(world: &World) {
+    let mut jobs = legs(&run("d-1"), 3);
+    for (n, job) in jobs.iter_mut().enumerate() {
+        job.state = claimed(START + Millis(n as u64));
+    }
+    insert(world, &jobs).await;
+    let now = START + limits::SWEEP_GRACE + Millis(10);
+    let later = now + limits::SWEEP_LOOK;
+    world.store.defer(&jobs[0], later).await.unwrap();
+    assert_eq!(world.store.due(later - Millis(1), 1000).await.unwrap(), jobs[1..]);
+    let mut all = world.store.due(later, 1000).await.unwrap();
+    all.sort_by_key(Job::due_at);
+    assert_eq!(all, jobs);
+    // What was written since it was read is due as its row says.
+    let next = changed(&jobs[1], |job| job.generation += 1);
+    Jobs::update(&world.store, &next).await.unwrap();
+    world.store.defer(&jobs[1], later).await.unwrap();
+    assert_eq!(world.store.due(now, 1000).await.unwrap(), [next, jobs[2].clone()]);
+    // As does the next write of a row that was put off.
+    let moved = changed(&jobs[0], |job| job.generation += 1);
+    Jobs::update(&world.store, &moved).await.unwrap();
+    assert_eq!(world.store.due(now, 1000).await.unwrap()[0], moved);
+}

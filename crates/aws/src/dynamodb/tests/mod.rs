@@ -47,7 +47,7 @@ suite! {
         jobs_of_many_bytes_are_written_in_several_transactions;
     jobs:
         a_job_is_replaced_only_at_the_version_that_was_read, due_jobs_come_most_overdue_first,
-        a_job_that_owes_nothing_is_not_due, every_row_says_when_it_is_forgotten;
+        a_job_that_owes_nothing_is_not_due, a_job_that_is_at_work_makes_place_for_others, every_row_says_when_it_is_forgotten;
     history:
         a_history_is_replaced_only_at_the_version_that_was_read, all_histories_are_found_among_other_rows;
     concurrency:
