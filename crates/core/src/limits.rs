@@ -12,6 +12,10 @@ pub const WORKFLOW_FILE_BYTES: usize = 1024 * 1024;
 pub const MATRIX_LEGS: usize = 256;
 /// Jobs of one run over all its matrices: what the run row and GitHub's 1,000 checks per suite can hold.
 pub const RUN_JOBS: usize = 1000;
+/// Workflows that call one another, the first one counted. GitHub docs, "Reusable workflows reference": ten levels.
+pub const WORKFLOW_LEVELS: usize = 10;
+/// Different workflow files that one workflow may call, directly and through others. Same page: 50.
+pub const CALLED_WORKFLOWS: usize = 50;
 /// Steps of one job.
 pub const STEPS: usize = 1000;
 /// Changed files that a path filter sees. GitHub docs: the first 300.
