@@ -12,7 +12,7 @@ use calls::{fail_fast, held_back, jobs_of};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use calls::is_doomed;
+pub use calls::{is_doomed, sources};
 
 /// A job of the workflow file, before and after its matrix is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -279,7 +279,10 @@ mod tests {
         let calls = ["1", "2"].map(|leg| CallKey::derive(&key("call"), leg));
         let mut nodes = BTreeMap::from([
             (key("first"), node(&[], Some((&[leg("first", "")], true, None)))),
-            (key("call"), node(&["first"], Some((&[], fail_fast, max_parallel)))),
+            (
+                key("call"),
+                node(&["first"], Some((&[], fail_fast, max_parallel))),
+            ),
             (key("last"), node(&["call"], None)),
         ]);
         for call in &calls {
@@ -305,7 +308,8 @@ mod tests {
         status: LegStatus,
     ) {
         let id = leg(key.as_str(), "");
-        nodes.get_mut(key).unwrap().expansion = node(&[], Some((std::slice::from_ref(&id), true, None))).expansion;
+        nodes.get_mut(key).unwrap().expansion =
+            node(&[], Some((std::slice::from_ref(&id), true, None))).expansion;
         legs.insert(id, status);
     }
 
@@ -387,7 +391,10 @@ mod tests {
 
         let mut closed = nodes.clone();
         close(&mut closed, &of_first);
-        assert_eq!(closed.keys().collect::<Vec<_>>(), [&key("call"), &key("first"), &key("last")]);
+        assert_eq!(
+            closed.keys().collect::<Vec<_>>(),
+            [&key("call"), &key("first"), &key("last")]
+        );
         assert_eq!(closed.get("call").unwrap().expansion, None);
         let mut closed = nodes;
         close(&mut closed, &of_a.into_iter().collect());

@@ -132,6 +132,18 @@ impl Diagnostics {
         })
     }
 
+    /// Those of several files, file by file.
+    pub(crate) fn of_files(files: Vec<Self>) -> Option<Self> {
+        let mut all = files.into_iter().reduce(|mut all, next| {
+            all.more += next.more;
+            all.list.extend(next.list);
+            all
+        })?;
+        all.more += all.list.len().saturating_sub(SHOWN);
+        all.list.truncate(SHOWN);
+        Some(all)
+    }
+
     #[must_use]
     pub fn as_slice(&self) -> &[Diagnostic] {
         &self.list

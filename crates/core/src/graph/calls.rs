@@ -62,7 +62,12 @@ pub(super) fn held_back(nodes: &Nodes, legs: &Legs) -> BTreeSet<CallKey> {
         let Some(max) = expansion.max_parallel.filter(|_| !expansion.calls.is_empty()) else {
             continue;
         };
-        let failed = || expansion.calls.iter().any(|call| failed_at(nodes, legs, call).is_some());
+        let failed = || {
+            expansion
+                .calls
+                .iter()
+                .any(|call| failed_at(nodes, legs, call).is_some())
+        };
         if expansion.fail_fast && failed() {
             continue;
         }
@@ -112,4 +117,49 @@ pub fn is_doomed(nodes: &Nodes, legs: &Legs, key: &JobKey) -> bool {
         expansion.fail_fast && others.any(|other| failed_at(nodes, legs, other).is_some())
     });
     failed && !has_begun(nodes, &call)
+}
+
+/// The jobs with legs whose outputs the expressions of `key` may read: those that it needs; those that a job which calls its
+/// workflow needs; and in place of one that calls a workflow itself, all jobs of that one, and what it needs.
+#[must_use]
+pub fn sources(nodes: &Nodes, key: &JobKey) -> BTreeSet<JobKey> {
+    let mut sources = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut open: Vec<JobKey> = std::iter::once(key.clone()).chain(key.callers()).collect();
+    while let Some(next) = open.pop() {
+        let Some(node) = nodes.get(&next).filter(|_| seen.insert(next)) else {
+            continue;
+        };
+        for need in &node.needs {
+            let called = calls_below(nodes, need);
+            if called.is_empty() {
+                sources.insert(need.clone());
+            } else {
+                open.push(need.clone());
+            }
+            for job in called {
+                match calls_below(nodes, &job).is_empty() {
+                    true => sources.insert(job),
+                    false => {
+                        open.push(job);
+                        false
+                    }
+                };
+            }
+        }
+    }
+    sources
+}
+
+/// All jobs of the workflows that a job calls, directly and through others.
+fn calls_below(nodes: &Nodes, key: &JobKey) -> Vec<JobKey> {
+    let calls = nodes.get(key).and_then(|node| node.expansion.as_ref());
+    let mut below = Vec::new();
+    for call in calls.map_or(&[][..], |expansion| &expansion.calls) {
+        for job in jobs_of(nodes, call) {
+            below.push(job.clone());
+            below.extend(calls_below(nodes, job));
+        }
+    }
+    below
 }

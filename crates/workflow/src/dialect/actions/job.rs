@@ -1,6 +1,6 @@
 //! `jobs`.
 
-use super::{common, keys, needs, permissions, step, strategy};
+use super::{call, common, keys, needs, permissions, step, strategy};
 use crate::expr::Place;
 use crate::model::{Job, Legs, Name, Settings, Timeout};
 use crate::read::{Fields, Reader};
@@ -52,13 +52,14 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
         reader.report_with(
             entry.key_span,
             format!("{what} is empty"),
-            "a job needs `runs-on` and `steps`",
+            "a job needs `runs-on` and `steps`, or `uses`",
         );
         return None;
     }
     let fields = reader.fields(&entry.value, &keys::JOB, &what)?;
-    // One that calls another workflow has no steps of its own; what is wrong with it has been said.
+    // One that calls another workflow has no steps of its own.
     let calls = entry.value.get("uses").is_some();
+    let call = call::call(reader, &fields, entry);
     let name = fields
         .get("name")
         .and_then(|node| reader.template(node, "`name`", Place::JobName));
@@ -101,7 +102,13 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
         legs: Legs::Strategy(strategy.cloned()),
         settings: Settings {
             name: Name::Template(name.filter(|name| !name.value.trim().is_empty())),
-            runs_on: runs_on?,
+            runs_on: match &call {
+                Some(call) => Node {
+                    span: call.span,
+                    value: Value::Null,
+                },
+                None => runs_on?,
+            },
             timeout: Timeout {
                 written: timeout.cloned(),
                 default: limits::RUN_TIMEOUT_DEFAULT,
@@ -115,7 +122,11 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
         env: env.unwrap_or_default(),
         defaults: defaults.unwrap_or_default(),
         outputs: outputs.unwrap_or_default(),
-        steps: steps?,
+        steps: match call {
+            Some(_) => Vec::new(),
+            None => steps?,
+        },
+        call,
         debug: false,
     })
 }
