@@ -40,6 +40,8 @@ pub enum WorkflowOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobPreview {
     pub key: JobKey,
+    /// Of its check; of a job with several, as if it had none of them.
+    pub name: String,
     /// The jobs that must have ended before.
     pub needs: Vec<JobKey>,
     pub outcome: JobOutcome,
@@ -123,6 +125,8 @@ struct Walk {
     workflow: Workflow,
     legs: Vec<Job>,
     outcomes: BTreeMap<JobKey, JobOutcome>,
+    /// Of the checks of jobs that have one.
+    names: BTreeMap<JobKey, String>,
 }
 
 impl Walk {
@@ -132,6 +136,7 @@ impl Walk {
             workflow,
             legs: Vec::new(),
             outcomes: BTreeMap::new(),
+            names: BTreeMap::new(),
         }
     }
 
@@ -156,12 +161,16 @@ impl Walk {
             run,
             workflow,
             mut outcomes,
+            mut names,
             ..
         } = self;
         let job = |key: JobKey| {
             Some(JobPreview {
                 needs: run.nodes.get(&key)?.needs.clone(),
                 outcome: outcomes.remove(&key)?,
+                name: names
+                    .remove(&key)
+                    .unwrap_or_else(|| checkmill_workflow::unevaluated_name(&workflow, &key)),
                 key,
             })
         };
@@ -174,6 +183,9 @@ impl Walk {
             node.expansion = Some(expanded.expansion);
         }
         self.run.nodes.extend(expanded.nodes);
+        if let [job] = expanded.jobs.as_slice() {
+            self.names.insert(key.clone(), job.name.clone());
+        }
         self.legs.extend(expanded.jobs.into_iter().map(succeeded));
         self.outcomes.insert(key.clone(), outcome);
     }

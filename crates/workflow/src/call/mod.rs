@@ -9,6 +9,7 @@ mod matching;
 mod outputs;
 mod passed;
 mod reference;
+mod unknown;
 
 pub use link::{Called, Linker};
 pub use reference::{RemoteWorkflow, WorkflowReference};
