@@ -210,7 +210,7 @@ mod tests {
             &scope,
             Guards {
                 references: untrusted_references,
-                untrusted: &Untrusted::of(&contexts),
+                untrusted: &Untrusted::of(&contexts, false),
                 masks: &masks,
             },
         )
