@@ -251,7 +251,7 @@ async fn nothing_to_plan() {
     ");
 }
 
-fn shown(project: &Project, text: &str) -> String {
+pub(crate) fn shown(project: &Project, text: &str) -> String {
     let place = project.path().canonicalize().unwrap();
     text.replace(&place.display().to_string(), "PROJECT")
 }

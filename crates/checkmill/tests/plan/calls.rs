@@ -1,0 +1,75 @@
+//! What a plan shows of jobs that call workflows.
+
+use crate::program::{CI, Project};
+use crate::rules::shown;
+use serde_json::Value;
+
+const CALLER: &str = "\
+name: CI
+on: push
+jobs:
+  setup:
+    runs-on: linux
+    outputs: {x: a}
+    steps: [{run: make}]
+  build:
+    strategy: {matrix: {mode: [debug, release]}}
+    uses: ./.github/workflows/build.yml
+    with: {mode: '${{ matrix.mode }}'}
+  later:
+    needs: setup
+    uses: ./.github/workflows/build.yml
+    with: {mode: '${{ needs.setup.outputs.x }}'}
+  never:
+    if: github.event_name == 'release'
+    uses: ./.github/workflows/build.yml
+    with: {mode: x}
+  elsewhere:
+    uses: octo/shared/.github/workflows/x.yml@v1
+  after:
+    needs: [build, elsewhere]
+    runs-on: linux
+    steps: [{run: make}]
+";
+const BUILD: &str = "\
+on: {workflow_call: {inputs: {mode: {type: string, required: true}}}}
+jobs:
+  compile:
+    runs-on: ['${{ inputs.mode }}']
+    steps: [{run: make}]
+  strip:
+    needs: compile
+    if: inputs.mode == 'release'
+    runs-on: linux
+    steps: [{run: make}]
+";
+
+#[tokio::test]
+async fn called_jobs_stand_below_those_that_call_them() {
+    let project = Project::new(&[(CI, CALLER), (".github/workflows/build.yml", BUILD)]);
+    let ended = project.checkmill(&["plan"]).await;
+    insta::assert_snapshot!(shown(&project, &ended.stdout), @"");
+    assert_eq!(ended.code, Some(0));
+    let ended = project.checkmill(&["plan", "--json"]).await;
+    let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let jobs = plan["workflows"][0]["jobs"].as_array().unwrap();
+    let states: Vec<String> = jobs
+        .iter()
+        .map(|job| {
+            format!(
+                "{} | {} | {} | {}",
+                job["key"], job["name"], job["state"], job["uses"]
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(states.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn a_call_that_does_not_fit_breaks_the_file() {
+    let caller = "on: push\njobs: {a: {uses: ./.github/workflows/build.yml}}\n";
+    let project = Project::new(&[(CI, caller), (".github/workflows/build.yml", BUILD)]);
+    let ended = project.checkmill(&["plan"]).await;
+    insta::assert_snapshot!(shown(&project, &ended.stdout), @"");
+    assert_eq!(ended.code, Some(1));
+}

@@ -1,0 +1,34 @@
+//! Workflows that call others, without a server.
+
+use crate::program::{CI, Project};
+use std::path::Path;
+
+#[tokio::test]
+async fn the_example_of_calls_runs() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/calls");
+    let project = Project::new(&[]);
+    let ended = project.checkmill(&["run", example.to_str().unwrap()]).await;
+    insta::assert_snapshot!(ended.table(), @"");
+}
+
+#[tokio::test]
+async fn a_file_of_another_repository_is_none_of_a_directorys() {
+    let text = "on: push\njobs: {a: {uses: octo/shared/.github/workflows/a.yml@v1}}\n";
+    let project = Project::new(&[(CI, text)]);
+    let ended = project.run(&[]).await;
+    assert_eq!(ended.code, Some(1));
+    insta::assert_snapshot!(ended.table(), @"");
+}
+
+#[tokio::test]
+async fn one_job_that_calls() {
+    let caller = "\
+on: push
+jobs:
+  a: {runs-on: linux, steps: [run: 'true']}
+  b: {uses: ./.checkmill/workflows/called.yml}
+";
+    let called = "on: workflow_call\njobs: {c: {runs-on: linux, steps: [run: 'true']}}\n";
+    let project = Project::new(&[(CI, caller), (".checkmill/workflows/called.yml", called)]);
+    insta::assert_snapshot!(project.run(&["--job", "b"]).await.table(), @"");
+}
