@@ -97,7 +97,18 @@ fn id(world: &World, key: &str) -> JobId {
 #[test]
 fn all_levels_run_one_call_after_the_other() {
     let mut world = world();
-    insta::assert_snapshot!(ended(&mut world), @"");
+    insta::assert_snapshot!(ended(&mut world), @"
+    CI / build: success (1)
+    CI / call (1) / inner / leaf (a): success (1)
+    CI / call (1) / inner / leaf (b): success (1)
+    CI / call (1) / one: success (1)
+    CI / call (1) / two: success (1)
+    CI / call (2) / inner / leaf (a): success (1)
+    CI / call (2) / inner / leaf (b): success (1)
+    CI / call (2) / one: success (1)
+    CI / call (2) / two: success (1)
+    CI / report: success (1)
+    ");
     let jobs = world.store().all_jobs();
     let end = |name: &str| {
         jobs.iter()
@@ -131,9 +142,31 @@ fn a_failure_ends_the_other_call_before_it_begins_and_a_re_run_brings_it_back() 
         attempt: AttemptNumber::FIRST,
     };
     world.backend().plan(first, script(Ending::Failure));
-    insta::assert_snapshot!(ended(&mut world), @"");
+    insta::assert_snapshot!(ended(&mut world), @"
+    CI / build: success (1)
+    CI / call (1) / inner: skipped (1)
+    CI / call (1) / one: test (1)
+    CI / call (1) / two: skipped (1)
+    CI / call (2) / inner: skipped (1)
+    CI / call (2) / two: skipped (1)
+    CI / call / one: cancelled (1)
+    CI / report: success (1)
+    ");
     world.schedule(Millis::from_minutes(60), Action::Deliver(rerun_failed("again-1")));
-    insta::assert_snapshot!(ended(&mut world), @"");
+    insta::assert_snapshot!(ended(&mut world), @"
+    CI / build: success (1)
+    CI / call (1) / inner / leaf (a): success (1)
+    CI / call (1) / inner / leaf (b): success (1)
+    CI / call (1) / inner: skipped (1)
+    CI / call (1) / one: success (2)
+    CI / call (1) / two: success (2)
+    CI / call (2) / inner / leaf (a): success (1)
+    CI / call (2) / inner / leaf (b): success (1)
+    CI / call (2) / inner: skipped (1)
+    CI / call (2) / two: success (2)
+    CI / call / one: success (2)
+    CI / report: success (2)
+    ");
 }
 
 #[test]
@@ -145,9 +178,25 @@ fn a_re_run_of_what_the_call_needs_runs_all_of_it_again() {
         attempt: AttemptNumber::FIRST,
     };
     world.backend().plan(first, script(Ending::Failure));
-    insta::assert_snapshot!(ended(&mut world), @"");
+    insta::assert_snapshot!(ended(&mut world), @"
+    CI / build: test (1)
+    CI / call: skipped (1)
+    CI / report: success (1)
+    ");
     world.schedule(Millis::from_minutes(60), Action::Deliver(rerun_failed("again-1")));
-    insta::assert_snapshot!(ended(&mut world), @"");
+    insta::assert_snapshot!(ended(&mut world), @"
+    CI / build: success (2)
+    CI / call (1) / inner / leaf (a): success (1)
+    CI / call (1) / inner / leaf (b): success (1)
+    CI / call (1) / one: success (1)
+    CI / call (1) / two: success (1)
+    CI / call (2) / inner / leaf (a): success (1)
+    CI / call (2) / inner / leaf (b): success (1)
+    CI / call (2) / one: success (1)
+    CI / call (2) / two: success (1)
+    CI / call: skipped (1)
+    CI / report: success (2)
+    ");
 }
 
 fn id_of_build() -> JobId {
@@ -162,7 +211,17 @@ fn a_cancelled_job_of_a_call_is_what_the_call_ends_with() {
         Millis::from_minutes(6),
         Action::Deliver(cancel("cancel-1", "octocat", one.clone())),
     );
-    insta::assert_snapshot!(ended(&mut world), @"");
+    insta::assert_snapshot!(ended(&mut world), @"
+    CI / build: success (1)
+    CI / call (1) / inner: skipped (1)
+    CI / call (1) / one: cancelled (1)
+    CI / call (1) / two: skipped (1)
+    CI / call (2) / inner / leaf (a): success (1)
+    CI / call (2) / inner / leaf (b): success (1)
+    CI / call (2) / one: success (1)
+    CI / call (2) / two: success (1)
+    CI / report: success (1)
+    ");
     let job = world
         .store()
         .all_jobs()

@@ -48,7 +48,23 @@ jobs:
 async fn called_jobs_stand_below_those_that_call_them() {
     let project = Project::new(&[(CI, CALLER), (".github/workflows/build.yml", BUILD)]);
     let ended = project.checkmill(&["plan"]).await;
-    insta::assert_snapshot!(shown(&project, &ended.stdout), @"");
+    insta::assert_snapshot!(shown(&project, &ended.stdout), @"
+    Planning a push of the files of PROJECT to main.
+
+    ✓ CI (.checkmill/workflows/ci.yml)
+         JOB                             RUNS ON  AFTER
+      ✓  CI / setup                      linux
+      ✓  CI / build (debug) / compile    debug
+      –  CI / build (debug) / strip               compile           skipped: its `if: inputs.mode == 'release'` is false
+      ✓  CI / build (release) / compile  release
+      ✓  CI / build (release) / strip    linux    compile
+      ?  CI / later                               setup             `with` is decided when setup has ended
+      –  CI / never                                                 skipped: its `if: github.event_name == 'release'` is false
+      ?  CI / elsewhere                                             its jobs are those of octo/shared/.github/workflows/x.yml@v1
+      ✓  CI / after                      linux    build, elsewhere
+
+    5 jobs would start, 1 decided later, 1 of another repository, 2 skipped
+    ");
     assert_eq!(ended.code, Some(0));
     let ended = project.checkmill(&["plan", "--json"]).await;
     let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
@@ -62,7 +78,18 @@ async fn called_jobs_stand_below_those_that_call_them() {
             )
         })
         .collect();
-    insta::assert_snapshot!(states.join("\n"), @"");
+    insta::assert_snapshot!(states.join("\n"), @r#"
+    "setup" | "CI / setup" | "starts" | null
+    "build" | "CI / build" | "calls" | null
+    "build.002dd86f/compile" | "CI / build (debug) / compile" | "starts" | null
+    "build.002dd86f/strip" | "CI / build (debug) / strip" | "skipped" | null
+    "build.a0d20cdc/compile" | "CI / build (release) / compile" | "starts" | null
+    "build.a0d20cdc/strip" | "CI / build (release) / strip" | "starts" | null
+    "later" | "CI / later" | "later" | null
+    "never" | "CI / never" | "skipped" | null
+    "elsewhere" | "CI / elsewhere" | "elsewhere" | "octo/shared/.github/workflows/x.yml@v1"
+    "after" | "CI / after" | "starts" | null
+    "#);
 }
 
 #[tokio::test]
@@ -70,6 +97,16 @@ async fn a_call_that_does_not_fit_breaks_the_file() {
     let caller = "on: push\njobs: {a: {uses: ./.github/workflows/build.yml}}\n";
     let project = Project::new(&[(CI, caller), (".github/workflows/build.yml", BUILD)]);
     let ended = project.checkmill(&["plan"]).await;
-    insta::assert_snapshot!(shown(&project, &ended.stdout), @"");
+    insta::assert_snapshot!(shown(&project, &ended.stdout), @"
+    Planning a push of the files of PROJECT to main.
+
+    ✗ .checkmill/workflows/ci.yml is broken
+        │ .checkmill/workflows/ci.yml:2:18: the job `a` does not give the input `mode`, which `.github/workflows/build.yml` requires
+        │ 2 | jobs: {a: {uses: ./.github/workflows/build.yml}}
+        │   |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        │   = help: add `mode` under `with`
+
+    0 jobs would start, 1 broken
+    ");
     assert_eq!(ended.code, Some(1));
 }

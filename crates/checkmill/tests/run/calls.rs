@@ -8,7 +8,18 @@ async fn the_example_of_calls_runs() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/calls");
     let project = Project::new(&[]);
     let ended = project.checkmill(&["run", example.to_str().unwrap()]).await;
-    insta::assert_snapshot!(ended.table(), @"");
+    insta::assert_snapshot!(ended.table(), @"
+    exit code 0
+        CHECK                              CONCLUSION  REASON
+     ✓  Calls / modes                      success     success
+     ✓  Calls / build (debug) / compile    success     success
+     ✓  Calls / build (release) / compile  success     success
+     ✓  Calls / build (release) / test     success     success
+     ✓  Calls / build (debug) / test       success     success
+     ✓  Calls / publish                    success     success
+
+    6 passed, 0 failed
+    ");
 }
 
 #[tokio::test]
@@ -17,7 +28,18 @@ async fn a_file_of_another_repository_is_none_of_a_directorys() {
     let project = Project::new(&[(CI, text)]);
     let ended = project.run(&[]).await;
     assert_eq!(ended.code, Some(1));
-    insta::assert_snapshot!(ended.table(), @"");
+    insta::assert_snapshot!(ended.table(), @"
+    exit code 1
+        CHECK                        CONCLUSION  REASON
+     ✗  .checkmill/workflows/ci.yml  failure     configuration
+
+    .checkmill/workflows/ci.yml: Can't run as it is written.
+      │ .checkmill/workflows/ci.yml:2:18: `octo/shared/.github/workflows/a.yml@v1` can't be called: GitHub has no repository octo/shared, or the App may not see it
+      │ 2 | jobs: {a: {uses: octo/shared/.github/workflows/a.yml@v1}}
+      │   |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    0 passed, 1 failed
+    ");
 }
 
 #[tokio::test]
@@ -30,5 +52,11 @@ jobs:
 ";
     let called = "on: workflow_call\njobs: {c: {runs-on: linux, steps: [run: 'true']}}\n";
     let project = Project::new(&[(CI, caller), (".checkmill/workflows/called.yml", called)]);
-    insta::assert_snapshot!(project.run(&["--job", "b"]).await.table(), @"");
+    insta::assert_snapshot!(project.run(&["--job", "b"]).await.table(), @"
+    exit code 0
+        CHECK                                CONCLUSION  REASON
+     ✓  .checkmill/workflows/ci.yml / b / c  success     success
+
+    1 passed, 0 failed
+    ");
 }

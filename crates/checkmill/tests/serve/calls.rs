@@ -73,11 +73,54 @@ async fn a_file_of_the_same_commit_for_each_leg_of_a_matrix() {
     let served = Served::start(NewRepository::new(REPO)).await;
     let commit = served.first_commit(CALLER).write(BUILD, served.workflow(CALLEE));
     served.push(commit).await;
-    insta::assert_snapshot!(served.checks(6).await, @"");
-    insta::assert_snapshot!(served.mark("debug").await, @"");
-    insta::assert_snapshot!(served.mark("published").await, @"");
+    insta::assert_snapshot!(served.checks(6).await, @"
+    CI / build (debug) / Link: success
+    CI / build (debug) / compile: success
+    CI / build (release) / Link: success
+    CI / build (release) / compile: success
+    CI / publish: success
+    CI / setup: success
+    ");
+    insta::assert_snapshot!(served.mark("debug").await, @"true nothing open-debug CI");
+    insta::assert_snapshot!(served.mark("published").await, @"success release.tar");
     // What a script is given by its caller runs; what was passed as a secret is masked.
-    insta::assert_snapshot!(page(&served.completed("CI / build (debug) / compile").await), @"");
+    insta::assert_snapshot!(page(&served.completed("CI / build (debug) / compile").await), @r#"
+    CI / build (debug) / compile: success
+    Passed in TIME
+
+    **Passed** (`success`): 2 steps succeeded
+
+    | | Step | Result | Duration |
+    |---|---|---|---:|
+    | ✅ | Build | success | TIME |
+    | ✅ | Run echo "true \${GREETING:-nothing} \${WORD%-\*} CI" &gt; /TMP/desk/debug | success | TIME |
+
+    Queued TIME · ran TIME · on `process`
+
+
+    ### Log
+
+    ```text
+    ##[step]1/2 Build
+    ##[group]Run echo "built it" && true
+    echo "built it" && true
+    shell: /usr/bin/bash -e {0}
+    ##[endgroup]
+    built it
+    ##[endstep]success TIME
+    ##[step]2/2 Run echo "true ${GREETING:-nothing} ${WORD%-*} CI" > /TMP/desk/debug
+    ##[group]Run echo "true ${GREETING:-nothing} ${WORD%-*} CI" > /TMP/desk/debug
+    echo "true ${GREETING:-nothing} ${WORD%-*} CI" > /TMP/desk/debug
+    echo "the word is $WORD"
+    shell: /usr/bin/bash -e {0}
+    env:
+      WORD: ***
+    ##[endgroup]
+    the word is ***
+    ##[endstep]success TIME
+    ##[job]success 2 steps succeeded
+    ```
+    "#);
     served.finish().await;
 }
 
@@ -144,7 +187,10 @@ async fn a_file_of_another_repository_stays_as_it_was_for_a_re_run() {
     };
     release("first");
     served.push_workflow(REMOTE).await;
-    insta::assert_snapshot!(served.checks(2).await, @"");
+    insta::assert_snapshot!(served.checks(2).await, @"
+    CI / after: success
+    CI / shared / inner / say: success
+    ");
     assert_eq!(served.mark("said").await, "first hello you");
 
     // The ref moves on; the run does not.
@@ -187,7 +233,56 @@ jobs:
   g: {uses: octo/shared/.github/workflows/greet.yml@main, with: {whom: x}}
 ";
     served.push_workflow(text).await;
-    insta::assert_snapshot!(page(&served.completed(CI).await), @"");
+    insta::assert_snapshot!(page(&served.completed(CI).await), @r"
+    .checkmill/workflows/ci.yml: failure
+    Can't run as it is written
+
+    **Not run** (`configuration`): .checkmill/workflows/ci.yml:4:13: \`octo/nowhere/.github/workflows/a.yml@&#8203;v1\` can't be called: GitHub has no repository octo/nowhere, or the App may not see it
+
+    Nothing was run: correct what is said here, and push or start the workflow again.
+
+    ```text
+    .checkmill/workflows/ci.yml:4:13: `octo/nowhere/.github/workflows/a.yml@v1` can't be called: GitHub has no repository octo/nowhere, or the App may not see it
+    4 |   a: {uses: octo/nowhere/.github/workflows/a.yml@v1}
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    .checkmill/workflows/ci.yml:5:13: `octo/shared/.github/workflows/greet.yml@v9` can't be called: octo/shared has no branch, tag or commit `v9`
+    5 |   b: {uses: octo/shared/.github/workflows/greet.yml@v9}
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    .checkmill/workflows/ci.yml:6:13: `octo/shared/.github/workflows/gone.yml@main` can't be called: octo/shared has no `.github/workflows/gone.yml` at `main`
+    6 |   c: {uses: octo/shared/.github/workflows/gone.yml@main}
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    .checkmill/workflows/ci.yml:7:13: `octocat/secret/.github/workflows/a.yml@main` can't be called: octocat/secret is private, and a public repository can't call its workflows
+    7 |   d: {uses: octocat/secret/.github/workflows/a.yml@main}
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    .checkmill/workflows/ci.yml:8:13: `octo/hidden/.github/workflows/a.yml@main` can't be called: GitHub has no repository octo/hidden, or the App may not see it
+    8 |   e: {uses: octo/hidden/.github/workflows/a.yml@main}
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    .checkmill/workflows/ci.yml:9:13: `./.github/workflows/gone.yml` can't be called: the commit has no such file
+    9 |   f: {uses: ./.github/workflows/gone.yml}
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    .checkmill/workflows/ci.yml:10:66: `octo/shared/.github/workflows/greet.yml@main` has no input `whom`
+    10 |   g: {uses: octo/shared/.github/workflows/greet.yml@main, with: {whom: x}}
+       |                                                                  ^^^^
+      = help: did you mean `who`?
+    ```
+
+    Queued TIME
+
+    .checkmill/workflows/ci.yml:4:13: failure: `octo/nowhere/.github/workflows/a.yml@v1` can't be called: GitHub has no repository octo/nowhere, or the App may not see it
+    .checkmill/workflows/ci.yml:5:13: failure: `octo/shared/.github/workflows/greet.yml@v9` can't be called: octo/shared has no branch, tag or commit `v9`
+    .checkmill/workflows/ci.yml:6:13: failure: `octo/shared/.github/workflows/gone.yml@main` can't be called: octo/shared has no `.github/workflows/gone.yml` at `main`
+    .checkmill/workflows/ci.yml:7:13: failure: `octocat/secret/.github/workflows/a.yml@main` can't be called: octocat/secret is private, and a public repository can't call its workflows
+    .checkmill/workflows/ci.yml:8:13: failure: `octo/hidden/.github/workflows/a.yml@main` can't be called: GitHub has no repository octo/hidden, or the App may not see it
+    .checkmill/workflows/ci.yml:9:13: failure: `./.github/workflows/gone.yml` can't be called: the commit has no such file
+    .checkmill/workflows/ci.yml:10:66: failure: `octo/shared/.github/workflows/greet.yml@main` has no input `whom`
+    did you mean `who`?
+    ");
     served.finish().await;
 }
 
@@ -218,7 +313,11 @@ async fn a_forks_commit_brings_its_own_called_file_and_waits_for_its_approval() 
     let waiting = served.completed("CI / call / forked").await;
     assert_eq!(waiting.line(), "CI / call / forked: action_required");
     served.click(&waiting, "approve", "ann").await;
-    insta::assert_snapshot!(verdict(&served.after(&waiting).await), @"");
+    insta::assert_snapshot!(verdict(&served.after(&waiting).await), @"
+    CI / call / forked: success
+    Passed in TIME
+    **Passed** (`success`): 1 step succeeded
+    ");
     served.finish().await;
 }
 
@@ -248,12 +347,27 @@ jobs:
 ";
     let commit = served.first_commit(caller).write(BUILD, served.workflow(callee));
     let sha = served.push(commit).await;
-    insta::assert_snapshot!(served.checks(3).await, @"");
-    insta::assert_snapshot!(verdict(&served.completed("CI / after").await), @"");
+    insta::assert_snapshot!(served.checks(3).await, @"
+    CI / after: skipped
+    CI / call / first: failure
+    CI / call / second: skipped
+    ");
+    insta::assert_snapshot!(verdict(&served.completed("CI / after").await), @r"
+    CI / after: skipped
+    Skipped
+    **Skipped** (`skipped`): Skipped: it needs \`call\`, which failed.
+    ");
     served.allow("repaired");
     served
         .on_github(|github| github.rerequest_suite(REPO, &sha, "ann"))
         .await;
-    insta::assert_snapshot!(served.checks(6).await, @"");
+    insta::assert_snapshot!(served.checks(6).await, @"
+    CI / after: skipped
+    CI / after: success
+    CI / call / first: failure
+    CI / call / first: success
+    CI / call / second: skipped
+    CI / call / second: success
+    ");
     served.finish().await;
 }

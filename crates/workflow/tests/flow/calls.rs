@@ -162,15 +162,41 @@ fn built() -> World {
 fn a_call_brings_the_jobs_of_the_file_for_each_leg() {
     let mut world = built();
     let jobs = call(&mut world, "build");
-    insta::assert_snapshot!(format!("{jobs:#?}"), @"");
+    insta::assert_snapshot!(format!("{jobs:#?}"), @r#"
+    [
+        (
+            "build.002dd86f/compile",
+            [],
+        ),
+        (
+            "build.002dd86f/link",
+            [
+                "build.002dd86f/compile",
+            ],
+        ),
+        (
+            "build.a0d20cdc/compile",
+            [],
+        ),
+        (
+            "build.a0d20cdc/link",
+            [
+                "build.a0d20cdc/compile",
+            ],
+        ),
+    ]
+    "#);
     let [(compile, _), (link, _), (other, _), _] = jobs.as_slice() else {
         panic!("{jobs:?}")
     };
-    insta::assert_snapshot!(world.names(compile).join("\n"), @"");
+    insta::assert_snapshot!(world.names(compile).join("\n"), @"
+    CI / Build (debug) / compile (a)
+    CI / Build (debug) / compile (b)
+    ");
     assert_eq!(world.legs(compile)[0].runs_on, ["big"]);
     assert_ne!(world.names(compile), world.names(other));
     let world = world.ended(compile, NeedsResult::Success, &[]);
-    insta::assert_snapshot!(world.names(link).join("\n"), @"");
+    insta::assert_snapshot!(world.names(link).join("\n"), @"CI / Build (debug) / Link debug with 4");
     assert_eq!(unevaluated_name(&world.workflow, &key(link)), "CI / Build / link");
 }
 
@@ -179,7 +205,7 @@ fn what_a_called_job_sees() {
     let mut world = built();
     let jobs = call(&mut world, "build");
     let described = described(&world, &jobs[0].0);
-    insta::assert_snapshot!(described.contexts["inputs"], @"");
+    insta::assert_snapshot!(described.contexts["inputs"], @r#"{"jobs":4,"mode":"debug","runner":"big","strict":true,"title":"of octo/hello"}"#);
     let github = &described.contexts["github"];
     assert_eq!(
         (&github["workflow"], &github["job"]),
@@ -195,7 +221,7 @@ fn what_a_called_job_sees() {
         .map(|(name, _)| name.as_str())
         .collect();
     assert_eq!(names, ["OWN", "TOKEN"]);
-    insta::assert_snapshot!(serde_json::to_string(&described.secrets).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string(&described.secrets).unwrap(), @r#"[{"contexts":{"inputs":{},"matrix":{"mode":"debug"},"needs":{"setup":{"outputs":{"os":"big"},"result":"success"}},"strategy":{"fail-fast":true,"job-index":0,"job-total":2,"max-parallel":2}},"values":{"token":"${{ secrets.DEPLOY }}-${{ matrix.mode }}"}}]"#);
     assert!(described.own_inputs);
 }
 
@@ -232,7 +258,11 @@ fn a_call_whose_condition_is_false_is_one_skipped_job() {
     let mut world = self::world(&text, &[(BUILD, CALLEE)]).ended("setup", NeedsResult::Failure, &[]);
     let jobs = call(&mut world, "build");
     // Its label is empty: that is what stops it, and nothing else.
-    insta::assert_snapshot!(world.wrong(&jobs[0].0), @"");
+    insta::assert_snapshot!(world.wrong(&jobs[0].0), @"
+    .github/workflows/build.yml:20:15: a label of `runs-on` must not be empty
+    20 |     runs-on: ['${{ inputs.runner }}']
+       |               ^^^^^^^^^^^^^^^^^^^^^^
+    ");
 }
 
 const MIDDLE: &str = r"
@@ -331,7 +361,7 @@ fn a_called_job_may_do_no_more_than_its_caller() {
     ] {
         assert_eq!(permissions(caller, callee), Ok(expected), "{caller} {callee}");
     }
-    insta::assert_snapshot!(permissions("", "permissions: {pull-requests: write},").unwrap_err(), @"");
+    insta::assert_snapshot!(permissions("", "permissions: {pull-requests: write},").unwrap_err(), @"the job `b` of `.github/workflows/build.yml` asks for `pull-requests: write`, which the job `a` that calls it does not grant");
 }
 
 #[test]
@@ -348,16 +378,69 @@ jobs:
     secrets:
       tokens: x
 ";
-    insta::assert_snapshot!(wrong(caller, &[(BUILD, CALLEE)]), @"");
+    insta::assert_snapshot!(wrong(caller, &[(BUILD, CALLEE)]), @"
+    .checkmill/workflows/ci.yml:5:11: the job `build` does not give the input `runner`, which `.github/workflows/build.yml` requires
+    5 |     uses: ./.github/workflows/build.yml
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: add `runner` under `with`
+
+    .checkmill/workflows/ci.yml:5:11: the job `build` does not give the secret `token`, which `.github/workflows/build.yml` requires
+    5 |     uses: ./.github/workflows/build.yml
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: add `token` under `secrets`, or write `secrets: inherit`
+
+    .checkmill/workflows/ci.yml:7:7: `.github/workflows/build.yml` has no input `mod`
+    7 |       mod: debug
+      |       ^^^
+      = help: did you mean `mode`?
+
+    .checkmill/workflows/ci.yml:8:13: the input `jobs` of `.github/workflows/build.yml` must be a number, not a text
+    8 |       jobs: '4'
+      |             ^^^
+      = help: write digits without quotes
+
+    .checkmill/workflows/ci.yml:9:15: the input `strict` of `.github/workflows/build.yml` must be `true` or `false`, not a number
+    9 |       strict: 1
+      |               ^
+      = help: write it without quotes
+
+    .checkmill/workflows/ci.yml:11:7: `.github/workflows/build.yml` has no secret `tokens`
+    11 |       tokens: x
+       |       ^^^^^^
+      = help: did you mean `token`?
+    ");
 }
 
 #[test]
 fn a_file_that_can_not_be_called() {
     let caller = "on: push\njobs: {a: {uses: ./.github/workflows/build.yml}}\n";
-    insta::assert_snapshot!(wrong(caller, &[(BUILD, "on: push\njobs: {b: {runs-on: x, steps: [run: y]}}\n")]), @"");
-    insta::assert_snapshot!(wrong(caller, &[]), @"");
+    insta::assert_snapshot!(wrong(caller, &[(BUILD, "on: push\njobs: {b: {runs-on: x, steps: [run: y]}}\n")]), @"
+    .checkmill/workflows/ci.yml:2:18: `.github/workflows/build.yml` can't be called: its `on` does not name `workflow_call`
+    2 | jobs: {a: {uses: ./.github/workflows/build.yml}}
+      |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: add `workflow_call:` to its `on`
+    ");
+    insta::assert_snapshot!(wrong(caller, &[]), @"
+    .checkmill/workflows/ci.yml:2:18: `./.github/workflows/build.yml` can't be called: there is no such file
+    2 | jobs: {a: {uses: ./.github/workflows/build.yml}}
+      |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ");
     let broken = "on: workflow_call\njobs: {b: {runs-on: x, stepps: [run: y]}}\n";
-    insta::assert_snapshot!(wrong(caller, &[(BUILD, broken)]), @"");
+    insta::assert_snapshot!(wrong(caller, &[(BUILD, broken)]), @"
+    .checkmill/workflows/ci.yml:2:18: the job `a` calls `./.github/workflows/build.yml`, which has mistakes
+    2 | jobs: {a: {uses: ./.github/workflows/build.yml}}
+      |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    .github/workflows/build.yml:2:8: the job `b` has no `steps`
+    2 | jobs: {b: {runs-on: x, stepps: [run: y]}}
+      |        ^
+      = help: a job needs at least one step, such as `- run: make test`
+
+    .github/workflows/build.yml:2:24: unknown key `stepps` in the job `b`
+    2 | jobs: {b: {runs-on: x, stepps: [run: y]}}
+      |                        ^^^^^^
+      = help: did you mean `steps`?
+    ");
     let remote = caller.replace("./", "octo/shared/").replace("yml", "yml@v1");
     let shared = (
         "octo/shared/.github/workflows/build.yml@v1",
@@ -368,7 +451,7 @@ fn a_file_that_can_not_be_called() {
         linked.map_err(|wrong| wrong.as_slice()[0].message.clone())
     };
     let only = |pattern: &str| AllowedActions::Only(vec![pattern.to_owned()]);
-    insta::assert_snapshot!(refused(AllowedActions::Builtin).unwrap_err(), @"");
+    insta::assert_snapshot!(refused(AllowedActions::Builtin).unwrap_err(), @"the repository's policy does not allow the workflow `octo/shared/.github/workflows/build.yml@v1`");
     assert!(refused(only("octo/other")).is_err());
     for rule in [
         AllowedActions::All,
@@ -387,11 +470,26 @@ fn calls(name: &str) -> String {
 #[test]
 fn circles() {
     let a = ".github/workflows/a.yml";
-    insta::assert_snapshot!(wrong(&calls("a"), &[(a, &calls("a"))]), @"");
+    insta::assert_snapshot!(wrong(&calls("a"), &[(a, &calls("a"))]), @"
+    .github/workflows/a.yml:2:18: the workflow `.github/workflows/a.yml` calls itself
+    2 | jobs: {a: {uses: ./.github/workflows/a.yml}}
+      |                  ^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: remove one of the `uses`
+    ");
     let b = ".github/workflows/b.yml";
-    insta::assert_snapshot!(wrong(&calls("a"), &[(a, &calls("b")), (b, &calls("a"))]), @"");
+    insta::assert_snapshot!(wrong(&calls("a"), &[(a, &calls("b")), (b, &calls("a"))]), @"
+    .github/workflows/b.yml:2:18: the workflows call each other in a circle: `.github/workflows/a.yml` → `.github/workflows/b.yml` → `.github/workflows/a.yml`
+    2 | jobs: {a: {uses: ./.github/workflows/a.yml}}
+      |                  ^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: remove one of the `uses`
+    ");
     let own = format!("on: [push, workflow_call]\njobs: {{a: {{uses: ./{PATH}}}}}\n");
-    insta::assert_snapshot!(wrong(&own, &[]), @"");
+    insta::assert_snapshot!(wrong(&own, &[]), @"
+    .checkmill/workflows/ci.yml:2:18: the workflow `.checkmill/workflows/ci.yml` calls itself
+    2 | jobs: {a: {uses: ./.checkmill/workflows/ci.yml}}
+      |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: remove one of the `uses`
+    ");
 }
 
 #[test]
@@ -418,7 +516,7 @@ fn levels_and_numbers_have_limits() {
             .map_err(|wrong| wrong.summary())
     };
     assert_eq!(chain(limits::WORKFLOW_LEVELS), Ok(()));
-    insta::assert_snapshot!(chain(limits::WORKFLOW_LEVELS + 1).unwrap_err(), @"");
+    insta::assert_snapshot!(chain(limits::WORKFLOW_LEVELS + 1).unwrap_err(), @".github/workflows/f9.yml:2:18: at most 10 levels of workflows can call each other");
     let many = |number: usize| {
         let jobs: String = (0..number)
             .map(|n| format!("  j{n}: {{uses: ./.github/workflows/f{n}.yml}}\n"))
@@ -431,14 +529,19 @@ fn levels_and_numbers_have_limits() {
         linked.map(|_| ()).map_err(|wrong| wrong.summary())
     };
     assert_eq!(many(limits::CALLED_WORKFLOWS), Ok(()));
-    insta::assert_snapshot!(many(limits::CALLED_WORKFLOWS + 1).unwrap_err(), @"");
+    insta::assert_snapshot!(many(limits::CALLED_WORKFLOWS + 1).unwrap_err(), @".checkmill/workflows/ci.yml:53:15: a workflow can call at most 50 different workflows, directly and through others");
 }
 
 #[test]
 fn a_value_of_the_wrong_type_is_found_before_any_job_begins() {
     let text = CALLER.replace("jobs: 4", "jobs: ${{ needs.setup.outputs.os }}");
     let world = world(&text, &[(BUILD, CALLEE)]).ended("setup", NeedsResult::Success, &[("os", "big")]);
-    insta::assert_snapshot!(world.wrong("build"), @"");
+    insta::assert_snapshot!(world.wrong("build"), @"
+    .checkmill/workflows/ci.yml:20:13: the input `jobs` of `.github/workflows/build.yml` must be a number, and is a text
+    20 |       jobs: ${{ needs.setup.outputs.os }}
+       |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: a variable or an output is a text; make another value of it with `fromJSON` or `==`
+    ");
     assert_eq!(world.workflow.decided_later(&key("build")), [LaterKey::With]);
 }
 
@@ -481,7 +584,55 @@ jobs:
     with: {x: 1}
     steps: [run: make]
 ";
-    insta::assert_snapshot!(crate::support::wrong(caller), @"");
+    insta::assert_snapshot!(crate::support::wrong(caller), @"
+    .checkmill/workflows/ci.yml:5:11: the job `a` uses `./.github/workflows/build.yml@v1`, which is a file of this repository at a ref
+    5 |     uses: ./.github/workflows/build.yml@v1
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: remove `@` and what follows; a file of the same repository is of the same commit
+
+    .checkmill/workflows/ci.yml:6:5: `runs-on` can't stand beside `uses`
+    6 |     runs-on: linux
+      |     ^^^^^^^
+      = help: the workflow that is called has its own; remove one of the two
+
+    .checkmill/workflows/ci.yml:7:5: `steps` can't stand beside `uses`
+    7 |     steps: [run: make]
+      |     ^^^^^
+      = help: the workflow that is called has its own; remove one of the two
+
+    .checkmill/workflows/ci.yml:8:15: `x` must be a text, not a list
+    8 |     with: {x: [1], y: '${{ secrets.A }}', X: 1}
+      |               ^
+
+    .checkmill/workflows/ci.yml:8:28: the context `secrets` can't be used in `jobs.<job_id>.with.<with_id>`
+    8 |     with: {x: [1], y: '${{ secrets.A }}', X: 1}
+      |                            ^^^^^^^
+      = help: the contexts here are github, needs, strategy, matrix, vars, inputs
+
+    .checkmill/workflows/ci.yml:8:43: the input `X` is there already; upper and lower case are the same here
+    8 |     with: {x: [1], y: '${{ secrets.A }}', X: 1}
+      |                                           ^
+
+    .checkmill/workflows/ci.yml:9:14: `secrets` must be `inherit` or a mapping, not a text
+    9 |     secrets: all
+      |              ^^^
+      = help: such as `TOKEN: ${{ secrets.TOKEN }}` below it
+
+    .checkmill/workflows/ci.yml:11:11: the job `b` uses `actions/checkout@v4`, which is no workflow file
+    11 |     uses: actions/checkout@v4
+       |           ^^^^^^^^^^^^^^^^^^^
+      = help: write `./.github/workflows/FILE.yml`, or `owner/repository/.github/workflows/FILE.yml@ref` for another repository's
+
+    .checkmill/workflows/ci.yml:12:23: the context `steps` can't be used in `jobs.<job_id>.secrets.<secrets_id>`
+    12 |     secrets: {a: '${{ steps.x }}'}
+       |                       ^^^^^
+      = help: the contexts here are github, needs, strategy, matrix, vars, secrets, inputs
+
+    .checkmill/workflows/ci.yml:15:5: `with` of a job goes with `uses`
+    15 |     with: {x: 1}
+       |     ^^^^
+      = help: name the workflow to call with `uses`, or move it to a step
+    ");
     let callee = r"
 on:
   workflow_call:
@@ -498,7 +649,46 @@ on:
       p: {value: '${{ needs.x.outputs.y }}'}
 jobs: {a: {runs-on: x, steps: [run: y]}}
 ";
-    insta::assert_snapshot!(crate::support::wrong(callee), @"");
+    insta::assert_snapshot!(crate::support::wrong(callee), @"
+    .checkmill/workflows/ci.yml:5:7: the input `a` has no `type`
+    5 |       a: {}
+      |       ^
+      = help: the types are string, boolean and number
+
+    .checkmill/workflows/ci.yml:6:17: `choice` is not a type of an input of `workflow_call`
+    6 |       b: {type: choice}
+      |                 ^^^^^^
+      = help: the types are string, boolean and number
+
+    .checkmill/workflows/ci.yml:7:34: the default of the input `c` must be a number, not a text
+    7 |       c: {type: number, default: x}
+      |                                  ^
+      = help: write digits without quotes
+
+    .checkmill/workflows/ci.yml:8:40: the context `needs` can't be used in `on.workflow_call.inputs.<inputs_id>.default`
+    8 |       d: {type: boolean, default: '${{ needs.x }}'}
+      |                                        ^^^^^
+      = help: the contexts here are github, inputs, vars
+
+    .checkmill/workflows/ci.yml:9:25: unknown key `options` in the input `e`
+    9 |       e: {type: string, options: [x]}
+      |                         ^^^^^^^
+      = help: the keys here are `description`, `required`, `default` and `type`
+
+    .checkmill/workflows/ci.yml:11:21: `required` must be `true` or `false`, not a number
+    11 |       s: {required: 1}
+       |                     ^
+
+    .checkmill/workflows/ci.yml:13:7: the output `o` has no `value`
+    13 |       o: {}
+       |       ^
+      = help: such as `value: ${{ jobs.build.outputs.version }}`
+
+    .checkmill/workflows/ci.yml:14:23: the context `needs` can't be used in `on.workflow_call.outputs.<output_id>.value`
+    14 |       p: {value: '${{ needs.x.outputs.y }}'}
+       |                       ^^^^^
+      = help: the contexts here are github, jobs, vars, inputs
+    ");
 }
 
 #[test]
@@ -506,11 +696,41 @@ fn outputs_that_a_called_workflow_does_not_have() {
     let text = CALLER.replace("outputs.artifact", "outputs.artefact");
     let found = link(&text, &[(BUILD, CALLEE)]).unwrap().unknown_outputs();
     assert_eq!(found.len(), 1);
-    insta::assert_snapshot!(found[0], @"");
+    insta::assert_snapshot!(found[0], @"
+    .checkmill/workflows/ci.yml:25:18: warning: `.github/workflows/build.yml`, which `build` calls, has no output `artefact`
+    25 |     runs-on: ${{ needs.build.outputs.artefact }}
+       |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: did you mean `artifact`?
+    ");
     assert_eq!(link(CALLER, &[(BUILD, CALLEE)]).unwrap().unknown_outputs(), []);
     insta::assert_snapshot!(
         checkmill_workflow::lint(BUILD, &CALLEE.replace("jobs.link", "jobs.lnk").replace("inputs.mode", "inputs.mood")).unwrap(),
-        @""
+        @"
+    .github/workflows/build.yml:16:20: warning: the workflow has no job `lnk`
+    16 |         value: ${{ jobs.lnk.outputs.file }} ${{ inputs.mood }}
+       |                    ^^^^^^^^^^^^^^^^^^^^^
+      = help: did you mean `link`?
+
+    .github/workflows/build.yml:16:49: warning: the workflow declares no input `mood`
+    16 |         value: ${{ jobs.lnk.outputs.file }} ${{ inputs.mood }}
+       |                                                 ^^^^^^^^^^^
+      = help: declare it under `inputs` of `on.workflow_dispatch` or `on.workflow_call`
+
+    .github/workflows/build.yml:25:24: note: `inputs.mood` can be text that an outsider chooses, and stands in a script
+    25 |     steps: [run: 'make ${{ inputs.mood }}']
+       |                        ^^^^^^^^^^^^^^^^^^
+      = help: set an `env` variable to it and use that; Checkmill does so, GitHub Actions runs what it holds
+
+    .github/workflows/build.yml:25:28: warning: the workflow declares no input `mood`
+    25 |     steps: [run: 'make ${{ inputs.mood }}']
+       |                            ^^^^^^^^^^^
+      = help: declare it under `inputs` of `on.workflow_dispatch` or `on.workflow_call`
+
+    .github/workflows/build.yml:29:20: warning: the workflow declares no input `mood`
+    29 |     name: Link ${{ inputs.mood }} with ${{ inputs.jobs }}
+       |                    ^^^^^^^^^^^
+      = help: declare it under `inputs` of `on.workflow_dispatch` or `on.workflow_call`
+    "
     );
 }
 

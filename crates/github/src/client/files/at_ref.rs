@@ -242,8 +242,8 @@ mod tests {
 
     #[test]
     fn the_query_holds_no_text_from_outside() {
-        insta::assert_snapshot!(query(2), @"");
-        insta::assert_snapshot!(Value::Object(variables(&wanted(&["a.yml"]))), @"");
+        insta::assert_snapshot!(query(2), @"query WorkflowFiles($o0: String!, $n0: String!, $c0: String!, $f0: String!, $o1: String!, $n1: String!, $c1: String!, $f1: String!) { r0: repository(owner: $o0, name: $n0, followRenames: false) { isPrivate commit: object(expression: $c0) { __typename oid ... on Tag { target { __typename oid } } } file: object(expression: $f0) { ... on Blob { text byteSize isBinary isTruncated } } } r1: repository(owner: $o1, name: $n1, followRenames: false) { isPrivate commit: object(expression: $c1) { __typename oid ... on Tag { target { __typename oid } } } file: object(expression: $f1) { ... on Blob { text byteSize isBinary isTruncated } } } }");
+        insta::assert_snapshot!(Value::Object(variables(&wanted(&["a.yml"]))), @r#"{"c0":"v1","f0":"v1:.github/workflows/a.yml","n0":"shared","o0":"octo"}"#);
     }
 
     #[test]
