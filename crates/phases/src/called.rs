@@ -203,3 +203,105 @@ pub(crate) fn log(event: &Event, files: &[CalledFile]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use checkmill_core::event::{EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository};
+    use checkmill_core::{InstallationId, RepositoryId, UnixMillis};
+
+    const SHA: &str = "6113728f27ae82c7b1a177c8d03f9e96e0adf246";
+
+    fn push() -> EventKind {
+        EventKind::Push(Push {
+            git_ref: GitRef::Branch("main".to_owned()),
+            before: None,
+            after: SHA.parse().ok(),
+            forced: false,
+            first: None,
+            message: String::new(),
+        })
+    }
+
+    fn pull_request(head: &str) -> EventKind {
+        let sha: CommitSha = SHA.parse().unwrap();
+        EventKind::PullRequest(PullRequest {
+            action: "opened".to_owned(),
+            number: 1,
+            title: String::new(),
+            author: "mona".parse().unwrap(),
+            draft: false,
+            labels: Vec::new(),
+            head: PullRequestHead {
+                git_ref: "x".to_owned(),
+                sha: sha.clone(),
+                repository: Some(head.parse().unwrap()),
+            },
+            base_ref: "main".to_owned(),
+            base_sha: sha,
+        })
+    }
+
+    fn event(private: bool, kind: EventKind) -> Event {
+        Event {
+            delivery: "d".parse().unwrap(),
+            installation: InstallationId(1),
+            repository: Repository {
+                id: RepositoryId(1),
+                name: "octo/hello".parse().unwrap(),
+                default_branch: "main".to_owned(),
+                private,
+                clone_url: String::new(),
+                html_url: String::new(),
+            },
+            sender: "mona".parse().unwrap(),
+            received_at: UnixMillis(0),
+            kind,
+        }
+    }
+
+    fn remote(repository: &str, path: &str, git_ref: &str) -> RemoteWorkflow {
+        RemoteWorkflow {
+            repository: repository.parse().unwrap(),
+            path: path.to_owned(),
+            git_ref: git_ref.to_owned(),
+        }
+    }
+
+    #[test]
+    fn who_may_call_what() {
+        let own = pull_request("octo/hello");
+        let fork = pull_request("mallory/hello");
+        for (caller_is_private, kind, callee, callee_is_private, allowed) in [
+            (false, push(), "octo/shared", false, true),
+            (false, push(), "octo/shared", true, false),
+            (true, push(), "octo/shared", true, true),
+            (true, own, "octo/shared", true, true),
+            (true, fork.clone(), "octo/shared", true, false),
+            (true, fork.clone(), "octo/hello", true, true),
+            (false, fork, "octo/shared", false, true),
+        ] {
+            let found = FoundFile::File {
+                sha: SHA.parse().unwrap(),
+                private: callee_is_private,
+                content: SourceContent::Text("on: x".to_owned()),
+            };
+            let event = event(caller_is_private, kind);
+            let file = judged(&event, &remote(callee, "a.yml", "v1"), found);
+            let read = matches!(file, RemoteFile::Found { .. });
+            assert_eq!(read, allowed, "{event:?} {callee} {callee_is_private}: {file:?}");
+        }
+    }
+
+    #[test]
+    fn files_of_one_ref_are_of_one_commit() {
+        let found = RemoteFile::Found {
+            sha: SHA.parse().unwrap(),
+            text: String::new(),
+        };
+        let known = Remote::from([(remote("octo/shared", "a", "v1"), found)]);
+        assert_eq!(at_ref(&remote("octo/shared", "b", "v1"), &known).git_ref, SHA);
+        assert_eq!(at_ref(&remote("octo/shared", "b", "v2"), &known).git_ref, "v2");
+        assert_eq!(at_ref(&remote("octo/other", "b", "v1"), &known).git_ref, "v1");
+    }
+}

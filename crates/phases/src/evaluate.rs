@@ -179,11 +179,11 @@ pub(crate) async fn expand(
     if let Some(held) = held(workflow, run, key, now) {
         return Ok(held);
     }
-    if graph::is_doomed(&run.nodes, &crate::advance::statuses(run, jobs), key) {
-        return Ok(doomed(workflow, run, key, now));
-    }
     let results = results_for(blobs, run, jobs, key).await?;
-    let expanded = expand_with(workflow, run, jobs, key, results, now);
+    let mut expanded = expand_with(workflow, run, jobs, key, results, now);
+    if graph::is_doomed(&run.nodes, &crate::advance::statuses(run, jobs), key) {
+        expanded = doomed(workflow, run, key, expanded, now);
+    }
     if let (Some(diagnosis), [job]) = (&expanded.diagnosis, expanded.jobs.as_slice()) {
         let known = jobs.iter().find(|known| known.id == job.id);
         let attempt = known.map_or(job.attempt, |known| known.attempt.next());
@@ -213,17 +213,23 @@ pub(crate) fn unexpanded(workflow: &Workflow, run: &Run, key: &JobKey, now: Unix
     )
 }
 
-/// A job that another call's failure ends before it runs.
-fn doomed(workflow: &Workflow, run: &Run, key: &JobKey, now: UnixMillis) -> Expanded {
-    let by = CancelledBy::FailFast;
-    let end = End::new(
-        Reason::Cancelled { by: by.clone() },
-        format!("Cancelled by {by}."),
-        now,
-    );
-    let name = checkmill_workflow::unevaluated_name(workflow, key);
-    let state = JobState::Ended { handle: None, end };
-    alone(row(run, key, &held_leg(run, &name), state, now))
+/// What would have become of a job that another call's failure ends before it runs. One that calls a workflow itself is one
+/// leg then.
+fn doomed(workflow: &Workflow, run: &Run, key: &JobKey, mut expanded: Expanded, now: UnixMillis) -> Expanded {
+    let state = || {
+        let by = CancelledBy::FailFast;
+        let detail = format!("Cancelled by {by}.");
+        let end = End::new(Reason::Cancelled { by }, detail, now);
+        JobState::Ended { handle: None, end }
+    };
+    if !expanded.expansion.calls.is_empty() {
+        let name = checkmill_workflow::unevaluated_name(workflow, key);
+        return alone(row(run, key, &held_leg(run, &name), state(), now));
+    }
+    for job in expanded.jobs.iter_mut().filter(|job| job.end().is_none()) {
+        job.state = state();
+    }
+    expanded
 }
 
 fn queued(run: &Run, key: &JobKey, name: &str, now: UnixMillis) -> Expanded {
