@@ -421,7 +421,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<JobKey>().is_ok(), expected, "{text}");
         }
-        let deepest = vec!["a"; limits::WORKFLOW_LEVELS].join("/");
+        let deepest = ["a"; limits::WORKFLOW_LEVELS].join("/");
         let job: JobKey = deepest.parse().unwrap();
         assert_eq!(job.callers().count() + 1, limits::WORKFLOW_LEVELS);
         assert_eq!(CallKey::derive(&"a".parse().unwrap(), "").job(&job), None);

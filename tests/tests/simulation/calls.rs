@@ -141,8 +141,8 @@ fn a_failure_ends_the_other_call_before_it_begins_and_a_re_run_brings_it_back() 
     CI / call (1) / one: test (1)
     CI / call (1) / two: skipped (1)
     CI / call (2) / inner: skipped (1)
+    CI / call (2) / one: cancelled (1)
     CI / call (2) / two: skipped (1)
-    CI / call / one: cancelled (1)
     CI / report: success (1)
     ");
     world.schedule(Millis::from_minutes(60), Action::Deliver(rerun_failed("again-1")));
@@ -156,8 +156,8 @@ fn a_failure_ends_the_other_call_before_it_begins_and_a_re_run_brings_it_back() 
     CI / call (2) / inner / leaf (a): success (1)
     CI / call (2) / inner / leaf (b): success (1)
     CI / call (2) / inner: skipped (1)
+    CI / call (2) / one: success (2)
     CI / call (2) / two: success (2)
-    CI / call / one: success (2)
     CI / report: success (2)
     ");
 }

@@ -74,7 +74,7 @@ impl File {
                     WorkflowReference::Remote(_) => Called::Elsewhere,
                     WorkflowReference::Local(path) => {
                         match workflows.iter().find(|file| file.path == *path) {
-                            Some(File { text: Some(text), .. }) => Called::Text(text.clone()),
+                            Some(Self { text: Some(text), .. }) => Called::Text(text.clone()),
                             Some(_) => Called::Unreadable("it is not UTF-8 text".to_owned()),
                             None => Called::Unreadable("there is no such file".to_owned()),
                         }

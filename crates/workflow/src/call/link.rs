@@ -32,7 +32,7 @@ pub struct Linker<'p> {
 
 #[derive(Debug, Clone)]
 enum File {
-    Read(Workflow),
+    Read(Box<Workflow>),
     Broken(Diagnostics),
     Unreadable(String),
     Elsewhere,
@@ -68,7 +68,7 @@ impl<'p> Linker<'p> {
                         continue;
                     }
                     match self.files.get_key_value(&target) {
-                        Some((reference, File::Read(workflow))) => next.push((reference, workflow)),
+                        Some((reference, File::Read(workflow))) => next.push((reference, &**workflow)),
                         Some(_) => {}
                         None => wanted.push(target),
                     }
@@ -83,7 +83,7 @@ impl<'p> Linker<'p> {
     pub fn give(&mut self, reference: WorkflowReference, called: Called) {
         let file = match called {
             Called::Text(text) => match parse(&reference.path(), &text) {
-                Ok(workflow) => File::Read(workflow),
+                Ok(workflow) => File::Read(Box::new(workflow)),
                 Err(diagnostics) => File::Broken(diagnostics),
             },
             Called::Unreadable(why) => File::Unreadable(why),

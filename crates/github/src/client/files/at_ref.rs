@@ -44,7 +44,7 @@ struct Object {
     kind: String,
     oid: String,
     #[serde(default)]
-    target: Option<Box<Object>>,
+    target: Option<Box<Self>>,
 }
 
 /// None where the server answers no GraphQL.
