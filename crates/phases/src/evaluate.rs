@@ -6,7 +6,7 @@ use crate::ports::{Blobs, StoreError};
 use crate::{called, keys, verdict, view};
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::graph::{self, Expansion, Node};
-use checkmill_core::limits::RUN_JOBS;
+use checkmill_core::limits::{GRAPH_BYTES, RUN_JOBS};
 use checkmill_core::policy::{Policy, TokenPermissions};
 use checkmill_core::retry::Retries;
 use checkmill_core::run::{Diagnosis, Hold, Trust};
@@ -265,11 +265,7 @@ pub(crate) fn expand_with(
             max_parallel,
             legs,
         }) => legs_of(run, key, &legs, fail_fast, max_parallel, now),
-        Ok(Evaluated::Calls { nodes, .. }) if run.nodes.len() + nodes.len() > RUN_JOBS => {
-            let detail = format!(
-                "The workflows that `{key}` calls have {} jobs, with which the run has more than {RUN_JOBS} jobs.",
-                nodes.len()
-            );
+        Ok(Evaluated::Calls { nodes, .. }) if let Some(detail) = too_many(run, key, &nodes) => {
             ended(&unevaluated(), Reason::Configuration, detail)
         }
         Ok(Evaluated::Calls {
@@ -296,6 +292,27 @@ pub(crate) fn expand_with(
             ..ended(&unevaluated(), Reason::Configuration, diagnostics.summary())
         },
     }
+}
+
+/// What is said where a run can't take up the jobs of the workflows that one of its jobs calls.
+fn too_many(run: &Run, key: &JobKey, nodes: &BTreeMap<JobKey, Node>) -> Option<String> {
+    let jobs = nodes.len();
+    if run.nodes.len() + jobs > RUN_JOBS {
+        return Some(format!(
+            "The workflows that `{key}` calls have {jobs} jobs, with which the run has more than {RUN_JOBS} jobs."
+        ));
+    }
+    let bytes = |(key, node): (&JobKey, &Node)| {
+        let keys = node.needs.iter().chain([key]);
+        keys.map(|key| key.as_str().len()).sum::<usize>()
+    };
+    let all: usize = run.nodes.iter().chain(nodes).map(bytes).sum();
+    (all > GRAPH_BYTES).then(|| {
+        format!(
+            "The {jobs} jobs of the workflows that `{key}` calls make the run's graph larger than {GRAPH_BYTES} bytes: call \
+             fewer at once, or give the jobs on the way shorter keys."
+        )
+    })
 }
 
 fn alone(job: Job) -> Expanded {

@@ -31,6 +31,7 @@ jobs:
     runs-on: linux
     steps: [{run: make}]
 ";
+const BUILD_PATH: &str = ".github/workflows/build.yml";
 const BUILD: &str = "\
 on: {workflow_call: {inputs: {mode: {type: string, required: true}}}}
 jobs:
@@ -109,4 +110,37 @@ async fn a_call_that_does_not_fit_breaks_the_file() {
     0 jobs would start, 1 broken
     ");
     assert_eq!(ended.code, Some(1));
+}
+
+#[tokio::test]
+async fn a_run_has_room_for_so_many_jobs() {
+    let list = (0..16).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let planned = async |caller: &str, keys: &[String]| {
+        let ci = format!(
+            "on: push\njobs: {{{caller}: {{strategy: {{matrix: {{a: [{list}], b: [{list}]}}}}, uses: ./{BUILD_PATH}}}}}\n"
+        );
+        let mut build = "on: workflow_call\njobs:\n".to_owned();
+        for key in keys {
+            let first = if *key == keys[0] {
+                String::new()
+            } else {
+                format!("needs: {}, ", keys[0])
+            };
+            build.push_str(&format!("  {key}: {{{first}runs-on: x, steps: [{{run: y}}]}}\n"));
+        }
+        let project = Project::new(&[(CI, &ci), (BUILD_PATH, &build)]);
+        let ended = project.checkmill(&["plan", "--json"]).await;
+        let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
+        plan["workflows"][0]["jobs"][0].clone()
+    };
+    let keys = |number: usize, length: usize| -> Vec<String> {
+        (0..number)
+            .map(|n| format!("{}{n}", "k".repeat(length)))
+            .collect()
+    };
+    let many = planned("call", &keys(4, 1)).await;
+    insta::assert_snapshot!(many["diagnostics"]["text"].as_str().unwrap(), @"");
+    let long = planned(&"c".repeat(90), &keys(3, 90)).await;
+    insta::assert_snapshot!(long["diagnostics"]["text"].as_str().unwrap().replace(&"c".repeat(90), "call"), @"");
+    assert_eq!(planned("call", &keys(3, 1)).await["state"], "calls");
 }
