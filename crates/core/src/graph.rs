@@ -1,10 +1,18 @@
 //! The graph of a run's jobs: which node may be expanded into legs, which leg may start, which must stop.
+//!
+//! A job that calls a workflow becomes nodes too: its expansion names the calls, and the jobs of a call are nodes whose keys
+//! begin with it. They come into being with that expansion, and go with it when a re-run closes it up.
+
+mod calls;
 
 use crate::conclusion::NeedsResult;
-use crate::ids::{JobId, JobKey};
+use crate::ids::{CallKey, JobId, JobKey};
 use crate::time::UnixMillis;
+use calls::{fail_fast, held_back, jobs_of};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use calls::{is_doomed, sources};
 
 /// A job of the workflow file, before and after its matrix is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +24,11 @@ pub struct Node {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expansion {
-    /// In the matrix's order; one for a job without a matrix, and one when the whole job is skipped.
+    /// In the matrix's order; one for a job without a matrix, and one when the whole job is skipped. None of a job that calls.
     pub legs: Vec<JobId>,
+    /// Of a job that calls a workflow: the call, or one for each leg of the matrix, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<CallKey>,
     pub fail_fast: bool,
     pub max_parallel: Option<u32>,
 }
@@ -53,10 +64,15 @@ pub enum Advance {
 /// What to do now. Doing it twice, or by two workers at once, does no harm: each step is conditional on its own row.
 #[must_use]
 pub fn advance(nodes: &BTreeMap<JobKey, Node>, legs: &BTreeMap<JobId, LegStatus>) -> Vec<Advance> {
+    let held = held_back(nodes, legs);
     let mut steps = Vec::new();
     for (key, node) in nodes {
         match &node.expansion {
-            Some(expansion) => steps.extend(within(expansion, legs)),
+            Some(expansion) => {
+                steps.extend(within(expansion, legs));
+                steps.extend(fail_fast(nodes, legs, expansion));
+            }
+            None if key.call().is_some_and(|call| held.contains(&call)) => {}
             None if node.needs.iter().all(|need| result(nodes, legs, need).is_some()) => {
                 steps.push(Advance::Expand(key.clone()));
             }
@@ -116,14 +132,13 @@ pub fn result(
     key: &JobKey,
 ) -> Option<NeedsResult> {
     let expansion = nodes.get(key)?.expansion.as_ref()?;
-    let results: Option<Vec<_>> = expansion
-        .legs
-        .iter()
-        .map(|id| match legs.get(id) {
-            Some(LegStatus::Finished { result, .. }) => Some(*result),
-            _ => None,
-        })
-        .collect();
+    let of_legs = expansion.legs.iter().map(|id| match legs.get(id) {
+        Some(LegStatus::Finished { result, .. }) => Some(*result),
+        _ => None,
+    });
+    let called = expansion.calls.iter().flat_map(|call| jobs_of(nodes, call));
+    let of_calls = called.map(|key| result(nodes, legs, key));
+    let results: Option<Vec<_>> = of_legs.chain(of_calls).collect();
     results.map(NeedsResult::of_legs)
 }
 
@@ -133,7 +148,8 @@ pub fn is_finished(nodes: &BTreeMap<JobKey, Node>, legs: &BTreeMap<JobId, LegSta
     nodes.keys().all(|key| result(nodes, legs, key).is_some())
 }
 
-/// The nodes that need `key`, directly or through others.
+/// The nodes that need `key`, directly or through others: those that need a job that calls its workflow, too, and with a job
+/// that calls a workflow all jobs of that one.
 #[must_use]
 pub fn dependents(nodes: &BTreeMap<JobKey, Node>, key: &JobKey) -> Vec<JobKey> {
     let mut found: Vec<JobKey> = vec![key.clone()];
@@ -141,7 +157,8 @@ pub fn dependents(nodes: &BTreeMap<JobKey, Node>, key: &JobKey) -> Vec<JobKey> {
     while next < found.len() {
         let current = found[next].clone();
         for (candidate, node) in nodes {
-            if node.needs.contains(&current) && !found.contains(candidate) {
+            let depends = needs(node, &current) || candidate.callers().any(|caller| caller == current);
+            if depends && !found.contains(candidate) {
                 found.push(candidate.clone());
             }
         }
@@ -149,6 +166,28 @@ pub fn dependents(nodes: &BTreeMap<JobKey, Node>, key: &JobKey) -> Vec<JobKey> {
     }
     found.remove(0);
     found
+}
+
+/// Whether the end of `ended` is what a node waits for, itself or with a job that calls its workflow.
+#[must_use]
+pub fn waits_for(nodes: &BTreeMap<JobKey, Node>, key: &JobKey, ended: &JobKey) -> bool {
+    let waits = |key: &JobKey| nodes.get(key).is_some_and(|node| needs(node, ended));
+    waits(key) || key.callers().any(|caller| waits(&caller))
+}
+
+/// Whether a node needs that job, or one that calls its workflow.
+fn needs(node: &Node, key: &JobKey) -> bool {
+    node.needs.contains(key) || key.callers().any(|caller| node.needs.contains(&caller))
+}
+
+/// Closes nodes up, to be expanded once more. The jobs of a workflow that one of them calls go: they come again with it.
+pub fn close(nodes: &mut BTreeMap<JobKey, Node>, stale: &BTreeSet<JobKey>) {
+    nodes.retain(|key, _| !key.callers().any(|caller| stale.contains(&caller)));
+    for key in stale {
+        if let Some(node) = nodes.get_mut(key) {
+            node.expansion = None;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +222,7 @@ mod tests {
             needs: needs.iter().map(|n| key(n)).collect(),
             expansion: legs.map(|(legs, fail_fast, max_parallel)| Expansion {
                 legs: legs.to_vec(),
+                calls: Vec::new(),
                 fail_fast,
                 max_parallel,
             }),
@@ -232,6 +272,134 @@ mod tests {
                 Advance::FailFast(legs[2].clone())
             ]
         );
+    }
+
+    /// `call` runs after `first`, in two calls of the jobs `a` and `b`, of which `b` needs `a`; `last` needs it.
+    fn called(fail_fast: bool, max_parallel: Option<u32>) -> BTreeMap<JobKey, Node> {
+        let calls = ["1", "2"].map(|leg| CallKey::derive(&key("call"), leg));
+        let mut nodes = BTreeMap::from([
+            (key("first"), node(&[], Some((&[leg("first", "")], true, None)))),
+            (
+                key("call"),
+                node(&["first"], Some((&[], fail_fast, max_parallel))),
+            ),
+            (key("last"), node(&["call"], None)),
+        ]);
+        for call in &calls {
+            let of = |own| call.job(&key(own)).unwrap();
+            nodes.insert(of("a"), node(&[], None));
+            nodes.insert(of("b"), node(&[of("a").as_str()], None));
+        }
+        let expansion = nodes.get_mut("call").unwrap().expansion.as_mut().unwrap();
+        expansion.calls = calls.to_vec();
+        nodes
+    }
+
+    /// A job of one of the two calls.
+    fn of(call: &str, own: &str) -> JobKey {
+        CallKey::derive(&key("call"), call).job(&key(own)).unwrap()
+    }
+
+    /// Expands a node into one leg of this status.
+    fn put(
+        nodes: &mut BTreeMap<JobKey, Node>,
+        legs: &mut BTreeMap<JobId, LegStatus>,
+        key: &JobKey,
+        status: LegStatus,
+    ) {
+        let id = leg(key.as_str(), "");
+        nodes.get_mut(key).unwrap().expansion =
+            node(&[], Some((std::slice::from_ref(&id), true, None))).expansion;
+        legs.insert(id, status);
+    }
+
+    fn expands(steps: &[Advance]) -> Vec<JobKey> {
+        let key = |step: &Advance| match step {
+            Advance::Expand(key) => Some(key.clone()),
+            _ => None,
+        };
+        steps.iter().filter_map(key).collect()
+    }
+
+    fn succeeded(at: u64) -> LegStatus {
+        LegStatus::Finished {
+            result: NeedsResult::Success,
+            at: UnixMillis(at),
+        }
+    }
+
+    #[test]
+    fn the_jobs_of_a_call_are_nodes_and_its_result_is_theirs() {
+        let mut nodes = called(false, None);
+        let mut legs = BTreeMap::from([(leg("first", ""), succeeded(1))]);
+        let roots = BTreeSet::from([of("1", "a"), of("2", "a")]);
+        let begun: BTreeSet<JobKey> = expands(&advance(&nodes, &legs)).into_iter().collect();
+        assert_eq!(begun, roots);
+        put(&mut nodes, &mut legs, &of("1", "a"), failed(3));
+        put(&mut nodes, &mut legs, &of("2", "a"), succeeded(4));
+        put(&mut nodes, &mut legs, &of("1", "b"), succeeded(5));
+        assert_eq!(expands(&advance(&nodes, &legs)), [of("2", "b")]);
+        assert_eq!(result(&nodes, &legs, &key("call")), None);
+        put(&mut nodes, &mut legs, &of("2", "b"), succeeded(6));
+        assert_eq!(result(&nodes, &legs, &key("call")), Some(NeedsResult::Failure));
+        assert_eq!(expands(&advance(&nodes, &legs)), [key("last")]);
+    }
+
+    #[test]
+    fn max_parallel_of_a_job_that_calls_counts_calls() {
+        let mut nodes = called(true, Some(1));
+        let mut legs = BTreeMap::from([(leg("first", ""), succeeded(1))]);
+        assert_eq!(expands(&advance(&nodes, &legs)), [of("1", "a")]);
+        put(&mut nodes, &mut legs, &of("1", "a"), succeeded(3));
+        assert_eq!(expands(&advance(&nodes, &legs)), [of("1", "b")]);
+        put(&mut nodes, &mut legs, &of("1", "b"), active(4));
+        assert_eq!(advance(&nodes, &legs), []);
+        put(&mut nodes, &mut legs, &of("1", "b"), succeeded(5));
+        assert!(!is_doomed(&nodes, &legs, &of("2", "a")));
+        assert_eq!(expands(&advance(&nodes, &legs)), [of("2", "a")]);
+        // What has no place yet when another one fails never runs.
+        put(&mut nodes, &mut legs, &of("1", "b"), failed(5));
+        assert!(is_doomed(&nodes, &legs, &of("2", "a")));
+        assert_eq!(expands(&advance(&nodes, &legs)), [of("2", "a")]);
+    }
+
+    #[test]
+    fn a_failed_call_stops_the_others_under_fail_fast() {
+        for fail_fast in [true, false] {
+            let mut nodes = called(fail_fast, None);
+            let mut legs = BTreeMap::from([(leg("first", ""), succeeded(1))]);
+            put(&mut nodes, &mut legs, &of("1", "a"), failed(5));
+            put(&mut nodes, &mut legs, &of("1", "b"), active(2));
+            put(&mut nodes, &mut legs, &of("2", "a"), active(2));
+            put(&mut nodes, &mut legs, &of("2", "b"), active(6));
+            let stopped = [Advance::FailFast(leg(of("2", "a").as_str(), ""))];
+            let expected = if fail_fast { &stopped[..] } else { &[] };
+            assert_eq!(advance(&nodes, &legs), expected);
+        }
+    }
+
+    #[test]
+    fn a_rerun_reaches_through_calls() {
+        let nodes = called(true, None);
+        let of_a = dependents(&nodes, &of("1", "a"));
+        assert_eq!(of_a, [of("1", "b"), key("last")]);
+        let of_first: BTreeSet<JobKey> = dependents(&nodes, &key("first")).into_iter().collect();
+        assert_eq!(of_first.len(), nodes.len() - 1);
+        assert!(waits_for(&nodes, &of("1", "a"), &key("first")));
+        assert!(waits_for(&nodes, &key("last"), &of("2", "b")));
+        assert!(!waits_for(&nodes, &of("1", "b"), &of("2", "a")));
+
+        let mut closed = nodes.clone();
+        close(&mut closed, &of_first);
+        assert_eq!(
+            closed.keys().collect::<Vec<_>>(),
+            [&key("call"), &key("first"), &key("last")]
+        );
+        assert_eq!(closed.get("call").unwrap().expansion, None);
+        let mut closed = nodes;
+        close(&mut closed, &of_a.into_iter().collect());
+        assert_eq!(closed.len(), 7);
+        assert!(closed.get("call").unwrap().expansion.is_some());
     }
 
     #[test]

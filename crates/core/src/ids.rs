@@ -1,8 +1,10 @@
 //! Identifiers as types. Those of ours are derived, not drawn: the same delivery and workflow file always give the same run
 //! and the same jobs, so that a repeated step writes the same rows.
 
+use crate::limits;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -63,6 +65,13 @@ macro_rules! text_id {
                 f.write_str(&self.0)
             }
         }
+
+        /// Ids are sorted and looked for as their texts.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
     };
 }
 
@@ -103,14 +112,22 @@ text_id!(
 );
 
 text_id!(
-    /// The key of a job in its workflow file. GitHub: letters, digits, `-` and `_`, beginning with a letter or `_`.
+    /// The key of a job in its workflow file. GitHub: letters, digits, `-` and `_`, beginning with a letter or `_`. Of a job of a
+    /// called workflow: the call ([`CallKey`]), `/`, and the key in the called file.
     JobKey,
     "a job key (letters, digits, '-' and '_', beginning with a letter or '_')",
     |t| {
-        (1..=100).contains(&t.len())
-            && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-            && !t.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        let (call, own) = t.rsplit_once('/').map_or((None, t), |(call, own)| (Some(call), own));
+        is_own_key(own) && call.is_none_or(is_call_key)
     }
+);
+
+text_id!(
+    /// One call of a workflow: the key of the job that calls it; of a leg of that job's matrix also `.` and 8 hexadecimal
+    /// digits.
+    CallKey,
+    "a call (a job key, for a leg of a matrix '.' and 8 hexadecimal digits)",
+    is_call_key
 );
 
 text_id!(
@@ -147,6 +164,24 @@ number_id!(
     /// A check run on GitHub.
     CheckRunId
 );
+
+/// The key of a job in its own file.
+fn is_own_key(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && !text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+/// The way down through the workflows that call each other.
+fn is_call_key(text: &str) -> bool {
+    let is_step = |step: &str| match step.split_once('.') {
+        Some((key, leg)) => is_own_key(key) && is_hex(leg, 8),
+        None => is_own_key(step),
+    };
+    text.split('/').count() < limits::WORKFLOW_LEVELS && text.split('/').all(is_step)
+}
 
 fn is_hex(text: &str, len: usize) -> bool {
     text.len() == len
@@ -187,6 +222,53 @@ impl RunId {
     #[must_use]
     pub fn derive(delivery: &DeliveryId, workflow_path: &str) -> Self {
         Self(derive(&["run", delivery.as_str(), workflow_path], 16))
+    }
+}
+
+impl JobKey {
+    /// The call that this job belongs to; none of a job of the run's own file.
+    #[must_use]
+    pub fn call(&self) -> Option<CallKey> {
+        let (call, _) = self.0.rsplit_once('/')?;
+        Some(CallKey(call.to_owned()))
+    }
+
+    /// The job by its name in its own file.
+    #[must_use]
+    pub fn own(&self) -> Self {
+        let own = self.0.rsplit_once('/').map_or(self.as_str(), |(_, own)| own);
+        Self(own.to_owned())
+    }
+
+    /// The jobs that call the workflow of this one, the nearest first.
+    pub fn callers(&self) -> impl Iterator<Item = Self> + use<> {
+        let caller = |key: &Self| key.call().map(|call| call.caller());
+        std::iter::successors(caller(self), caller)
+    }
+}
+
+impl CallKey {
+    /// The call that a job makes, or one leg of its matrix by its values in their canonical text.
+    #[must_use]
+    pub fn derive(caller: &JobKey, leg: &str) -> Self {
+        match leg {
+            "" => Self(caller.0.clone()),
+            leg => Self(format!("{caller}.{}", derive(&["call", leg], 8))),
+        }
+    }
+
+    /// The job that makes it.
+    #[must_use]
+    pub fn caller(&self) -> JobKey {
+        let step = self.0.rfind('/').map_or(0, |slash| slash + 1);
+        let end = self.0[step..].find('.').map_or(self.0.len(), |dot| step + dot);
+        JobKey(self.0[..end].to_owned())
+    }
+
+    /// A job of the called workflow; none past [`limits::WORKFLOW_LEVELS`].
+    #[must_use]
+    pub fn job(&self, own: &JobKey) -> Option<JobKey> {
+        format!("{self}/{own}").parse().ok()
     }
 }
 
@@ -308,6 +390,41 @@ mod tests {
         let job = JobId::derive(&run, &"test".parse().unwrap(), r#"{"os":"linux"}"#);
         assert_eq!(job.run(), run);
         assert_eq!(job.to_string().parse::<JobId>().unwrap(), job);
+    }
+
+    #[test]
+    fn a_called_job_knows_its_way_up() {
+        let build: JobKey = "build".parse().unwrap();
+        let call = CallKey::derive(&build, r#"{"os":"linux"}"#);
+        assert_ne!(call, CallKey::derive(&build, r#"{"os":"mac"}"#));
+        let test = call.job(&"test".parse().unwrap()).unwrap();
+        let lint = CallKey::derive(&test, "").job(&"lint".parse().unwrap()).unwrap();
+        assert_eq!(lint.to_string(), format!("{call}/test/lint"));
+        assert_eq!(lint.own().as_str(), "lint");
+        assert_eq!(lint.call().unwrap().caller(), test);
+        assert_eq!(lint.callers().collect::<Vec<_>>(), [test, build.clone()]);
+        assert_eq!((build.call(), build.own()), (None, build.clone()));
+        assert_eq!(build.callers().count(), 0);
+    }
+
+    #[test]
+    fn a_way_down_has_an_end() {
+        for (text, expected) in [
+            ("a/b", true),
+            ("a.0123abcd/b", true),
+            ("a/b.0123abcd", false),
+            ("a.123/b", false),
+            ("a//b", false),
+            ("/b", false),
+            ("a/", false),
+            ("1/a", false),
+        ] {
+            assert_eq!(text.parse::<JobKey>().is_ok(), expected, "{text}");
+        }
+        let deepest = ["a"; limits::WORKFLOW_LEVELS].join("/");
+        let job: JobKey = deepest.parse().unwrap();
+        assert_eq!(job.callers().count() + 1, limits::WORKFLOW_LEVELS);
+        assert_eq!(CallKey::derive(&"a".parse().unwrap(), "").job(&job), None);
     }
 
     #[test]

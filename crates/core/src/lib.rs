@@ -21,8 +21,8 @@ pub use conclusion::{Conclusion, End, Reason};
 pub use error_name::ErrorName;
 pub use event::{Event, EventKind};
 pub use ids::{
-    AttemptNumber, CheckRunId, CommitSha, DeliveryId, HistoryId, InstallationId, JobId, JobKey, Login,
-    RepoName, RepositoryId, RunId,
+    AttemptNumber, CallKey, CheckRunId, CommitSha, DeliveryId, HistoryId, InstallationId, JobId, JobKey,
+    Login, RepoName, RepositoryId, RunId,
 };
 pub use job::{Job, JobState};
 pub use run::Run;

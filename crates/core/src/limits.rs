@@ -16,6 +16,13 @@ pub const RUN_JOBS: usize = 1000;
 pub const NEEDS_BYTES: usize = 100 * 1024;
 /// The labels of one job together.
 pub const LABELS_BYTES: usize = 4 * 1024;
+/// Workflows that call one another, the first one counted. GitHub docs, "Reusable workflows reference": ten levels.
+pub const WORKFLOW_LEVELS: usize = 10;
+/// Different workflow files that one workflow may call, directly and through others. Same page: 50.
+pub const CALLED_WORKFLOWS: usize = 50;
+/// Keys of a run's jobs and of those that they need, where workflows call each other: they must fit the run's row, of
+/// DynamoDB's 400 KB, beside the event, the policy and the ids of 1,000 legs.
+pub const GRAPH_BYTES: usize = 256 * 1024;
 /// Steps of one job.
 pub const STEPS: usize = 1000;
 /// Changed files that a path filter sees. GitHub docs: the first 300.

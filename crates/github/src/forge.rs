@@ -34,6 +34,11 @@ pub trait Forge: Send + Sync {
         policy: &str,
     ) -> Result<PlanningFiles, ForgeError>;
 
+    /// One file each of repositories at a ref, in one request where GitHub allows: in the order of `wanted`, of which there
+    /// are at most [`checkmill_core::limits::CALLED_WORKFLOWS`] for a workflow. `repo` is whose installation asks: it sees
+    /// its own repositories, and public ones.
+    async fn files_at(&self, repo: &RepoRef, wanted: &[FileAtRef]) -> Result<Vec<FoundFile>, ForgeError>;
+
     /// Paths that a push or a pull request changes, at most [`checkmill_core::limits::CHANGED_FILES`].
     async fn changed_files(&self, repo: &RepoRef, of: &ChangeSet) -> Result<ChangedFiles, ForgeError>;
 
@@ -128,6 +133,29 @@ pub struct PlanningFiles {
     pub left_out: Vec<String>,
     /// The message of the commit, for `[skip ci]`.
     pub message: String,
+}
+
+/// A file of a repository at a branch, a tag (which comes first where both are there) or a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileAtRef {
+    pub repository: RepoName,
+    pub git_ref: String,
+    pub path: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundFile {
+    File {
+        /// What the ref means now.
+        sha: CommitSha,
+        /// Of the repository.
+        private: bool,
+        content: SourceContent,
+    },
+    /// There is none, or the installation can't see it.
+    NoRepository,
+    NoRef,
+    NoFile,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

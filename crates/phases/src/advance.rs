@@ -11,7 +11,7 @@ use crate::step::step;
 use crate::stop::Stop;
 use checkmill_backends::registry::Backends;
 use checkmill_core::conclusion::CancelledBy;
-use checkmill_core::graph::{self, Advance as Move, LegStatus, Node};
+use checkmill_core::graph::{self, Advance as Move, LegStatus};
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{Job, JobId, JobKey, JobState, Reason, Run, RunId, UnixMillis};
@@ -44,7 +44,7 @@ impl Advance<'_> {
     /// [`PhaseError::Missing`] for an unknown run; a conflict where a job that is to run again still reports its last end;
     /// the ports'.
     pub async fn run(&self, id: &RunId) -> Result<Advanced, PhaseError> {
-        self.move_on(id, |_| true).await
+        self.move_on(id, |_, _| true).await
     }
 
     /// Moves the run on for a job of the node `ended` that reports its end. What stands in the way of other nodes is no
@@ -55,13 +55,14 @@ impl Advance<'_> {
     /// # Errors
     /// As [`Advance::run`].
     pub async fn run_after(&self, id: &RunId, ended: &JobKey) -> Result<Advanced, PhaseError> {
-        self.move_on(id, |node| node.needs.contains(ended)).await
+        self.move_on(id, |run, key| graph::waits_for(&run.nodes, key, ended))
+            .await
     }
 
     async fn move_on(
         &self,
         id: &RunId,
-        concerns: impl Fn(&Node) -> bool + Send,
+        concerns: impl Fn(&Run, &JobKey) -> bool + Send,
     ) -> Result<Advanced, PhaseError> {
         let mut conflicts = 0;
         loop {
@@ -103,10 +104,7 @@ impl Advance<'_> {
                         .await?;
                 }
             }
-            if blocked
-                .iter()
-                .any(|key| run.nodes.get(*key).is_some_and(&concerns))
-            {
+            if blocked.iter().any(|key| concerns(&run, key)) {
                 return Err(StoreError::Conflict.into());
             }
             let finished = graph::is_finished(&run.nodes, &statuses);
@@ -150,12 +148,14 @@ impl Advance<'_> {
         for key in keys {
             let Expanded {
                 expansion,
+                nodes,
                 jobs: legs,
                 ..
             } = expand(self.blobs, &source, run, jobs, key, self.clock.now()).await?;
             if let Some(node) = next.nodes.get_mut(*key) {
                 node.expansion = Some(expansion);
             }
+            next.nodes.extend(nodes);
             rows.extend(legs);
         }
         // A leg that ran before (its node was reset by a re-run) keeps its row, as the next attempt; done before the run
@@ -232,11 +232,19 @@ impl Advance<'_> {
 }
 
 /// Whether the job is a leg of an earlier expansion of its node, which the present one has not: a re-run of what it needs
-/// gave another matrix, or none. A node that is closed up may have it again.
+/// gave another matrix, or none, or calls other jobs. A node that is closed up may have it again.
 #[must_use]
 pub(crate) fn is_left_out(run: &Run, job: &Job) -> bool {
-    let expansion = run.nodes.get(&job.key).and_then(|node| node.expansion.as_ref());
-    expansion.is_some_and(|expansion| !expansion.legs.contains(&job.id))
+    match run.nodes.get(&job.key) {
+        Some(node) => {
+            let expansion = node.expansion.as_ref();
+            expansion.is_some_and(|expansion| !expansion.legs.contains(&job.id))
+        }
+        None => {
+            let caller = job.key.callers().find_map(|caller| run.nodes.get(&caller));
+            caller.is_some_and(|caller| caller.expansion.is_some())
+        }
+    }
 }
 
 /// What the graph needs to know of the jobs.

@@ -1,15 +1,16 @@
 //! What an event means for a commit's files: the planner's decision, before anything is written. The planner writes it down;
 //! [`crate::preview`] shows it.
 
+use crate::called::Remote;
 use crate::dirs::{self, POLICY_PATH, WORKFLOW_DIRS};
-use crate::planned::{self, FileMatch, Planned};
+use crate::planned::{self, Callable, FileMatch, Planned};
 use crate::view;
 use checkmill_core::event::GitRef;
 use checkmill_core::policy::Policy;
 use checkmill_core::run::{Diagnosis, Hold, Trust};
 use checkmill_core::{CommitSha, Event, EventKind, JobKey, Run, RunId, UnixMillis};
 use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
-use checkmill_workflow::Changed;
+use checkmill_workflow::{Changed, RemoteWorkflow};
 use std::collections::BTreeMap;
 
 /// The decision about each file, in the order of their paths.
@@ -34,17 +35,33 @@ pub(crate) enum Outcome {
     No(String),
 }
 
-/// Decides about all files; none where a path filter can't be judged without the `changed` files.
+/// What comes of deciding.
+pub(crate) enum Deciding {
+    Decided(Decided),
+    /// A path filter can't be judged without the changed files.
+    NeedsChangedFiles,
+    /// Jobs call these files of other repositories.
+    NeedsWorkflows(Vec<RemoteWorkflow>),
+}
+
+/// Decides about all files, as far as what is given goes: the `changed` files, and other repositories' files that jobs call.
 pub(crate) fn decide(
     event: &Event,
     files: &PlanningFiles,
     changed: Option<Changed<'_>>,
+    remote: &Remote,
     only_job: Option<&JobKey>,
-) -> Option<Decided> {
+) -> Deciding {
     let policy = match policy(files.policy.as_ref()) {
         Ok(policy) => policy,
-        Err(diagnosis) => return Some(broken_policy(event, files, diagnosis)),
+        Err(diagnosis) => return Deciding::Decided(broken_policy(event, files, diagnosis)),
     };
+    let callable = Callable {
+        policy: &policy,
+        files,
+        remote,
+    };
+    let mut needs = Vec::new();
     let skip_ci = planned::skips_ci(event, &files.message);
     let counted: Vec<&SourceFile> = files
         .workflows
@@ -55,10 +72,19 @@ pub(crate) fn decide(
     for file in &counted {
         let outcome = match other_dispatched(event, file, &counted) {
             Some(reason) => FileMatch::No(reason),
-            None => planned::plan_file(event, file, changed),
+            None => planned::plan_file(event, file, changed, callable),
         };
         let outcome = match outcome {
-            FileMatch::NeedsChangedFiles => return None,
+            FileMatch::NeedsChangedFiles => return Deciding::NeedsChangedFiles,
+            FileMatch::NeedsWorkflows(wanted) => {
+                needs.extend(
+                    wanted
+                        .into_iter()
+                        .filter(|one| !needs.contains(one))
+                        .collect::<Vec<_>>(),
+                );
+                continue;
+            }
             FileMatch::No(reason) => Outcome::No(reason),
             FileMatch::Runs(planned) => starts(planned, file, skip_ci, only_job),
         };
@@ -66,6 +92,9 @@ pub(crate) fn decide(
             path: file.path.clone(),
             outcome,
         });
+    }
+    if !needs.is_empty() {
+        return Deciding::NeedsWorkflows(needs);
     }
     let left_out = files
         .left_out
@@ -76,7 +105,7 @@ pub(crate) fn decide(
         let diagnosis = view::files_left_out(left_out).into();
         decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
     }
-    Some(Decided {
+    Deciding::Decided(Decided {
         policy,
         files: decisions,
     })

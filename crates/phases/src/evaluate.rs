@@ -3,16 +3,17 @@
 use crate::error::PhaseError;
 use crate::planned::diagnosis;
 use crate::ports::{Blobs, StoreError};
-use crate::{keys, verdict, view};
-use checkmill_core::graph::{self, Expansion};
-use checkmill_core::limits::RUN_JOBS;
+use crate::{called, keys, verdict, view};
+use checkmill_core::conclusion::CancelledBy;
+use checkmill_core::graph::{self, Expansion, Node};
+use checkmill_core::limits::{GRAPH_BYTES, RUN_JOBS};
 use checkmill_core::policy::{Policy, TokenPermissions};
 use checkmill_core::retry::Retries;
 use checkmill_core::run::{Diagnosis, Hold, Trust};
 use checkmill_core::{AttemptNumber, End, Job, JobId, JobKey, JobState, Reason, Run, UnixMillis};
 use checkmill_workflow::job::{CheckoutSource, JobDescription};
 use checkmill_workflow::{
-    AttemptInfo, Expansion as Evaluated, JobContext, Leg, NeedsJob, RunContext, Workflow,
+    AttemptInfo, Diagnostics, Expansion as Evaluated, JobContext, Leg, NeedsJob, RunContext, Workflow,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -34,14 +35,19 @@ impl Source {
         let missing = || PhaseError::Missing(format!("workflow file of run {}", run.id));
         let bytes = blobs.get(&keys::workflow(&run.id)).await?.ok_or_else(missing)?;
         let text = String::from_utf8_lossy(&bytes);
-        match checkmill_workflow::parse(&run.workflow_path, &text) {
-            Ok(workflow) => Ok(Self::Workflow(Box::new(workflow))),
-            Err(diagnostics) => Err(StoreError::Corrupt(format!(
-                "a workflow that parsed does no more: {}",
-                diagnostics.summary()
-            ))
-            .into()),
+        let broken = |diagnostics: Diagnostics| {
+            let summary = diagnostics.summary();
+            StoreError::Corrupt(format!("a workflow that parsed does no more: {summary}"))
+        };
+        let workflow = checkmill_workflow::parse(&run.workflow_path, &text).map_err(broken)?;
+        // The jobs of a run that is held are not looked at.
+        if workflow.calls().is_empty() || run.hold.is_some() {
+            return Ok(Self::Workflow(Box::new(workflow)));
         }
+        let bytes = blobs.get(&keys::called(&run.id)).await?.ok_or_else(missing)?;
+        let files = called::decode(&bytes)?;
+        let linked = called::link(workflow, &run.policy, files).map_err(broken)?;
+        Ok(Self::Workflow(Box::new(linked)))
     }
 }
 
@@ -55,15 +61,21 @@ struct Contexts {
 /// How the jobs of a run ended that have, without what they put out.
 pub(crate) fn results(run: &Run, jobs: &[Job]) -> BTreeMap<JobKey, NeedsJob> {
     let statuses = crate::advance::statuses(run, jobs);
-    let result = |key: &JobKey| {
-        let result = graph::result(&run.nodes, &statuses, key)?;
-        let outputs = BTreeMap::new();
-        Some((key.clone(), NeedsJob { result, outputs }))
+    let result = |(key, node): (&JobKey, &Node)| {
+        let ended = NeedsJob {
+            result: graph::result(&run.nodes, &statuses, key)?,
+            outputs: BTreeMap::new(),
+            calls: node
+                .expansion
+                .as_ref()
+                .map_or_else(Vec::new, |expansion| expansion.calls.clone()),
+        };
+        Some((key.clone(), ended))
     };
-    run.nodes.keys().filter_map(result).collect()
+    run.nodes.iter().filter_map(result).collect()
 }
 
-/// The same, with what those jobs put out that `key` needs directly.
+/// The same, with what those jobs put out that `key` needs, itself and for what its callers pass on to it.
 async fn results_for(
     blobs: &dyn Blobs,
     run: &Run,
@@ -71,9 +83,9 @@ async fn results_for(
     key: &JobKey,
 ) -> Result<BTreeMap<JobKey, NeedsJob>, PhaseError> {
     let mut results = results(run, jobs);
-    for need in run.nodes.get(key).map_or(&[][..], |node| &node.needs) {
-        let expansion = run.nodes.get(need).and_then(|node| node.expansion.as_ref());
-        if let (Some(ended), Some(expansion)) = (results.get_mut(need), expansion) {
+    for need in graph::sources(&run.nodes, key) {
+        let expansion = run.nodes.get(&need).and_then(|node| node.expansion.as_ref());
+        if let (Some(ended), Some(expansion)) = (results.get_mut(&need), expansion) {
             ended.outputs = outputs(blobs, jobs, &expansion.legs).await?;
         }
     }
@@ -141,6 +153,8 @@ async fn outputs(
 /// What a node becomes: its legs, and their rows.
 pub(crate) struct Expanded {
     pub(crate) expansion: Expansion,
+    /// The jobs of the workflow that it calls.
+    pub(crate) nodes: BTreeMap<JobKey, Node>,
     pub(crate) jobs: Vec<Job>,
     /// Why it could not be evaluated.
     pub(crate) diagnosis: Option<Diagnosis>,
@@ -166,7 +180,10 @@ pub(crate) async fn expand(
         return Ok(held);
     }
     let results = results_for(blobs, run, jobs, key).await?;
-    let expanded = expand_with(workflow, run, jobs, key, results, now);
+    let mut expanded = expand_with(workflow, run, jobs, key, results, now);
+    if graph::is_doomed(&run.nodes, &crate::advance::statuses(run, jobs), key) {
+        expanded = doomed(workflow, run, key, expanded, now);
+    }
     if let (Some(diagnosis), [job]) = (&expanded.diagnosis, expanded.jobs.as_slice()) {
         let known = jobs.iter().find(|known| known.id == job.id);
         let attempt = known.map_or(job.attempt, |known| known.attempt.next());
@@ -194,6 +211,25 @@ pub(crate) fn unexpanded(workflow: &Workflow, run: &Run, key: &JobKey, now: Unix
         &checkmill_workflow::unevaluated_name(workflow, key),
         now,
     )
+}
+
+/// What would have become of a job that another call's failure ends before it runs. One that calls a workflow itself is one
+/// leg then.
+fn doomed(workflow: &Workflow, run: &Run, key: &JobKey, mut expanded: Expanded, now: UnixMillis) -> Expanded {
+    let state = || {
+        let by = CancelledBy::FailFast;
+        let detail = format!("Cancelled by {by}.");
+        let end = End::new(Reason::Cancelled { by }, detail, now);
+        JobState::Ended { handle: None, end }
+    };
+    if !expanded.expansion.calls.is_empty() {
+        let name = checkmill_workflow::unevaluated_name(workflow, key);
+        return alone(row(run, key, &held_leg(run, &name), state(), now));
+    }
+    for job in expanded.jobs.iter_mut().filter(|job| job.end().is_none()) {
+        job.state = state();
+    }
+    expanded
 }
 
 fn queued(run: &Run, key: &JobKey, name: &str, now: UnixMillis) -> Expanded {
@@ -229,6 +265,25 @@ pub(crate) fn expand_with(
             max_parallel,
             legs,
         }) => legs_of(run, key, &legs, fail_fast, max_parallel, now),
+        Ok(Evaluated::Calls { nodes, .. }) if let Some(detail) = too_many(run, key, &nodes) => {
+            ended(&unevaluated(), Reason::Configuration, detail)
+        }
+        Ok(Evaluated::Calls {
+            fail_fast,
+            max_parallel,
+            calls,
+            nodes,
+        }) => Expanded {
+            expansion: Expansion {
+                legs: Vec::new(),
+                calls,
+                fail_fast,
+                max_parallel,
+            },
+            nodes,
+            jobs: Vec::new(),
+            diagnosis: None,
+        },
         Ok(Evaluated::Skipped { reason, name }) => {
             ended(&name, Reason::Skipped, format!("Skipped: {reason}."))
         }
@@ -239,14 +294,37 @@ pub(crate) fn expand_with(
     }
 }
 
+/// What is said where a run can't take up the jobs of the workflows that one of its jobs calls.
+fn too_many(run: &Run, key: &JobKey, nodes: &BTreeMap<JobKey, Node>) -> Option<String> {
+    let jobs = nodes.len();
+    if run.nodes.len() + jobs > RUN_JOBS {
+        return Some(format!(
+            "The workflows that `{key}` calls have {jobs} jobs, with which the run has more than {RUN_JOBS} jobs."
+        ));
+    }
+    let bytes = |(key, node): (&JobKey, &Node)| {
+        let keys = node.needs.iter().chain([key]);
+        keys.map(|key| key.as_str().len()).sum::<usize>()
+    };
+    let all: usize = run.nodes.iter().chain(nodes).map(bytes).sum();
+    (all > GRAPH_BYTES).then(|| {
+        format!(
+            "The {jobs} jobs of the workflows that `{key}` calls make the run's graph larger than {GRAPH_BYTES} bytes: call \
+             fewer at once, or give the jobs on the way shorter keys."
+        )
+    })
+}
+
 fn alone(job: Job) -> Expanded {
     let expansion = Expansion {
         legs: vec![job.id.clone()],
+        calls: Vec::new(),
         fail_fast: false,
         max_parallel: None,
     };
     Expanded {
         expansion,
+        nodes: BTreeMap::new(),
         jobs: vec![job],
         diagnosis: None,
     }
@@ -289,9 +367,11 @@ fn legs_of(
     Expanded {
         expansion: Expansion {
             legs,
+            calls: Vec::new(),
             fail_fast,
             max_parallel,
         },
+        nodes: BTreeMap::new(),
         jobs,
         diagnosis: None,
     }
@@ -364,7 +444,6 @@ pub(crate) async fn describe(
     // A job that asks for nothing gets what everybody gets; nobody gets more than the policy allows.
     let asked = workflow
         .permissions(&job.key)
-        .cloned()
         .unwrap_or_else(TokenPermissions::read_only);
     let granted = asked.intersect(&run.policy.permissions);
     let permissions = if run.trust == Trust::Own {

@@ -13,6 +13,12 @@ pub fn workflow(run: &RunId) -> String {
     format!("runs/{run}/workflow.yml")
 }
 
+/// The files that a run's workflow calls, as they were when it was planned.
+#[must_use]
+pub fn called(run: &RunId) -> String {
+    format!("runs/{run}/called.json")
+}
+
 /// The whole log of an attempt, masked.
 #[must_use]
 pub fn log(job: &JobId, attempt: AttemptNumber) -> String {

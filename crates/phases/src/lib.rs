@@ -5,6 +5,7 @@ pub mod advance;
 mod archives;
 pub mod backoff;
 pub mod callback;
+mod called;
 mod decide;
 pub mod dirs;
 mod effects;

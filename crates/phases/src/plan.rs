@@ -3,7 +3,8 @@
 
 use crate::advance::Advance;
 use crate::backoff;
-use crate::decide::{Decided, Decision, Outcome, decide, run_of};
+use crate::called::{self, CalledFile, Remote};
+use crate::decide::{Decided, Deciding, Decision, Outcome, decide, run_of};
 use crate::dirs::{self, POLICY_PATH};
 use crate::error::PhaseError;
 use crate::planned::Planned;
@@ -17,8 +18,10 @@ use checkmill_core::policy::{ForkPolicy, Policy};
 use checkmill_core::run::Trust;
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Millis, Run, RunId};
 use checkmill_github::changed_lines::ChangedLines;
-use checkmill_github::forge::{ChangeSet, ChangedFiles, Forge, ForgeError, PlanningFiles, RepoRef};
-use checkmill_workflow::Changed;
+use checkmill_github::forge::{
+    ChangeSet, ChangedFiles, FileAtRef, Forge, ForgeError, FoundFile, PlanningFiles, RepoRef,
+};
+use checkmill_workflow::{Changed, RemoteWorkflow};
 
 /// How long something that GitHub has just told us of may be unknown to the server that we ask.
 const NOT_SEEN_YET: Millis = Millis::from_minutes(2);
@@ -151,12 +154,14 @@ impl Plan<'_> {
                     planned.unmatched.push((path, reason));
                 }
                 Outcome::Run {
-                    planned: file,
+                    planned: mut file,
                     source,
                 } => {
+                    let called = std::mem::take(&mut file.called);
+                    called::log(event, &called);
                     let run = run_of(event, &sha, &decided.policy, file, self.clock.now());
                     planned.runs.push(run.id.clone());
-                    match self.create(&run, source).await {
+                    match self.create(&run, source, &called).await {
                         Err(PhaseError::Store(StoreError::Corrupt(problem))) => {
                             self.create_unkept(event, &sha, &path, &problem).await?;
                         }
@@ -168,19 +173,50 @@ impl Plan<'_> {
         Ok(planned)
     }
 
-    /// The decision about each file. The changed files are asked for only where a path filter hangs on them.
+    /// The decision about each file. The changed files are asked for only where a path filter hangs on them, other
+    /// repositories' files only where a job calls them.
     async fn decide(
         &self,
         event: &Event,
         repo: &RepoRef,
         files: &PlanningFiles,
     ) -> Result<Decided, PhaseError> {
-        if let Some(decided) = decide(event, files, None, self.only_job) {
-            return Ok(decided);
+        let mut changed = None;
+        let mut remote = Remote::new();
+        // Each turn brings what the one before lacked: the changed files, or one level of files that others call.
+        loop {
+            match decide(event, files, changed.as_ref().map(known), &remote, self.only_job) {
+                Deciding::Decided(decided) => return Ok(decided),
+                Deciding::NeedsChangedFiles if changed.is_some() => {
+                    let given = "the changed files, which were given";
+                    return Err(PhaseError::Missing(given.to_owned()));
+                }
+                Deciding::NeedsChangedFiles => changed = Some(self.changed_files(event, repo).await?),
+                Deciding::NeedsWorkflows(wanted) => {
+                    let files = self.workflows(event, repo, wanted, &remote).await?;
+                    remote.extend(files);
+                }
+            }
         }
-        let changed = self.changed_files(event, repo).await?;
-        let decided = decide(event, files, Some(known(&changed)), self.only_job);
-        decided.ok_or_else(|| PhaseError::Missing("the changed files, which were given".to_owned()))
+    }
+
+    /// Other repositories' workflow files, in one request.
+    async fn workflows(
+        &self,
+        event: &Event,
+        repo: &RepoRef,
+        wanted: Vec<RemoteWorkflow>,
+        known: &Remote,
+    ) -> Result<Remote, PhaseError> {
+        let at: Vec<FileAtRef> = wanted.iter().map(|of| called::at_ref(of, known)).collect();
+        let found = self.forge.files_at(repo, &at).await?;
+        let mut found = found.into_iter();
+        let file = |of: RemoteWorkflow| {
+            let found = found.next().unwrap_or(FoundFile::NoRepository);
+            let file = called::judged(event, &of, found);
+            (of, file)
+        };
+        Ok(wanted.into_iter().map(file).collect())
     }
 
     async fn sha(&self, event: &Event, repo: &RepoRef) -> Result<Option<CommitSha>, PhaseError> {
@@ -208,8 +244,17 @@ impl Plan<'_> {
         Ok(changed)
     }
 
-    async fn create(&self, run: &Run, source: Option<String>) -> Result<(), PhaseError> {
+    async fn create(
+        &self,
+        run: &Run,
+        source: Option<String>,
+        called: &[CalledFile],
+    ) -> Result<(), PhaseError> {
         let planned_before = self.runs.load(&run.id).await?.is_some();
+        if !called.is_empty() && !planned_before {
+            let files = called::encode(called)?;
+            self.blobs.put(&keys::called(&run.id), files).await?;
+        }
         if let Some(source) = source.filter(|_| !planned_before) {
             self.blobs
                 .put(&keys::workflow(&run.id), source.into_bytes())
@@ -236,7 +281,7 @@ impl Plan<'_> {
         let planned = Planned::broken(path, view::unkept(path).into());
         // Without the policy, whose variables may be what is too large.
         let run = run_of(event, sha, &Policy::default(), planned, self.clock.now());
-        self.create(&run, None).await
+        self.create(&run, None, &[]).await
     }
 
     fn advance(&self) -> Advance<'_> {

@@ -1,12 +1,15 @@
 //! What an event means for one workflow file, before anything of it is evaluated.
 
+use crate::called::{self, CalledFile, Gathered, Remote};
 use crate::view;
 use checkmill_core::graph::{self, Node};
 use checkmill_core::policy::Policy;
 use checkmill_core::run::{Diagnosis, Hold, Mark};
 use checkmill_core::{Event, EventKind, JobKey};
-use checkmill_github::forge::{SourceContent, SourceFile};
-use checkmill_workflow::{Changed, Diagnostic, Diagnostics, Match, Workflow};
+use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
+use checkmill_workflow::{
+    Changed, Diagnostic, Diagnostics, Match, RemoteWorkflow, Workflow, WorkflowReference,
+};
 use std::collections::BTreeMap;
 
 /// What a run that can't be evaluated has instead of jobs: one check that says why.
@@ -19,6 +22,8 @@ pub(crate) struct Planned {
     pub(crate) name: String,
     pub(crate) hold: Option<Hold>,
     pub(crate) nodes: BTreeMap<JobKey, Node>,
+    /// The files that it calls.
+    pub(crate) called: Vec<CalledFile>,
 }
 
 impl Planned {
@@ -28,6 +33,7 @@ impl Planned {
             name: workflow.name().to_owned(),
             hold: None,
             nodes: workflow.graph(),
+            called: Vec::new(),
         }
     }
 
@@ -45,6 +51,7 @@ impl Planned {
                     expansion: None,
                 },
             )]),
+            called: Vec::new(),
         }
     }
 
@@ -70,11 +77,26 @@ pub(crate) enum FileMatch {
     /// The first rule that stopped it.
     No(String),
     NeedsChangedFiles,
+    /// It calls these files of other repositories.
+    NeedsWorkflows(Vec<RemoteWorkflow>),
+}
+
+/// What a file can call.
+#[derive(Clone, Copy)]
+pub(crate) struct Callable<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) files: &'a PlanningFiles,
+    pub(crate) remote: &'a Remote,
 }
 
 /// Reads one file and decides. A broken file runs whatever its triggers may have been: nobody can know them, and silence
 /// would look like success.
-pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Changed<'_>>) -> FileMatch {
+pub(crate) fn plan_file(
+    event: &Event,
+    file: &SourceFile,
+    changed: Option<Changed<'_>>,
+    callable: Callable<'_>,
+) -> FileMatch {
     let broken = |diagnosis: Diagnosis| match &event.kind {
         // Labels and comments change no file: once for each commit is enough.
         EventKind::PullRequest(pr)
@@ -101,7 +123,19 @@ pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Change
         }
         Match::Yes => match checkmill_workflow::inputs(&workflow, event) {
             Err(diagnostics) => broken(diagnosis(&diagnostics)),
-            Ok(_) => FileMatch::Runs(Planned::of(&workflow)),
+            // None of its jobs is looked at.
+            Ok(_) if skips_ci(event, &callable.files.message) => FileMatch::Runs(Planned::of(&workflow)),
+            Ok(_) => {
+                let mut planned = Planned::of(&workflow);
+                match called::gather(workflow, callable.policy, callable.files, callable.remote) {
+                    Gathered::Needs(wanted) => FileMatch::NeedsWorkflows(wanted),
+                    Gathered::Broken(diagnostics) => broken(diagnosis(&diagnostics)),
+                    Gathered::All(called) => {
+                        planned.called = called;
+                        FileMatch::Runs(planned)
+                    }
+                }
+            }
         },
     }
 }
@@ -131,6 +165,12 @@ pub(crate) fn diagnosis(diagnostics: &Diagnostics) -> Diagnosis {
     };
     Diagnosis {
         text: diagnostics.to_string(),
-        marks: diagnostics.as_slice().iter().map(mark).collect(),
+        // What stands in another repository's file is no line of this one.
+        marks: diagnostics
+            .as_slice()
+            .iter()
+            .filter(|one| one.path.parse::<WorkflowReference>().is_err())
+            .map(mark)
+            .collect(),
     }
 }

@@ -2,7 +2,8 @@
 //! run's graph walked to its end as if every job that starts succeeded.
 
 use crate::advance::statuses;
-use crate::decide::{Decided, Decision, Outcome, decide, run_of};
+use crate::called::{self, CalledFile, Remote, RemoteFile};
+use crate::decide::{Decided, Deciding, Decision, Outcome, decide, run_of};
 use crate::evaluate::{self, Expanded};
 use crate::planned::diagnosis;
 use crate::view;
@@ -39,6 +40,8 @@ pub enum WorkflowOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobPreview {
     pub key: JobKey,
+    /// Of its check; of a job with several, as if it had none of them.
+    pub name: String,
     /// The jobs that must have ended before.
     pub needs: Vec<JobKey>,
     pub outcome: JobOutcome,
@@ -52,6 +55,10 @@ pub enum JobOutcome {
         /// The keys whose values hang on other jobs' ends or outputs.
         later: Vec<LaterKey>,
     },
+    /// It calls a workflow, whose jobs are listed behind it.
+    Calls,
+    /// It calls a workflow of another repository, which is not looked at here.
+    Elsewhere(String),
     /// Why, as one sentence without the full stop.
     Skipped(String),
     Broken(Diagnosis),
@@ -69,8 +76,15 @@ pub fn preview(
         paths: changed,
         truncated: false,
     };
-    let Some(Decided { policy, files }) = decide(event, files, Some(changed), None) else {
-        return Vec::new();
+    let mut remote = Remote::new();
+    let Decided { policy, files } = loop {
+        match decide(event, files, Some(changed), &remote, None) {
+            Deciding::Decided(decided) => break decided,
+            Deciding::NeedsChangedFiles => return Vec::new(),
+            Deciding::NeedsWorkflows(wanted) => {
+                remote.extend(wanted.into_iter().map(|one| (one, RemoteFile::Elsewhere)));
+            }
+        }
     };
     let workflow = |Decision { path, outcome }| match outcome {
         Outcome::No(reason) => WorkflowPreview {
@@ -78,23 +92,25 @@ pub fn preview(
             path,
             outcome: WorkflowOutcome::NotStarted(reason),
         },
-        Outcome::Run { planned, source } => {
+        Outcome::Run { mut planned, source } => {
+            let called = std::mem::take(&mut planned.called);
             let run = run_of(event, sha, &policy, planned, UnixMillis(0));
             WorkflowPreview {
                 path,
                 name: run.workflow_name.clone(),
-                outcome: outcome_of(run, source.as_deref()),
+                outcome: outcome_of(run, source.as_deref(), called),
             }
         }
     };
     files.into_iter().map(workflow).collect()
 }
 
-fn outcome_of(run: Run, source: Option<&str>) -> WorkflowOutcome {
+fn outcome_of(run: Run, source: Option<&str>, called: Vec<CalledFile>) -> WorkflowOutcome {
     if let Some(Hold::Broken(diagnosis)) = run.hold {
         return WorkflowOutcome::Broken(diagnosis);
     }
-    match checkmill_workflow::parse(&run.workflow_path, source.unwrap_or_default()) {
+    let workflow = checkmill_workflow::parse(&run.workflow_path, source.unwrap_or_default());
+    match workflow.and_then(|workflow| called::link(workflow, &run.policy, called)) {
         Err(diagnostics) => WorkflowOutcome::Broken(diagnosis(&diagnostics)),
         Ok(workflow) => WorkflowOutcome::Started {
             waits_for: (!run.trust.may_run()).then(|| view::untrusted(&run)),
@@ -109,6 +125,8 @@ struct Walk {
     workflow: Workflow,
     legs: Vec<Job>,
     outcomes: BTreeMap<JobKey, JobOutcome>,
+    /// Of the checks of jobs that have one.
+    names: BTreeMap<JobKey, String>,
 }
 
 impl Walk {
@@ -118,6 +136,7 @@ impl Walk {
             workflow,
             legs: Vec::new(),
             outcomes: BTreeMap::new(),
+            names: BTreeMap::new(),
         }
     }
 
@@ -142,22 +161,30 @@ impl Walk {
             run,
             workflow,
             mut outcomes,
+            mut names,
             ..
         } = self;
-        let job = |key: &JobKey| {
+        let job = |key: JobKey| {
             Some(JobPreview {
-                key: key.clone(),
-                needs: run.nodes.get(key)?.needs.clone(),
-                outcome: outcomes.remove(key)?,
+                needs: run.nodes.get(&key)?.needs.clone(),
+                outcome: outcomes.remove(&key)?,
+                name: names
+                    .remove(&key)
+                    .unwrap_or_else(|| checkmill_workflow::unevaluated_name(&workflow, &key)),
+                key,
             })
         };
-        workflow.keys().filter_map(job).collect()
+        in_order(&run, &workflow).into_iter().filter_map(job).collect()
     }
 
     fn expand(&mut self, key: &JobKey) {
         let (expanded, outcome) = self.expanded(key);
         if let Some(node) = self.run.nodes.get_mut(key) {
             node.expansion = Some(expanded.expansion);
+        }
+        self.run.nodes.extend(expanded.nodes);
+        if let [job] = expanded.jobs.as_slice() {
+            self.names.insert(key.clone(), job.name.clone());
         }
         self.legs.extend(expanded.jobs.into_iter().map(succeeded));
         self.outcomes.insert(key.clone(), outcome);
@@ -178,6 +205,10 @@ impl Walk {
             };
             return (held, JobOutcome::Skipped(reason));
         }
+        if let Some(uses) = self.workflow.calls_elsewhere(key) {
+            let unexpanded = evaluate::unexpanded(&self.workflow, &self.run, key, now);
+            return (unexpanded, JobOutcome::Elsewhere(uses));
+        }
         let later = self.workflow.decided_later(key);
         let workflow = match later.as_slice() {
             [] => self.workflow.clone(),
@@ -196,6 +227,7 @@ impl Walk {
         let expanded = evaluate::expand_with(&workflow, &self.run, &self.legs, key, results, now);
         let outcome = match (&expanded.diagnosis, expanded.jobs.as_slice()) {
             (Some(diagnosis), _) => JobOutcome::Broken(diagnosis.clone()),
+            (None, []) => JobOutcome::Calls,
             (None, [one]) if let Some(end) = one.end() => match end.reason {
                 Reason::Configuration => JobOutcome::Broken(end.detail.clone().into()),
                 _ => JobOutcome::Skipped(sentence(&end.detail)),
@@ -207,6 +239,25 @@ impl Walk {
         };
         (expanded, outcome)
     }
+}
+
+/// The jobs in the order of their files, those of a called workflow behind the job that calls it.
+fn in_order(run: &Run, workflow: &Workflow) -> Vec<JobKey> {
+    let mut open: Vec<JobKey> = workflow.keys().cloned().collect();
+    open.reverse();
+    let mut keys = Vec::new();
+    while let Some(key) = open.pop() {
+        let expansion = run.nodes.get(&key).and_then(|node| node.expansion.as_ref());
+        let calls = expansion.map_or(&[][..], |expansion| &expansion.calls);
+        let called = || workflow.keys_called_by(&key);
+        let jobs = calls
+            .iter()
+            .flat_map(|call| called().into_iter().filter_map(|own| call.job(own)));
+        let jobs: Vec<JobKey> = jobs.collect();
+        open.extend(jobs.into_iter().rev());
+        keys.push(key);
+    }
+    keys
 }
 
 /// `Skipped: it is so.` as a check says it, without what is plain here.

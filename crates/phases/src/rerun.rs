@@ -11,7 +11,7 @@ use crate::view;
 use checkmill_backends::registry::Backends;
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::event::CheckRef;
-use checkmill_core::graph::dependents;
+use checkmill_core::graph::{close, dependents};
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::run::Trust;
 use checkmill_core::transition::JobEvent;
@@ -354,11 +354,7 @@ impl<'j> Again<'j> {
             .collect();
         let mut next = run.clone();
         next.version += 1;
-        for key in &stale {
-            if let Some(node) = next.nodes.get_mut(key) {
-                node.expansion = None;
-            }
-        }
+        close(&mut next.nodes, &stale);
         // Those of earlier requests have been carried out, but for what is still to come.
         next.asked
             .retain(|id, asked| jobs.iter().any(|job| job.id == *id && *asked > job.attempt));

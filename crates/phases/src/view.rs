@@ -315,10 +315,14 @@ pub(crate) fn first_line(text: &str) -> String {
 
 /// A file over the limit, as diagnostics.
 pub(crate) fn too_large(path: &str, bytes: u64) -> String {
+    let what = is_too_large(bytes);
+    format!("{path}: {what}. Move scripts into files of their own.")
+}
+
+/// The same within a sentence.
+pub(crate) fn is_too_large(bytes: u64) -> String {
     let limit = checkmill_core::limits::WORKFLOW_FILE_BYTES;
-    format!(
-        "{path}: the file has {bytes} bytes; at most {limit} are read. Move scripts into files of their own."
-    )
+    format!("the file has {bytes} bytes; at most {limit} are read")
 }
 
 /// A run whose row is larger than the store takes, as diagnostics.

@@ -6,7 +6,7 @@ use crate::model::Workflow;
 use crate::text::number_text;
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{Event, EventKind, MergeGroup, PullRequest, Push, WorkflowDispatch};
-use checkmill_core::{AttemptNumber, CommitSha, JobKey, RunId};
+use checkmill_core::{AttemptNumber, CallKey, CommitSha, JobKey, RunId};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -29,8 +29,11 @@ pub struct RunContext<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NeedsJob {
     pub result: NeedsResult,
-    /// Of a matrix: those of all legs together, later legs winning.
+    /// Of a matrix: those of all legs together, later legs winning. None of a job that calls a workflow: they are made of
+    /// those of its jobs.
     pub outputs: BTreeMap<String, String>,
+    /// Of a job that called a workflow, in the order of its legs.
+    pub calls: Vec<CallKey>,
 }
 
 /// The `github` context. It holds no token: the agent adds it, with what only the machine knows.
@@ -89,14 +92,19 @@ pub fn vars_context(vars: &BTreeMap<String, String>) -> Map<String, Json> {
 /// `needs`, of the jobs that are needed directly.
 pub(crate) fn needs_context(needs: &[JobKey], results: &BTreeMap<JobKey, NeedsJob>) -> Map<String, Json> {
     let known = needs.iter().filter_map(|key| Some((key, results.get(key)?)));
-    known
-        .map(|(key, job)| {
-            (
-                key.to_string(),
-                json!({ "result": job.result.as_str(), "outputs": job.outputs }),
-            )
-        })
-        .collect()
+    known.map(ended).collect()
+}
+
+/// `jobs`, of a called workflow.
+pub(crate) fn jobs_context(results: &BTreeMap<JobKey, NeedsJob>) -> Map<String, Json> {
+    results.iter().map(ended).collect()
+}
+
+fn ended((key, job): (&JobKey, &NeedsJob)) -> (String, Json) {
+    (
+        key.to_string(),
+        json!({ "result": job.result.as_str(), "outputs": job.outputs }),
+    )
 }
 
 /// `strategy` of one leg.

@@ -1,7 +1,8 @@
 //! What the agent is told about one leg of a job.
 
+use crate::call::At;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::expand::{JobContext, Plan, contexts, find, leg_name, legs, scope, timeout};
+use crate::expand::{JobContext, contexts, find, leg_name, legs_of_first_attempt, scope, timeout};
 use crate::expr::JobStatus;
 use crate::job::{
     Callback, CheckoutSource, Container, JobDescription, RunDefaults, StepAction, StepDescription,
@@ -41,10 +42,13 @@ pub fn describe(
     context: &JobContext<'_>,
     attempt: AttemptInfo<'_>,
 ) -> Result<JobDescription, Diagnostics> {
+    let at = At::find(workflow, key, context)?;
+    let context = &at.context(context);
+    let (workflow, key): (&Workflow, &JobKey) = (&at.workflow, &at.key);
     let job = find(workflow, key)?;
     allowed(workflow, job, attempt.actions)?;
     let mut contexts = contexts(job, context);
-    let plan = plan(workflow, job, contexts.clone())?;
+    let plan = legs_of_first_attempt(workflow, job, contexts.clone())?;
     let planned = plan
         .legs
         .iter()
@@ -80,6 +84,8 @@ pub fn describe(
         container: settings.container.as_ref().map(container),
         interruptible: settings.interruptible,
         steps: job.steps.iter().map(step).collect(),
+        secrets: at.secrets.clone(),
+        own_inputs: at.own_inputs,
         actions: attempt.actions.clone(),
         outputs: job.outputs.clone(),
         timeout_ms: timeout.0,
@@ -101,21 +107,6 @@ fn allowed(workflow: &Workflow, job: &Job, rule: &AllowedActions) -> Result<(), 
         Some(refused) => Err(refused),
         None => Ok(()),
     }
-}
-
-/// The legs as they were expanded: a re-run has those of the first attempt, whatever `github.run_attempt` says now.
-fn plan(workflow: &Workflow, job: &Job, mut contexts: Map<String, Json>) -> Result<Plan, Diagnostics> {
-    set(
-        &mut contexts,
-        "github",
-        "run_attempt",
-        &AttemptNumber::FIRST.to_string(),
-    );
-    let resolver = Resolver {
-        source: &workflow.source,
-        scope: scope(&contexts, JobStatus::Success),
-    };
-    legs(workflow, job, &resolver)
 }
 
 fn set(contexts: &mut Map<String, Json>, context: &str, name: &str, value: &str) {

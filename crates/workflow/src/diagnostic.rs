@@ -120,8 +120,9 @@ impl Diagnostics {
         (!list.is_empty()).then_some(Self { list, more })
     }
 
-    /// The errors of a file, of which there may be none, and what else was noticed.
-    pub(crate) fn with_notices(errors: Option<Self>, notices: Vec<Diagnostic>) -> Option<Self> {
+    /// What is said about a file, of which there may be none, and what else was noticed.
+    #[must_use]
+    pub fn joined(errors: Option<Self>, notices: Vec<Diagnostic>) -> Option<Self> {
         let notices = Self::of(notices, 0);
         let all = errors.into_iter().chain(notices);
         all.reduce(|mut all, next| {
@@ -130,6 +131,18 @@ impl Diagnostics {
             all.list.sort_by_key(|one| (one.line, one.column));
             all
         })
+    }
+
+    /// Those of several files, file by file.
+    pub(crate) fn of_files(files: Vec<Self>) -> Option<Self> {
+        let mut all = files.into_iter().reduce(|mut all, next| {
+            all.more += next.more;
+            all.list.extend(next.list);
+            all
+        })?;
+        all.more += all.list.len().saturating_sub(SHOWN);
+        all.list.truncate(SHOWN);
+        Some(all)
     }
 
     #[must_use]

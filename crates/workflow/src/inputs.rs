@@ -115,7 +115,8 @@ impl InputKind {
         }
     }
 
-    fn empty(&self) -> Json {
+    /// What stands for nothing.
+    pub(crate) fn empty(&self) -> Json {
         match self {
             Self::Text => Json::String(String::new()),
             Self::Boolean => Json::Bool(false),

@@ -46,6 +46,13 @@ pub struct JobDescription {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interruptible: bool,
     pub steps: Vec<StepDescription>,
+    /// What the workflows that call this one's pass on as `secrets`, the outermost first: each sees what the one before it
+    /// gives, and the job what the last one gives. Where there is none, the job sees all secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<PassedSecrets>,
+    /// `inputs` were given by a workflow, and hold nothing that an outsider may choose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_inputs: bool,
     /// Which actions the policy allows. Those of the steps are; what composite actions use in their turn is not known yet.
     #[serde(default)]
     pub actions: AllowedActions,
@@ -55,6 +62,15 @@ pub struct JobDescription {
     pub timeout_ms: u64,
     /// Where to report; none where the compute can't reach us.
     pub callback: Option<Callback>,
+}
+
+/// `secrets` of a job that calls a workflow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PassedSecrets {
+    /// What its expressions see beside `github`, `vars` and `secrets`: the caller's `needs`, `strategy`, `matrix`, `inputs`.
+    pub contexts: Map<String, Value>,
+    /// Unevaluated, by the names that the called workflow has for them.
+    pub values: BTreeMap<String, String>,
 }
 
 /// How `actions/checkout` gets the commit.

@@ -4,9 +4,11 @@
 //! it; [`inputs()`] and [`github_context`] make the contexts; [`expand()`] evaluates a job's `if` and matrix once what it
 //! needs has ended; [`describe()`] writes down what the agent runs. [`parse_policy`] reads the policy, [`parse_action`] the
 //! file of an action that a step uses.
+//! A job may call another file: [`Linker`] puts those together before anything is expanded.
 //! [`lint`] says more about a file than an event needs to know.
 
 pub mod archive;
+mod call;
 mod contexts;
 mod describe;
 mod diagnostic;
@@ -31,6 +33,7 @@ mod trigger;
 pub mod uses;
 mod yaml;
 
+pub use call::{Called, Linker, RemoteWorkflow, WorkflowReference};
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};

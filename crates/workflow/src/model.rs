@@ -1,5 +1,6 @@
 //! A workflow file, read and checked.
 
+use crate::call::WorkflowReference;
 use crate::filter::{NameList, PatternList};
 use crate::matrix::MatrixLeg;
 use crate::source::{Source, Span};
@@ -10,6 +11,7 @@ use checkmill_core::graph;
 use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{JobKey, Millis};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One workflow file. Built by [`crate::parse`] only, so that what can be checked without an event has been checked.
 #[derive(Debug, Clone)]
@@ -44,6 +46,15 @@ impl Workflow {
         self.jobs.iter().map(|job| &job.key)
     }
 
+    /// The jobs of the workflow that a job calls, by the keys of its file and in its order.
+    #[must_use]
+    pub fn keys_called_by(&self, key: &JobKey) -> Vec<&JobKey> {
+        let job = self.way(key).and_then(|mut way| way.pop());
+        let call = job.and_then(|(_, job)| job.call.as_ref());
+        let callee = call.and_then(|call| call.callee.as_deref());
+        callee.map_or_else(Vec::new, |callee| callee.keys().collect())
+    }
+
     /// The names of the inputs that `workflow_dispatch` declares, in the order of the file.
     pub fn input_names(&self) -> impl Iterator<Item = &str> {
         let trigger = self.triggers.workflow_dispatch.iter();
@@ -60,12 +71,54 @@ impl Workflow {
         self.jobs.iter().map(|job| (job.key.clone(), node(job))).collect()
     }
 
-    /// What the job's token may do, as the job or else the workflow asks for it; none where neither says anything.
+    /// What the job's token may do, as the job or else its workflow asks for it; none where neither says anything. A job of a
+    /// called workflow gets no more than the job that calls it. GitHub docs: permissions can only be maintained or reduced.
     #[must_use]
-    pub fn permissions(&self, key: &JobKey) -> Option<&TokenPermissions> {
-        self.job(key)
-            .and_then(|job| job.permissions.as_ref())
-            .or(self.permissions.as_ref())
+    pub fn permissions(&self, key: &JobKey) -> Option<TokenPermissions> {
+        let way = self.way(key)?;
+        let mut granted = None;
+        for (level, (workflow, job)) in way.into_iter().enumerate() {
+            let asked = job
+                .permissions
+                .as_ref()
+                .or(workflow.permissions.as_ref())
+                .cloned();
+            granted = match (level, asked, granted) {
+                (0, asked, _) => asked,
+                (_, asked, granted) => {
+                    let granted: TokenPermissions = granted.unwrap_or_else(TokenPermissions::read_only);
+                    Some(asked.map_or(granted.clone(), |asked| asked.intersect(&granted)))
+                }
+            };
+        }
+        granted
+    }
+
+    /// The workflow files that its jobs call, each once, in the order of the file.
+    #[must_use]
+    pub fn calls(&self) -> Vec<&WorkflowReference> {
+        let mut calls: Vec<&WorkflowReference> = Vec::new();
+        for call in self.jobs.iter().filter_map(|job| job.call.as_ref()) {
+            if !calls.contains(&&call.target) {
+                calls.push(&call.target);
+            }
+        }
+        calls
+    }
+
+    /// The jobs on the way to one of a called workflow, each with its workflow, the run's own first and that job last.
+    pub(crate) fn way(&self, key: &JobKey) -> Option<Vec<(&Self, &Job)>> {
+        let mut callers: Vec<JobKey> = key.callers().collect();
+        callers.reverse();
+        let mut workflow = self;
+        let mut way = Vec::with_capacity(callers.len() + 1);
+        for caller in callers {
+            let job = workflow.job(&caller.own())?;
+            way.push((workflow, job));
+            workflow = job.call.as_ref()?.callee.as_ref()?;
+        }
+        way.push((workflow, workflow.job(&key.own())?));
+        Some(way)
     }
 
     /// What a job is called apart from its legs.
@@ -108,6 +161,7 @@ pub(crate) struct Triggers {
     pub(crate) pull_request: Option<PullRequestTrigger>,
     pub(crate) merge_group: bool,
     pub(crate) workflow_dispatch: Option<DispatchTrigger>,
+    pub(crate) workflow_call: Option<CallTrigger>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -140,7 +194,28 @@ pub(crate) struct DispatchTrigger {
     pub(crate) inputs: Vec<Input>,
 }
 
-/// An input of `workflow_dispatch`.
+/// `workflow_call`: what those who call the workflow may and must give, and what they get.
+#[derive(Debug, Clone)]
+pub(crate) struct CallTrigger {
+    /// Defaults may hold expressions.
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) secrets: Vec<DeclaredSecret>,
+    pub(crate) outputs: Vec<DeclaredOutput>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct DeclaredSecret {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct DeclaredOutput {
+    pub(crate) name: String,
+    pub(crate) value: Text,
+}
+
+/// An input of `workflow_dispatch` or `workflow_call`.
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
     pub(crate) name: String,
@@ -187,10 +262,42 @@ pub(crate) struct Job {
     pub(crate) env: Vec<EnvEntry>,
     pub(crate) defaults: Defaults,
     pub(crate) outputs: BTreeMap<String, String>,
-    /// At least one.
+    /// At least one, unless the job calls a workflow.
     pub(crate) steps: Vec<Step>,
+    /// The workflow that it calls instead of running steps.
+    pub(crate) call: Option<Call>,
     /// Its log shows what `::debug::` says.
     pub(crate) debug: bool,
+}
+
+/// `uses` of a job, with what goes with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) target: WorkflowReference,
+    /// Of `uses`' value.
+    pub(crate) span: Span,
+    /// `with`: scalars, unevaluated.
+    pub(crate) with: Vec<Entry>,
+    pub(crate) secrets: GivenSecrets,
+    /// Once [`crate::Linker`] has found it.
+    pub(crate) callee: Option<Arc<Workflow>>,
+}
+
+/// `secrets` of a job that calls a workflow.
+#[derive(Debug, Clone)]
+pub(crate) enum GivenSecrets {
+    /// Those that the map names, and no others.
+    Named(Vec<GivenSecret>),
+    /// All that the caller has.
+    Inherited,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct GivenSecret {
+    pub(crate) name: String,
+    pub(crate) name_span: Span,
+    /// Unevaluated.
+    pub(crate) value: Text,
 }
 
 /// The legs of a job.

@@ -9,8 +9,8 @@ use checkmill_core::{
 };
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
-    AttemptId, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog, Forge,
-    ForgeError, JobToken, NewCheck, PlanningFiles, RepoRef, SourceContent, SourceFile,
+    AttemptId, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog, FileAtRef,
+    Forge, ForgeError, FoundFile, JobToken, NewCheck, PlanningFiles, RepoRef, SourceContent, SourceFile,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -169,6 +169,14 @@ impl Forge for MemForge {
                     left_out: Vec::new(),
                     message: "Change".to_owned(),
                 })
+            })
+            .await
+    }
+
+    async fn files_at(&self, _repo: &RepoRef, wanted: &[FileAtRef]) -> Result<Vec<FoundFile>, ForgeError> {
+        self.faults
+            .call(Peer::Forge, failed, || {
+                Ok(wanted.iter().map(|_| FoundFile::NoRepository).collect())
             })
             .await
     }

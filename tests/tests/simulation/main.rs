@@ -8,6 +8,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod calls;
 mod events;
 mod property;
 mod reruns;

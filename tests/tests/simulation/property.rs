@@ -1,5 +1,6 @@
 //! Thousands of cases, each in a world of its own.
 
+use crate::calls::CALLING;
 use crate::events::{approve, cancel, job_of, pull_request_from_a_fork, push, rerun_failed, rerun_job};
 use crate::{PATH, WORKFLOW};
 use checkmill_core::Millis;
@@ -131,20 +132,17 @@ fn action_of(case: &Case, index: usize) -> Action {
     }
 }
 
+/// The workflow files of a world.
+type Files = &'static [(&'static str, &'static str)];
+
 /// The world of a case, as far as it gets, and what is wrong with it then.
-fn play(host: Host, case: &Case, history: bool) -> (World, Result<(), String>) {
+fn play(host: Host, files: Files, case: &Case, history: bool) -> (World, Result<(), String>) {
     let mut trouble = case.trouble.clone();
     if host == Host::OneMachine {
         // Its state machine calls the phases in its own process: no answer is lost on the way.
         trouble.deserted.clear();
     }
-    let mut world = World::new(
-        host,
-        case.callback,
-        &[(PATH, WORKFLOW)],
-        case.scripts.clone(),
-        trouble,
-    );
+    let mut world = World::new(host, case.callback, files, case.scripts.clone(), trouble);
     if history {
         world = world.with_history();
     }
@@ -165,12 +163,12 @@ fn play(host: Host, case: &Case, history: bool) -> (World, Result<(), String>) {
     (world, result)
 }
 
-/// A thousand cases on one host. Both hosts go through theirs at once, in less than a minute.
+/// Many cases on one host. Both hosts go through theirs at once, in less than a minute.
 ///
 /// `PROPTEST_RNG_SEED` gives the seed of the cases; without it each run has its own.
-fn every_job_ends_once(host: Host, test: &'static str) {
+fn every_job_ends_once(host: Host, files: Files, cases: u32, test: &'static str) {
     let mut config = ProptestConfig {
-        cases: 1000,
+        cases,
         max_shrink_iters: 3000,
         max_shrink_time: 20_000,
         source_file: Some(file!()),
@@ -184,7 +182,7 @@ fn every_job_ends_once(host: Host, test: &'static str) {
     config.rng_seed = RngSeed::Fixed(seed);
     let (tally, played, failed) = (Tally::default(), Cell::new(0_u32), Cell::new(false));
     let result = TestRunner::new(config).run(&case(), |case| {
-        let (world, result) = play(host, &case, false);
+        let (world, result) = play(host, files, &case, false);
         // What comes after the first failure looks for a smaller one.
         if !failed.get() {
             played.set(played.get() + 1);
@@ -197,7 +195,7 @@ fn every_job_ends_once(host: Host, test: &'static str) {
         Ok(()) => everything_happened(host, &tally),
         Err(TestError::Fail(fault, case)) => {
             // The smallest case again, for its history: a case is nothing but its values.
-            let (world, _) = play(host, &case, true);
+            let (world, _) = play(host, files, &case, true);
             panic!(
                 "{fault}\nin case {} of seed {seed}; to see it again:\n  \
                  PROPTEST_RNG_SEED={seed} cargo nextest run -p checkmill-tests {test}\n\
@@ -239,13 +237,40 @@ fn everything_happened(host: Host, tally: &Tally) {
 
 #[test]
 fn every_job_ends_once_whatever_happens_to_functions() {
-    every_job_ends_once(Host::Aws, "every_job_ends_once_whatever_happens_to_functions");
+    every_job_ends_once(
+        Host::Aws,
+        &[(PATH, WORKFLOW)],
+        1000,
+        "every_job_ends_once_whatever_happens_to_functions",
+    );
 }
 
 #[test]
 fn every_job_ends_once_whatever_happens_to_the_one_process() {
     every_job_ends_once(
         Host::OneMachine,
+        &[(PATH, WORKFLOW)],
+        1000,
         "every_job_ends_once_whatever_happens_to_the_one_process",
+    );
+}
+
+#[test]
+fn jobs_of_called_workflows_end_once_whatever_happens_to_functions() {
+    every_job_ends_once(
+        Host::Aws,
+        &CALLING,
+        500,
+        "jobs_of_called_workflows_end_once_whatever_happens_to_functions",
+    );
+}
+
+#[test]
+fn jobs_of_called_workflows_end_once_whatever_happens_to_the_one_process() {
+    every_job_ends_once(
+        Host::OneMachine,
+        &CALLING,
+        500,
+        "jobs_of_called_workflows_end_once_whatever_happens_to_the_one_process",
     );
 }

@@ -69,11 +69,12 @@ impl JobRunner<'_> {
         env
     }
 
-    /// Finds the expressions of a text that give what an outsider chooses. The inputs of an action are the workflow's own
-    /// word, unless they were made of such a text.
+    /// Finds the expressions of a text that give what an outsider chooses. The inputs of an action, and those of a called
+    /// workflow, are the workflow's own word, unless they were made of such a text.
     pub(super) fn untrusted_references(&self) -> fn(&str) -> Vec<ExprSpan> {
         match self.frames.last() {
             Some(frame) if !frame.tainted => untrusted_references_of_action,
+            None if self.description.own_inputs => untrusted_references_of_action,
             _ => untrusted_references,
         }
     }

@@ -31,7 +31,7 @@ use crate::script::inject::Untrusted;
 use crate::secrets::Secrets;
 use checkmill_core::UnixMillis;
 use checkmill_workflow::expr::{JobStatus, Scope, interpolate};
-use checkmill_workflow::job::{JobDescription, JobResult, JobVerdict, StepResult};
+use checkmill_workflow::job::{JOB_TOKEN_VARIABLE, JobDescription, JobResult, JobVerdict, StepResult};
 use checkmill_workflow::uses::ActionReference;
 use control::{Control, StopReason};
 use docker::Engine;
@@ -116,7 +116,7 @@ pub async fn run(
         surroundings,
         log,
         workspace: Workspace::new(&surroundings.layout.workspace),
-        untrusted: Untrusted::of(&description.contexts),
+        untrusted: Untrusted::of(&description.contexts, description.own_inputs),
         contexts,
         env: Variables::new(),
         added_paths: Vec::new(),
@@ -178,6 +178,7 @@ impl JobRunner<'_> {
             .write("event.json", event.as_bytes())
             .map_err(broken)?;
         self.contexts["github"]["event_path"] = path.to_string_lossy().into();
+        self.pass_secrets()?;
         for (name, text) in self.description.env.iter().flatten() {
             let value = interpolate(text, &self.scope()).map_err(|error| {
                 let detail = format!("`env` of the job can't be computed: {name}: {error}");
@@ -193,6 +194,37 @@ impl JobRunner<'_> {
                 format!("The job can't be run: {problem}"),
             )
         })
+    }
+
+    /// Leaves the job the secrets that the workflows which call its own pass on, and its token, which every job has.
+    fn pass_secrets(&mut self) -> Result<(), Verdict> {
+        for passed in &self.description.secrets {
+            let mut contexts = passed.contexts.clone();
+            for name in ["github", "vars", "secrets"] {
+                let value = self.contexts.get(name).cloned().unwrap_or_else(|| json!({}));
+                contexts.insert(name.to_owned(), value);
+            }
+            let scope = Scope {
+                contexts: &contexts,
+                status: JobStatus::Success,
+                files: None,
+            };
+            let mut secrets = Map::new();
+            for (name, text) in &passed.values {
+                let value = interpolate(text, &scope).map_err(|error| {
+                    let detail =
+                        format!("A secret for the called workflow can't be computed: {name}: {error}");
+                    Verdict::new(JobVerdict::Configuration, detail)
+                })?;
+                self.log.masks_mut().add(&value);
+                secrets.insert(name.clone(), value.into());
+            }
+            if let Some(token) = self.surroundings.secrets.job_token() {
+                secrets.insert(JOB_TOKEN_VARIABLE.to_owned(), token.into());
+            }
+            self.contexts.insert("secrets".to_owned(), secrets.into());
+        }
+        Ok(())
     }
 
     async fn steps(&mut self) {

@@ -57,11 +57,12 @@ const SECRET: &str = "secret";
 pub struct Untrusted(BTreeSet<String>);
 
 impl Untrusted {
-    /// From the contexts `github` and `inputs`.
+    /// From the contexts `github` and `inputs`; the latter only where they may hold what an outsider chose.
     #[must_use]
-    pub fn of(contexts: &Map<String, Value>) -> Self {
+    pub fn of(contexts: &Map<String, Value>, own_inputs: bool) -> Self {
         let mut texts = Self::default();
-        for value in ["github", "inputs"].iter().filter_map(|name| contexts.get(*name)) {
+        let names = ["github"].into_iter().chain((!own_inputs).then_some("inputs"));
+        for value in names.filter_map(|name| contexts.get(name)) {
             texts.collect(value);
         }
         texts
@@ -209,7 +210,7 @@ mod tests {
             &scope,
             Guards {
                 references: untrusted_references,
-                untrusted: &Untrusted::of(&contexts),
+                untrusted: &Untrusted::of(&contexts, false),
                 masks: &masks,
             },
         )

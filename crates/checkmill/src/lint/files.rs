@@ -2,10 +2,10 @@
 
 use crate::output::no_workflow;
 use anyhow::{Context as _, bail};
-use checkmill_core::policy::Policy;
+use checkmill_core::policy::{AllowedActions, Policy};
 use checkmill_phases::dirs::{self, ACTIONS_DIR, POLICY_PATH};
 use checkmill_workflow::uses::LocalAction;
-use checkmill_workflow::{Diagnostic, Diagnostics};
+use checkmill_workflow::{Called, Diagnostic, Diagnostics, Linker, WorkflowReference};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -14,7 +14,9 @@ const MANIFESTS: [&str; 2] = ["action.yml", "action.yaml"];
 
 pub(super) struct Files {
     pub(super) policy: Option<File>,
-    /// By path; at least one.
+    /// What the policy says, or the default where it says nothing that can be read.
+    pub(super) rules: Policy,
+    /// By path, those that are called among them; at least one.
     pub(super) workflows: Vec<File>,
     /// The files of the repository's own actions that the workflows use, directly and through each other; by path.
     pub(super) actions: Vec<File>,
@@ -39,6 +41,53 @@ impl File {
     fn actions(&self) -> Vec<LocalAction> {
         let text = self.text.as_deref().unwrap_or_default();
         checkmill_workflow::local_actions(&self.path, text)
+    }
+
+    /// The files of the repository that its jobs call; none where it can't be read.
+    fn calls(&self) -> Vec<String> {
+        let text = self.text.as_deref().unwrap_or_default();
+        let Ok(workflow) = checkmill_workflow::parse(&self.path, text) else {
+            return Vec::new();
+        };
+        let local = |call: &WorkflowReference| match call {
+            WorkflowReference::Local(path) => Some(path.clone()),
+            WorkflowReference::Remote(_) => None,
+        };
+        workflow.calls().into_iter().filter_map(local).collect()
+    }
+
+    /// What is wrong between it and the files that it calls, at its own lines; the others say by themselves what is wrong
+    /// with theirs. Those of other repositories are not looked at.
+    pub(super) fn calling(&self, workflows: &[Self], rule: &AllowedActions) -> Vec<Diagnostic> {
+        let text = self.text.as_deref().unwrap_or_default();
+        let Ok(workflow) = checkmill_workflow::parse(&self.path, text) else {
+            return Vec::new();
+        };
+        let mut linker = Linker::new(workflow, rule);
+        loop {
+            let wanted = linker.wanted();
+            if wanted.is_empty() {
+                break;
+            }
+            for uses in wanted {
+                let called = match &uses {
+                    WorkflowReference::Remote(_) => Called::Elsewhere,
+                    WorkflowReference::Local(path) => {
+                        match workflows.iter().find(|file| file.path == *path) {
+                            Some(Self { text: Some(text), .. }) => Called::Text(text.clone()),
+                            Some(_) => Called::Unreadable("it is not UTF-8 text".to_owned()),
+                            None => Called::Unreadable("there is no such file".to_owned()),
+                        }
+                    }
+                };
+                linker.give(uses, called);
+            }
+        }
+        let found = match linker.link() {
+            Ok(linked) => linked.unknown_outputs(),
+            Err(found) => found.as_slice().to_vec(),
+        };
+        found.into_iter().filter(|one| one.path == self.path).collect()
     }
 
     /// What there is to say about it.
@@ -71,9 +120,10 @@ impl Files {
         let text = policy.as_ref().and_then(|file| file.text.as_deref());
         // What a broken one says is not known.
         let rules = text.and_then(|text| checkmill_workflow::parse_policy(POLICY_PATH, text).ok());
+        let rules = rules.unwrap_or_default();
         let dirs = match all {
             true => dirs::all(),
-            false => dirs::under(&rules.unwrap_or_else(Policy::default)),
+            false => dirs::under(&rules),
         };
         let mut workflows = Vec::new();
         for dir in &dirs {
@@ -84,14 +134,31 @@ impl Files {
         if workflows.is_empty() {
             bail!("{}", nothing(root, &dirs)?);
         }
+        called(root, &mut workflows)?;
         workflows.sort_by(|one, other| one.path.cmp(&other.path));
         let actions = actions(root, &workflows)?;
         Ok(Self {
             policy,
+            rules,
             workflows,
             actions,
         })
     }
+}
+
+/// Adds the workflow files that the others call, in whichever directory they are.
+fn called(root: &Path, workflows: &mut Vec<File>) -> anyhow::Result<()> {
+    let mut next = 0;
+    while next < workflows.len() {
+        for path in workflows[next].calls() {
+            let is_known = workflows.iter().any(|file| file.path == path);
+            if !is_known && root.join(&path).is_file() {
+                workflows.push(File::read(root, &path)?);
+            }
+        }
+        next += 1;
+    }
+    Ok(())
 }
 
 /// The files of actions that are there. One that is not may be made, or checked out, before its step runs.

@@ -70,7 +70,11 @@ fn report(files: &Files) -> Report {
         );
     }
     for file in &files.workflows {
-        add(&file.path, file.judged(checkmill_workflow::lint));
+        let own = file.judged(checkmill_workflow::lint);
+        add(
+            &file.path,
+            Diagnostics::joined(own, file.calling(&files.workflows, &files.rules.actions)),
+        );
     }
     for file in &files.actions {
         add(

@@ -32,8 +32,12 @@ struct WorkflowObject<'a> {
 #[derive(Serialize)]
 struct JobObject<'a> {
     key: &'a str,
-    /// `starts`, `later`, `skipped` or `broken`.
+    /// Of its check, where it has one.
+    name: &'a str,
+    /// `starts`, `later`, `calls`, `elsewhere`, `skipped` or `broken`.
     state: &'static str,
+    /// The workflow that it calls and that is not looked at.
+    uses: Option<&'a str>,
     needs: Vec<&'a str>,
     decided_later: Vec<&'static str>,
     reason: Option<&'a str>,
@@ -97,7 +101,9 @@ fn workflow(of: &WorkflowPreview) -> WorkflowObject<'_> {
 fn job(of: &JobPreview) -> JobObject<'_> {
     let mut object = JobObject {
         key: of.key.as_str(),
+        name: &of.name,
         state: "starts",
+        uses: None,
         needs: of.needs.iter().map(JobKey::as_str).collect(),
         decided_later: Vec::new(),
         reason: None,
@@ -111,6 +117,11 @@ fn job(of: &JobPreview) -> JobObject<'_> {
             }
             object.decided_later = later.iter().copied().map(LaterKey::as_str).collect();
             object.legs = legs.iter().map(leg).collect();
+        }
+        JobOutcome::Calls => object.state = "calls",
+        JobOutcome::Elsewhere(uses) => {
+            object.state = "elsewhere";
+            object.uses = Some(uses);
         }
         JobOutcome::Skipped(reason) => {
             object.state = "skipped";

@@ -41,7 +41,7 @@ fn workflow_text(text: &mut String, workflow: &WorkflowPreview) {
             if let Some(reason) = waits_for {
                 let _ = writeln!(text, "  Nothing of it runs yet: {reason}");
             }
-            let _ = writeln!(text, "{}", table(name, jobs));
+            let _ = writeln!(text, "{}", table(jobs));
             for job in jobs {
                 if let JobOutcome::Broken(diagnosis) = &job.outcome {
                     quote(text, &diagnosis.text);
@@ -58,18 +58,26 @@ fn quote(text: &mut String, lines: &str) {
 }
 
 /// A line for each job, or for each of its legs.
-fn table(workflow: &str, jobs: &[JobPreview]) -> String {
+fn table(jobs: &[JobPreview]) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_header(["", "JOB", "RUNS ON", "AFTER", ""]);
     for job in jobs {
-        let alone = || format!("{workflow} / {}", job.key);
-        let after = list(job.needs.iter().map(JobKey::as_str));
+        let alone = || job.name.clone();
+        let needs: Vec<JobKey> = job.needs.iter().map(JobKey::own).collect();
+        let after = list(needs.iter().map(JobKey::as_str));
         let mut row = |mark: &str, name: String, runs_on: String, note: String| {
             table.add_row([format!(" {mark}"), name, runs_on, after.clone(), note]);
         };
         match &job.outcome {
+            JobOutcome::Calls => {}
+            JobOutcome::Elsewhere(uses) => row(
+                "?",
+                alone(),
+                String::new(),
+                format!("its jobs are those of {uses}"),
+            ),
             JobOutcome::Skipped(reason) => row("–", alone(), String::new(), format!("skipped: {reason}")),
             JobOutcome::Broken(_) => row(
                 "✗",
@@ -80,7 +88,7 @@ fn table(workflow: &str, jobs: &[JobPreview]) -> String {
             JobOutcome::Starts { legs, later } => {
                 let (mark, note) = match later.as_slice() {
                     [] => ("✓", String::new()),
-                    keys => ("?", decided_later(keys, &job.needs)),
+                    keys => ("?", decided_later(keys, &needs)),
                 };
                 for leg in legs {
                     row(mark, leg.name.clone(), labels(leg), note.clone());
@@ -122,7 +130,7 @@ fn decided_later(keys: &[LaterKey], needs: &[JobKey]) -> String {
 
 /// How many of each.
 fn summary(workflows: &[WorkflowPreview]) -> String {
-    let (mut started, mut skipped, mut later, mut broken) = (0, 0, 0, 0);
+    let (mut started, mut skipped, mut later, mut broken, mut elsewhere) = (0, 0, 0, 0, 0);
     for workflow in workflows {
         match &workflow.outcome {
             WorkflowOutcome::NotStarted(_) => {}
@@ -132,6 +140,8 @@ fn summary(workflows: &[WorkflowPreview]) -> String {
                     match &job.outcome {
                         JobOutcome::Starts { legs, later: keys } if keys.is_empty() => started += legs.len(),
                         JobOutcome::Starts { .. } => later += 1,
+                        JobOutcome::Calls => {}
+                        JobOutcome::Elsewhere(_) => elsewhere += 1,
                         JobOutcome::Skipped(_) => skipped += 1,
                         JobOutcome::Broken(_) => broken += 1,
                     }
@@ -140,7 +150,12 @@ fn summary(workflows: &[WorkflowPreview]) -> String {
         }
     }
     let mut parts = vec![format!("{} would start", count(started, "job"))];
-    for (number, what) in [(later, "decided later"), (skipped, "skipped"), (broken, "broken")] {
+    for (number, what) in [
+        (later, "decided later"),
+        (elsewhere, "of another repository"),
+        (skipped, "skipped"),
+        (broken, "broken"),
+    ] {
         if number > 0 {
             parts.push(format!("{number} {what}"));
         }

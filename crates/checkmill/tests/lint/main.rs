@@ -9,6 +9,7 @@
 #[path = "../run/program.rs"]
 mod program;
 
+mod calls;
 mod formats;
 mod mistakes;
 mod sarif;

@@ -9,6 +9,7 @@
 #[path = "../run/program.rs"]
 mod program;
 
+mod calls;
 mod events;
 mod example;
 mod rules;

@@ -178,9 +178,11 @@ jobs:
                 "timeout_ms": 300000
               }
             ],
+            "name": ".checkmill/workflows/ci.yml / a (1)",
             "needs": [],
             "reason": null,
-            "state": "starts"
+            "state": "starts",
+            "uses": null
           },
           {
             "decided_later": [
@@ -199,20 +201,24 @@ jobs:
                 "timeout_ms": 21600000
               }
             ],
+            "name": ".checkmill/workflows/ci.yml / b",
             "needs": [
               "a"
             ],
             "reason": null,
-            "state": "later"
+            "state": "later",
+            "uses": null
           },
           {
             "decided_later": [],
             "diagnostics": null,
             "key": "c",
             "legs": [],
+            "name": ".checkmill/workflows/ci.yml / c",
             "needs": [],
             "reason": "its `if: false` is false",
-            "state": "skipped"
+            "state": "skipped",
+            "uses": null
           }
         ],
         "name": ".checkmill/workflows/ci.yml",
@@ -251,7 +257,7 @@ async fn nothing_to_plan() {
     ");
 }
 
-fn shown(project: &Project, text: &str) -> String {
+pub(crate) fn shown(project: &Project, text: &str) -> String {
     let place = project.path().canonicalize().unwrap();
     text.replace(&place.display().to_string(), "PROJECT")
 }

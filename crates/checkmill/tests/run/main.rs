@@ -7,6 +7,7 @@
 
 mod program;
 
+mod calls;
 mod events;
 mod hello;
 mod interrupt;

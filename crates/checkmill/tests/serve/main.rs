@@ -15,6 +15,7 @@ mod actions;
 mod actions_workflows;
 mod annotations;
 mod broken_files;
+mod calls;
 mod cancel;
 mod comments;
 mod credentials;

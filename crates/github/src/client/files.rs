@@ -1,9 +1,11 @@
 //! The files that planning needs: the workflow files at a commit, the policy at the default branch's head, and the commit's
 //! message. One GraphQL request; where there is no GraphQL, one REST request a file.
 
+mod at_ref;
 mod graphql;
 mod rest;
 
+pub(super) use at_ref::{files_by_graphql, files_by_rest};
 pub(super) use graphql::{ByGraphql, by_graphql};
 pub(super) use rest::by_rest;
 

@@ -25,8 +25,8 @@ mod trees;
 pub use app::AppFault;
 
 use crate::forge::{
-    AttemptId, ChangeSet, ChangedFiles, CheckState, DeliveryLog, Forge, ForgeError, JobToken, NewCheck,
-    PlanningFiles, RepoRef,
+    AttemptId, ChangeSet, ChangedFiles, CheckState, DeliveryLog, FileAtRef, Forge, ForgeError, FoundFile,
+    JobToken, NewCheck, PlanningFiles, RepoRef,
 };
 use crate::settings::{ApiUrl, AppId, SettingsError};
 use api::Client;
@@ -190,6 +190,16 @@ impl Forge for GitHub {
             }
         }
         files::by_rest(&api, &wanted).await
+    }
+
+    async fn files_at(&self, repo: &RepoRef, wanted: &[FileAtRef]) -> Result<Vec<FoundFile>, ForgeError> {
+        let api = self.client.within(FORGE_CALL);
+        if !self.no_graphql.load(Ordering::Relaxed)
+            && let Some(files) = files::files_by_graphql(&api, repo, wanted).await?
+        {
+            return Ok(files);
+        }
+        files::files_by_rest(&api, repo, wanted).await
     }
 
     async fn changed_files(&self, repo: &RepoRef, of: &ChangeSet) -> Result<ChangedFiles, ForgeError> {

@@ -3,9 +3,9 @@
 use crate::fake::*;
 use checkmill_core::event::{ButtonAction, GitRef};
 use checkmill_core::{AttemptNumber, EventKind, Millis, Reason, limits};
-use checkmill_github::forge::{ChangeSet, Forge, NewCheck, SourceContent};
+use checkmill_github::forge::{ChangeSet, FileAtRef, Forge, FoundFile, NewCheck, SourceContent};
 use checkmill_github::render::{self, Attempt, JobRow, JobRowState, RunComment, comment, comment_marker};
-use checkmill_testkit::{FakeGitHub, Fault, NewCommit, NewPullRequest, Onto, Route};
+use checkmill_testkit::{FakeGitHub, Fault, NewCommit, NewPullRequest, NewRepository, Onto, Route};
 
 #[tokio::test]
 async fn a_push_from_webhook_to_finished_check() {
@@ -329,6 +329,94 @@ async fn an_enterprise_servers_addresses() {
     assert_eq!(world.fake.requests(Route::GraphQl), 1);
     assert_eq!(world.fake.requests(Route::GetContents), 0);
     world.finish(&[]);
+}
+
+/// Files of other repositories: all in one request, or three requests each without GraphQL.
+#[tokio::test]
+async fn both_ways_to_read_files_of_other_repositories_agree() {
+    let world = world().await;
+    let fake = &world.fake;
+    let path = ".github/workflows/a.yml";
+    let large = "x".repeat(600 * 1024);
+    let shared = NewRepository::new("octo/shared").not_installed();
+    fake.add_repository(shared.file(path, "on: old\n").file("large.yml", &large))
+        .unwrap();
+    let old = fake
+        .push(
+            "octo/shared",
+            "v2",
+            NewCommit::new("Old").write(path, "on: old\n"),
+        )
+        .unwrap();
+    let tagged = fake
+        .push(
+            "octo/shared",
+            "main",
+            NewCommit::new("New").write(path, "on: new\n"),
+        )
+        .unwrap();
+    fake.push_annotated_tag("octo/shared", "v1", &tagged, "One", "octo")
+        .unwrap();
+    let hidden = NewRepository::new("octo/hidden").private().not_installed();
+    fake.add_repository(hidden.file(path, "on: x\n")).unwrap();
+    let owner = REPO.split('/').next().unwrap();
+    let own = format!("{owner}/private");
+    fake.add_repository(NewRepository::new(&own).private().file(path, "on: own\n"))
+        .unwrap();
+    let event = world.push("x");
+    let wanted: Vec<FileAtRef> = [
+        ("octo/shared", "v1", path),
+        ("octo/shared", "v2", path),
+        ("octo/shared", old.as_str(), path),
+        ("octo/shared", "v1", "large.yml"),
+        ("octo/shared", "v9", path),
+        ("octo/shared", "v1", "gone.yml"),
+        ("octo/hidden", "main", path),
+        ("octo/nowhere", "main", path),
+        (own.as_str(), "main", path),
+    ]
+    .into_iter()
+    .map(|(repository, git_ref, path)| FileAtRef {
+        repository: repository.parse().unwrap(),
+        git_ref: git_ref.to_owned(),
+        path: path.to_owned(),
+    })
+    .collect();
+    let before = fake.requests(Route::GraphQl);
+    let by_graphql = world.github.files_at(&repo(&event), &wanted).await.unwrap();
+    assert_eq!(fake.requests(Route::GraphQl), before + 1);
+    fake.fail_next(Route::GraphQl, Fault::Status(404));
+    let by_rest = world.github.files_at(&repo(&event), &wanted).await.unwrap();
+    assert_eq!(by_graphql, by_rest);
+    let shown: Vec<String> = by_rest
+        .iter()
+        .map(|file| match file {
+            FoundFile::File {
+                sha,
+                private,
+                content: SourceContent::Text(text),
+            } => {
+                let which = if *sha == tagged { "new" } else { "other" };
+                format!(
+                    "{which} {private} {} bytes, {}",
+                    text.len(),
+                    text.lines().next().unwrap().get(..7).unwrap()
+                )
+            }
+            other => format!("{other:?}"),
+        })
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @"
+    new false 8 bytes, on: new
+    other false 8 bytes, on: old
+    other false 8 bytes, on: old
+    new false 614400 bytes, xxxxxxx
+    NoRef
+    NoFile
+    NoRepository
+    NoRepository
+    other true 8 bytes, on: own
+    ");
 }
 
 /// Without GraphQL the same files come, one request each.

@@ -46,7 +46,7 @@ pub fn lint(path: &str, text: &str) -> Option<Diagnostics> {
         Dialect::Lightning => Vec::new(),
         Dialect::Actions => actions::notices(path, text),
     };
-    Diagnostics::with_notices(errors, notices)
+    Diagnostics::joined(errors, notices)
 }
 
 /// The directories of the repository whose actions the steps of a workflow file, or of an action's own file, use: those that

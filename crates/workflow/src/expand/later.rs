@@ -4,6 +4,7 @@ use crate::expr;
 use crate::model::{Job, Legs, Name, Workflow};
 use crate::yaml::{Node, Value};
 use checkmill_core::JobKey;
+use std::sync::Arc;
 
 /// A key of a job whose value hangs on how other jobs end or on what they put out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +15,7 @@ pub enum LaterKey {
     RunsOn,
     TimeoutMinutes,
     ContinueOnError,
+    With,
 }
 
 impl LaterKey {
@@ -26,6 +28,7 @@ impl LaterKey {
             Self::RunsOn => "runs-on",
             Self::TimeoutMinutes => "timeout-minutes",
             Self::ContinueOnError => "continue-on-error",
+            Self::With => "with",
         }
     }
 }
@@ -35,7 +38,8 @@ impl Workflow {
     /// implies, is not counted.
     #[must_use]
     pub fn decided_later(&self, key: &JobKey) -> Vec<LaterKey> {
-        let Some(job) = self.job(key).filter(|job| !job.needs.is_empty()) else {
+        let job = self.way(key).and_then(|way| way.last().map(|(_, job)| *job));
+        let Some(job) = job.filter(|job| !job.needs.is_empty()) else {
             return Vec::new();
         };
         let reads = |node: Option<&Node>| node.is_some_and(reads_needs);
@@ -62,6 +66,12 @@ impl Workflow {
                 LaterKey::ContinueOnError,
                 reads(settings.continue_on_error.as_ref()),
             ),
+            (
+                LaterKey::With,
+                job.call
+                    .iter()
+                    .any(|call| call.with.iter().any(|given| reads_needs(&given.value))),
+            ),
         ];
         of.into_iter()
             .filter(|(_, later)| *later)
@@ -72,11 +82,30 @@ impl Workflow {
     /// The same workflow in which a job has no `if`: it runs when what it needs succeeds.
     #[must_use]
     pub fn without_condition(&self, key: &JobKey) -> Self {
+        let mut callers: Vec<JobKey> = key.callers().collect();
+        callers.reverse();
         let mut workflow = self.clone();
-        for job in workflow.jobs.iter_mut().filter(|job| job.key == *key) {
+        let mut of = &mut workflow;
+        for caller in callers {
+            let job = of.jobs.iter_mut().find(|job| job.key == caller.own());
+            let Some(callee) = job.and_then(|job| job.call.as_mut()?.callee.as_mut()) else {
+                return workflow;
+            };
+            of = Arc::make_mut(callee);
+        }
+        let own = key.own();
+        for job in of.jobs.iter_mut().filter(|job| job.key == own) {
             job.condition = None;
         }
         workflow
+    }
+
+    /// The workflow file that a job calls, where [`crate::Linker`] did not look at it.
+    #[must_use]
+    pub fn calls_elsewhere(&self, key: &JobKey) -> Option<String> {
+        let (_, job) = self.way(key)?.pop()?;
+        let call = job.call.as_ref().filter(|call| call.callee.is_none())?;
+        Some(call.target.to_string())
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn evaluate(
         runs_on: runs_on(workflow, &resolver.node(&settings.runs_on)?)?,
         continue_on_error: continue_on_error(workflow, settings, &resolver)?,
         timeout: timeout(workflow, &settings.timeout, &resolver, run_timeout_max)?,
-        permissions: workflow.permissions(&job.key).cloned(),
+        permissions: workflow.permissions(&job.key),
     })
 }
 

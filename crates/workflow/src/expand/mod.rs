@@ -9,17 +9,19 @@ mod plan;
 pub use later::LaterKey;
 pub(crate) use leg::timeout;
 pub use name::unevaluated_name;
-pub(crate) use name::{check_name, leg_name};
-pub(crate) use plan::{Plan, PlannedLeg, legs};
+pub(crate) use name::{check_name, leg_name, leg_title};
+pub(crate) use plan::{Plan, PlannedLeg, legs, legs_of_first_attempt};
 
+use crate::call::{At, check_call};
 use crate::contexts::{NeedsJob, needs_context, vars_context};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expr::{JobStatus, Scope};
-use crate::model::{Job, Workflow};
+use crate::model::{Call, Job, Workflow};
 use crate::resolve::Resolver;
 use crate::source::Span;
+use checkmill_core::graph::Node as GraphNode;
 use checkmill_core::policy::TokenPermissions;
-use checkmill_core::{JobKey, Millis};
+use checkmill_core::{CallKey, JobKey, Millis};
 use condition::{skipped, status};
 use leg::evaluate;
 use name::skipped_name;
@@ -61,6 +63,15 @@ pub enum Expansion {
         /// At least one; one without matrix values for a job without a matrix.
         legs: Vec<Leg>,
     },
+    /// It calls a workflow, whose jobs are the run's now.
+    Calls {
+        fail_fast: bool,
+        max_parallel: Option<u32>,
+        /// One for each leg of the matrix, in its order; one for a job without a matrix.
+        calls: Vec<CallKey>,
+        /// The jobs of all of them.
+        nodes: BTreeMap<JobKey, GraphNode>,
+    },
 }
 
 /// A job that runs.
@@ -82,14 +93,17 @@ pub struct Leg {
 /// Evaluates a job's `if`, `strategy` and what decides about each leg. All that `needs` names must have ended.
 ///
 /// # Errors
-/// Expressions that can't be evaluated or give what can't be used, at their place in the file; also a `key` that is none
+/// Expressions that can't be evaluated or give what can't be used, at their place in their file; also a `key` that is none
 /// of the workflow's.
 pub fn expand(workflow: &Workflow, key: &JobKey, context: &JobContext<'_>) -> Result<Expansion, Diagnostics> {
-    let job = find(workflow, key)?;
+    let at = At::find(workflow, key, context)?;
+    let context = &at.context(context);
+    let workflow: &Workflow = &at.workflow;
+    let job = find(workflow, &at.key)?;
     let mut contexts = contexts(job, context);
     let resolver = Resolver {
         source: &workflow.source,
-        scope: scope(&contexts, status(workflow, key, context.results)),
+        scope: scope(&contexts, status(workflow, &at.key, context.results)),
     };
     if let Some(reason) = skipped(workflow, job, context, &resolver)? {
         return Ok(Expansion::Skipped {
@@ -103,6 +117,9 @@ pub fn expand(workflow: &Workflow, key: &JobKey, context: &JobContext<'_>) -> Re
             reason: NO_LEGS.to_owned(),
             name: skipped_name(workflow, job, &resolver)?,
         });
+    }
+    if let Some(call) = &job.call {
+        return calls(&at, job, call, key, &plan, contexts);
     }
     let mut legs = Vec::with_capacity(plan.legs.len());
     let mut found = Vec::new();
@@ -121,6 +138,39 @@ pub fn expand(workflow: &Workflow, key: &JobKey, context: &JobContext<'_>) -> Re
             legs,
         }),
     }
+}
+
+/// What a job becomes that calls a workflow.
+fn calls(
+    at: &At<'_>,
+    job: &Job,
+    call: &Call,
+    key: &JobKey,
+    plan: &Plan,
+    mut contexts: Map<String, Json>,
+) -> Result<Expansion, Diagnostics> {
+    let callee = call.callee.as_deref().into_iter().flat_map(|callee| &callee.jobs);
+    let mut calls = Vec::with_capacity(plan.legs.len());
+    let mut nodes = BTreeMap::new();
+    for leg in &plan.legs {
+        check_call(at, job, call, plan, leg, &mut contexts)?;
+        let made = CallKey::derive(key, leg.text());
+        for called in callee.clone() {
+            let needs = called.needs.iter().filter_map(|need| made.job(need)).collect();
+            let node = GraphNode {
+                needs,
+                expansion: None,
+            };
+            nodes.extend(made.job(&called.key).map(|key| (key, node)));
+        }
+        calls.push(made);
+    }
+    Ok(Expansion::Calls {
+        fail_fast: plan.fail_fast,
+        max_parallel: plan.max_parallel,
+        calls,
+        nodes,
+    })
 }
 
 pub(crate) fn find<'w>(workflow: &'w Workflow, key: &JobKey) -> Result<&'w Job, Diagnostics> {

@@ -1,7 +1,7 @@
 //! How jobs and their checks are called.
 
 use super::PlannedLeg;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::{Job, Legs, Name, Workflow};
 use crate::resolve::Resolver;
 use checkmill_core::JobKey;
@@ -15,12 +15,20 @@ const CHECK_NAME_CHARS: usize = 255;
 /// its key. `key` need not be one of the workflow's.
 #[must_use]
 pub fn unevaluated_name(workflow: &Workflow, key: &JobKey) -> String {
-    match workflow.job(key).map(|job| &job.settings.name) {
-        Some(Name::Whole(name)) => check_name(workflow, name),
-        Some(Name::Template(Some(name))) if !name.has_expression() && !name.value.trim().is_empty() => {
-            check_name(workflow, &cut(&name.value, JOB_NAME_CHARS))
+    let Some(way) = workflow.way(key) else {
+        return check_name(workflow, key.as_str());
+    };
+    let titles: Vec<String> = way.into_iter().map(|(_, job)| unevaluated_title(job)).collect();
+    check_name(workflow, &titles.join(" / "))
+}
+
+fn unevaluated_title(job: &Job) -> String {
+    match &job.settings.name {
+        Name::Whole(name) => name.clone(),
+        Name::Template(Some(name)) if !name.has_expression() && !name.value.trim().is_empty() => {
+            cut(&name.value, JOB_NAME_CHARS)
         }
-        _ => check_name(workflow, key.as_str()),
+        Name::Template(_) => job.key.to_string(),
     }
 }
 
@@ -45,16 +53,22 @@ pub(crate) fn leg_name(
     leg: &PlannedLeg,
     resolver: &Resolver<'_>,
 ) -> Result<String, Diagnostics> {
+    Ok(check_name(workflow, &leg_title(job, leg, resolver)?))
+}
+
+/// What a leg is called within its workflow.
+pub(crate) fn leg_title(job: &Job, leg: &PlannedLeg, resolver: &Resolver<'_>) -> Result<String, Diagnostic> {
     let key = job.key.as_str();
     let literal = match &job.settings(leg).name {
-        Name::Whole(name) => return Ok(check_name(workflow, name)),
+        Name::Whole(name) => return Ok(name.clone()),
         // GitHub: a name with an expression is the whole name, without the values behind it.
         Name::Template(Some(name)) if name.has_expression() => {
             let name = resolver.text(name)?;
-            return Ok(check_name(
-                workflow,
-                if name.trim().is_empty() { key } else { &name },
-            ));
+            return Ok(if name.trim().is_empty() {
+                key.to_owned()
+            } else {
+                name
+            });
         }
         Name::Template(Some(name)) => &name.value,
         Name::Template(None) => key,
@@ -65,7 +79,7 @@ pub(crate) fn leg_name(
     } else {
         format!("{literal} ({})", shown.join(", "))
     };
-    Ok(check_name(workflow, &cut(&name, JOB_NAME_CHARS)))
+    Ok(cut(&name, JOB_NAME_CHARS))
 }
 
 /// One line, whatever an expression gave.

@@ -1,12 +1,15 @@
 //! The legs of a job, before anything is evaluated for one of them.
 
+use super::scope;
 use crate::contexts::strategy_context;
 use crate::diagnostic::Diagnostics;
 use crate::dialect::actions;
+use crate::expr::JobStatus;
 use crate::matrix::{self, MatrixLeg};
 use crate::model::{Job, Legs, ListedLeg, Settings, Workflow};
 use crate::read::Reader;
 use crate::resolve::Resolver;
+use checkmill_core::AttemptNumber;
 use serde_json::{Map, Value as Json};
 
 /// A strategy's legs and how they run.
@@ -94,6 +97,23 @@ pub(crate) fn legs(workflow: &Workflow, job: &Job, resolver: &Resolver<'_>) -> R
         })
     });
     reader.finish(plan)
+}
+
+/// The legs as they were expanded: a re-run has those of the first attempt, whatever `github.run_attempt` says now.
+pub(crate) fn legs_of_first_attempt(
+    workflow: &Workflow,
+    job: &Job,
+    mut contexts: Map<String, Json>,
+) -> Result<Plan, Diagnostics> {
+    if let Some(Json::Object(github)) = contexts.get_mut("github") {
+        let first = Json::String(AttemptNumber::FIRST.to_string());
+        github.insert("run_attempt".to_owned(), first);
+    }
+    let resolver = Resolver {
+        source: &workflow.source,
+        scope: scope(&contexts, JobStatus::Success),
+    };
+    legs(workflow, job, &resolver)
 }
 
 /// Legs that stand side by side, none of which stops another.

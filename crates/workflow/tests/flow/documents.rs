@@ -74,6 +74,16 @@ fn file_with(keys: &Keys, key: &str) -> String {
             "on:\n  workflow_dispatch:\n    inputs:\n      level:\n        ",
             "",
         ),
+        "on.workflow_call" => ("on:\n  workflow_call:\n    ", ""),
+        "on.workflow_call.inputs.<input_id>" => {
+            ("on:\n  workflow_call:\n    inputs:\n      level:\n        ", "")
+        }
+        "on.workflow_call.secrets.<secret_id>" => {
+            ("on:\n  workflow_call:\n    secrets:\n      level:\n        ", "")
+        }
+        "on.workflow_call.outputs.<output_id>" => {
+            ("on:\n  workflow_call:\n    outputs:\n      level:\n        ", "")
+        }
         "permissions" => ("permissions:\n  ", ""),
         "defaults" => ("defaults:\n  ", ""),
         "defaults.run" => ("defaults:\n  run:\n    ", ""),

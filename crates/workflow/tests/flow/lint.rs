@@ -94,7 +94,7 @@ jobs:
     .checkmill/workflows/ci.yml:3:14: warning: the workflow declares no input `level`
     3 |   LEVEL: ${{ inputs.level }}
       |              ^^^^^^^^^^^^
-      = help: declare it under `on.workflow_dispatch.inputs`
+      = help: declare it under `inputs` of `on.workflow_dispatch` or `on.workflow_call`
 
     .checkmill/workflows/ci.yml:8:16: warning: the job `build` has no step with the id `tags`
     8 |       tag: ${{ steps.tags.outputs.value }}

@@ -1,6 +1,8 @@
 //! From a workflow file to jobs, through the crate's public functions.
 
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod contexts;
 #[cfg(test)]
 mod corpus;

@@ -167,7 +167,13 @@ impl World {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        self.results.insert(key(job), NeedsJob { result, outputs });
+        let calls = Vec::new();
+        let ended = NeedsJob {
+            result,
+            outputs,
+            calls,
+        };
+        self.results.insert(key(job), ended);
         self
     }
 
@@ -179,6 +185,7 @@ impl World {
         match self.expand(job) {
             Ok(Expansion::Legs { legs, .. }) => legs,
             Ok(Expansion::Skipped { reason, .. }) => panic!("skipped: {reason}"),
+            Ok(Expansion::Calls { calls, .. }) => panic!("it calls: {calls:?}"),
             Err(wrong) => panic!("{wrong}"),
         }
     }

@@ -56,6 +56,59 @@ async fn tokens_are_in_no_file_and_no_variable_of_a_step() {
     assert!(!ran.log.contains("CHECKMILL_CALLBACK_TOKEN"), "{}", ran.log);
 }
 
+/// What calling workflows pass on replaces what there was, level by level, and is as secret.
+#[tokio::test]
+async fn a_called_job_sees_the_secrets_that_its_callers_name() {
+    let world = World::new(json!([
+        run("echo inner: $INNER, upper: '${{ secrets.outer }}', token: ${{ secrets.GITHUB_TOKEN }}, again: hunter2-''debug!"),
+    ]))
+    .with("env", json!([{"INNER": "${{ secrets.inner }}"}]))
+    .with(
+        "secrets",
+        json!([
+            {"contexts": {"matrix": {"mode": "debug"}}, "values": {"outer": "hunter2-${{ matrix.mode }}", "other": "x"}},
+            {"contexts": {"inputs": {"end": "!"}}, "values": {"inner": "${{ secrets.outer }}${{ inputs.end }}"}},
+        ]),
+    );
+    let ran = world.run().await;
+    assert!(
+        ran.log
+            .contains("\ninner: ***, upper: , token: ***, again: ***\n"),
+        "{}",
+        ran.log
+    );
+    assert_eq!(files_with(world.attempt(), "hunter2-debug"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_secret_for_a_called_job_that_can_not_be_computed() {
+    let world = World::new(json!([run("echo never")])).with(
+        "secrets",
+        json!([{"contexts": {}, "values": {"a": "${{ fromJSON('{') }}"}}]),
+    );
+    let ran = world.run().await;
+    insta::assert_snapshot!(ran.result.detail, @"A secret for the called workflow can't be computed: a: `fromJSON` was given a text that isn't JSON (line 1, column 1 of it), at position 1 of `fromJSON('{')`");
+    assert_eq!(
+        ran.result.conclusion,
+        checkmill_workflow::job::JobVerdict::Configuration
+    );
+}
+
+/// A caller's own words are a script; what an outsider wrote stays data.
+#[tokio::test]
+async fn the_inputs_of_a_called_job_are_its_callers_words_where_they_are_said_to_be() {
+    for (own, expected) in [(true, "\none\ntwo\n"), (false, "\none; echo two\n")] {
+        let world = World::new(json!([run("${{ inputs.command }}")]))
+            .with(
+                "contexts",
+                json!({"github": {}, "inputs": {"command": "echo one; echo two"}}),
+            )
+            .with("own_inputs", json!(own));
+        let ran = world.run().await;
+        assert!(ran.log.contains(expected), "{own}: {}", ran.log);
+    }
+}
+
 #[tokio::test]
 async fn masks_that_a_step_adds_hold_from_then_on_and_line_by_line() {
     let world = World::new(json!([

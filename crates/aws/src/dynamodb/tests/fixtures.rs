@@ -94,6 +94,7 @@ pub(crate) fn expanded(run: &Run, jobs: &[Job]) -> Run {
     next.version += 1;
     next.nodes.get_mut(&key("test")).unwrap().expansion = Some(Expansion {
         legs: jobs.iter().map(|job| job.id.clone()).collect(),
+        calls: Vec::new(),
         fail_fast: true,
         max_parallel: None,
     });

@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 /// A webhook can be faster than GitHub's own copies: a commit that is not known is asked for once more, after this.
 const COMMIT_WAIT: Millis = Millis::from_secs(2);
 
-const BLOB: &str = "... on Blob { text byteSize isBinary isTruncated }";
+pub(super) const BLOB: &str = "... on Blob { text byteSize isBinary isTruncated }";
 
 pub(in crate::client) enum ByGraphql {
     Files(PlanningFiles),
@@ -41,11 +41,14 @@ struct Data {
 }
 
 #[derive(Debug, Deserialize)]
-struct GraphqlError {
+pub(super) struct GraphqlError {
     #[serde(default)]
     message: String,
     #[serde(rename = "type", default)]
-    kind: String,
+    pub(super) kind: String,
+    /// The aliases that it is about.
+    #[serde(default)]
+    pub(super) path: Vec<Value>,
 }
 
 /// A Git object of any kind; the fields of the other kinds are absent.
@@ -60,7 +63,7 @@ struct Object {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Blob {
+pub(super) struct Blob {
     text: Option<String>,
     byte_size: Option<u64>,
     is_binary: Option<bool>,
@@ -209,7 +212,7 @@ fn found(wanted: &Wanted<'_>, mut repository: HashMap<String, Option<Object>>) -
 }
 
 /// None where the object is no blob.
-fn listed(path: String, blob: Blob) -> Option<Listed> {
+pub(super) fn listed(path: String, blob: Blob) -> Option<Listed> {
     let bytes = blob.byte_size?;
     let content = match blob.text {
         _ if too_large(bytes) => Content::Known(SourceContent::TooLarge(bytes)),
@@ -222,7 +225,7 @@ fn listed(path: String, blob: Blob) -> Option<Listed> {
 }
 
 /// GitHub answers 200 to a query that failed, and says in the errors how.
-fn failure_of(errors: &[GraphqlError]) -> Failure {
+pub(super) fn failure_of(errors: &[GraphqlError]) -> Failure {
     let Some(first) = errors.first() else {
         return Failure::Refused {
             status: 404,

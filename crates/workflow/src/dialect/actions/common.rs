@@ -57,7 +57,7 @@ pub(super) fn texts(
 }
 
 /// The entries of a mapping; none where the key stands alone, without a value.
-fn mapping<'n>(reader: &mut Reader<'_>, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
+pub(super) fn mapping<'n>(reader: &mut Reader<'_>, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
     match &node.value {
         Value::Null => Some(&[]),
         Value::Text(text) if crate::text::has_expression(text) => {
@@ -72,7 +72,7 @@ fn mapping<'n>(reader: &mut Reader<'_>, node: &'n Node, what: &str) -> Option<&'
     }
 }
 
-fn value(reader: &mut Reader<'_>, entry: &Entry, place: Place) -> Option<Text> {
+pub(super) fn value(reader: &mut Reader<'_>, entry: &Entry, place: Place) -> Option<Text> {
     match entry.value.value {
         Value::Null => Some(Text {
             value: String::new(),

@@ -1,14 +1,17 @@
-//! `on.workflow_dispatch`: the inputs as the file declares them.
+//! The inputs that a file declares for `workflow_dispatch` and `workflow_call`.
 
 use super::triggers::settings;
 use super::{common, keys};
+use crate::call::check_literal;
 use crate::diagnostic::quoted;
+use crate::expr::Place;
 use crate::model::{DispatchTrigger, Input, InputKind};
 use crate::read::{Fields, Reader};
 use crate::source::Span;
 use crate::text::Text;
 use crate::yaml::{Entry, Node, Value};
 
+const CALL_TYPES: &str = "the types are string, boolean and number";
 /// Inputs of one workflow. GitHub docs: 25.
 const INPUTS: usize = 25;
 
@@ -33,6 +36,47 @@ pub(super) fn dispatch(reader: &mut Reader<'_>, entry: &Entry) -> DispatchTrigge
         span: entry.key_span,
         inputs: entries.iter().filter_map(&mut read).collect(),
     }
+}
+
+/// An input of `workflow_call`: its type is never left out, and its default may hold expressions.
+pub(super) fn call_input(reader: &mut Reader<'_>, entry: &Entry) -> Option<Input> {
+    let (name, span) = (entry.key.clone(), entry.key_span);
+    let what = format!("the input `{name}`");
+    let fields = settings(reader, &entry.value, &keys::CALL_INPUT, &what);
+    let field = |key| fields.as_ref().and_then(|fields| fields.get(key));
+    if let Some(node) = field("description") {
+        reader.text(node, "`description`");
+    }
+    let required = field("required").and_then(|node| reader.boolean(node, "`required`"));
+    let Some(node) = field("type") else {
+        reader.report_with(span, format!("{what} has no `type`"), CALL_TYPES);
+        return None;
+    };
+    let kind = match reader.literal(node, "`type`")?.as_str() {
+        "string" => InputKind::Text,
+        "boolean" => InputKind::Boolean,
+        "number" => InputKind::Number,
+        other => {
+            let message = format!("`{}` is not a type of an input of `workflow_call`", quoted(other));
+            reader.report_with(node.span, message, CALL_TYPES);
+            return None;
+        }
+    };
+    let default = field("default").filter(|node| node.value != Value::Null);
+    let default = default.and_then(|node| {
+        if let Err((problem, hint)) = check_literal(&kind, node) {
+            reader.report_with(node.span, format!("the default of {what} {problem}"), hint);
+            return None;
+        }
+        reader.template(node, "`default`", Place::CallInputDefault)
+    });
+    Some(Input {
+        name,
+        span,
+        required: required.unwrap_or(false),
+        default,
+        kind,
+    })
 }
 
 fn input(reader: &mut Reader<'_>, entry: &Entry) -> Option<Input> {

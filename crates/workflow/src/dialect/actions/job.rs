@@ -1,8 +1,8 @@
 //! `jobs`.
 
-use super::{common, keys, needs, permissions, step, strategy};
+use super::{call, common, keys, needs, permissions, step, strategy};
 use crate::expr::Place;
-use crate::model::{Job, Legs, Name, Settings, Timeout};
+use crate::model::{Call, Job, Legs, Name, Settings, Timeout};
 use crate::read::{Fields, Reader};
 use crate::yaml::{Entry, Node, Value};
 use checkmill_core::limits;
@@ -52,34 +52,19 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
         reader.report_with(
             entry.key_span,
             format!("{what} is empty"),
-            "a job needs `runs-on` and `steps`",
+            "a job needs `runs-on` and `steps`, or `uses`",
         );
         return None;
     }
     let fields = reader.fields(&entry.value, &keys::JOB, &what)?;
-    // One that calls another workflow has no steps of its own; what is wrong with it has been said.
-    let calls = entry.value.get("uses").is_some();
-    let name = fields
-        .get("name")
-        .and_then(|node| reader.template(node, "`name`", Place::JobName));
+    let call = call::call(reader, &fields, entry);
+    let settings = settings(reader, &fields, entry, call.as_ref());
     let condition = fields
         .get("if")
         .and_then(|node| reader.template(node, "`if`", Place::JobIf));
-    let runs_on = required(reader, &fields, entry, "runs-on", calls);
-    if let Some(node) = &runs_on {
-        runs_on_shape(reader, node);
-    }
     let strategy = fields.get("strategy");
     if let Some(node) = strategy {
         strategy::check(reader, node);
-    }
-    let timeout = fields.entry("timeout-minutes");
-    if let Some(entry) = timeout {
-        minutes(reader, &entry.value, Place::JobTimeout);
-    }
-    let continue_on_error = fields.get("continue-on-error");
-    if let Some(node) = continue_on_error {
-        boolean_or_expression(reader, node, "`continue-on-error`", Place::JobContinueOnError);
     }
     let permissions = fields
         .get("permissions")
@@ -92,46 +77,76 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
         .map(|node| common::defaults(reader, node, Some(Place::DefaultsRun)));
     let outputs = fields.get("outputs");
     let outputs = outputs.map(|node| common::texts(reader, node, "`outputs`", Place::JobOutputs));
-    let steps = required(reader, &fields, entry, "steps", calls).map(|node| step::steps(reader, &node));
+    let steps = required(reader, &fields, entry, "steps").map(|node| step::steps(reader, &node));
     Some(Job {
         key: entry.key.parse().ok()?,
         key_span: entry.key_span,
         needs: Vec::new(),
         condition,
         legs: Legs::Strategy(strategy.cloned()),
-        settings: Settings {
-            name: Name::Template(name.filter(|name| !name.value.trim().is_empty())),
-            runs_on: runs_on?,
-            timeout: Timeout {
-                written: timeout.cloned(),
-                default: limits::RUN_TIMEOUT_DEFAULT,
-            },
-            continue_on_error: continue_on_error.cloned(),
-            variables: Vec::new(),
-            container: None,
-            interruptible: false,
-        },
+        settings: settings?,
         permissions: permissions.flatten(),
         env: env.unwrap_or_default(),
         defaults: defaults.unwrap_or_default(),
         outputs: outputs.unwrap_or_default(),
-        steps: steps?,
+        steps: match call {
+            Some(_) => Vec::new(),
+            None => steps?,
+        },
+        call,
         debug: false,
     })
 }
 
-fn required(
+fn settings(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
-    job: &Entry,
-    key: &str,
-    calls: bool,
-) -> Option<Node> {
+    entry: &Entry,
+    call: Option<&Call>,
+) -> Option<Settings> {
+    let name = fields
+        .get("name")
+        .and_then(|node| reader.template(node, "`name`", Place::JobName));
+    let runs_on = required(reader, fields, entry, "runs-on");
+    if let Some(node) = &runs_on {
+        runs_on_shape(reader, node);
+    }
+    let timeout = fields.entry("timeout-minutes");
+    if let Some(entry) = timeout {
+        minutes(reader, &entry.value, Place::JobTimeout);
+    }
+    let continue_on_error = fields.get("continue-on-error");
+    if let Some(node) = continue_on_error {
+        boolean_or_expression(reader, node, "`continue-on-error`", Place::JobContinueOnError);
+    }
+    Some(Settings {
+        name: Name::Template(name.filter(|name| !name.value.trim().is_empty())),
+        runs_on: match call {
+            // It runs nowhere itself.
+            Some(call) => Node {
+                span: call.span,
+                value: Value::Null,
+            },
+            None => runs_on?,
+        },
+        timeout: Timeout {
+            written: timeout.cloned(),
+            default: limits::RUN_TIMEOUT_DEFAULT,
+        },
+        continue_on_error: continue_on_error.cloned(),
+        variables: Vec::new(),
+        container: None,
+        interruptible: false,
+    })
+}
+
+/// What a job needs unless it calls a workflow, which has it.
+fn required(reader: &mut Reader<'_>, fields: &Fields<'_>, job: &Entry, key: &str) -> Option<Node> {
     let found = fields.entry(key);
     match found {
         Some(entry) if entry.value.value != Value::Null => return Some(entry.value.clone()),
         Some(entry) => reader.report(entry.key_span, format!("`{key}` is empty")),
-        None if calls => {}
+        None if job.value.get("uses").is_some() => {}
         None => {
             let hint = match key {
                 "runs-on" => "name the machine that it needs, such as `runs-on: ubuntu-latest`",

@@ -3,7 +3,7 @@
 use crate::keys::{Keys, full, no_effect, refused};
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 14] = [
+pub(crate) const ALL: [&Keys; 18] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
@@ -11,6 +11,10 @@ pub(crate) const ALL: [&Keys; 14] = [
     &MERGE_GROUP,
     &DISPATCH,
     &INPUT,
+    &CALL,
+    &CALL_INPUT,
+    &CALL_SECRET,
+    &CALL_OUTPUT,
     &PERMISSIONS,
     &DEFAULTS,
     &DEFAULTS_RUN,
@@ -48,13 +52,10 @@ pub(super) const EVENTS: Keys = Keys {
         full("pull_request"),
         full("merge_group"),
         full("workflow_dispatch"),
+        full("workflow_call"),
         refused(
             "schedule",
             "remove it; start the workflow from outside with `workflow_dispatch`",
-        ),
-        refused(
-            "workflow_call",
-            "remove it; write the jobs in every workflow that needs them",
         ),
         refused(
             "pull_request_target",
@@ -145,6 +146,41 @@ pub(super) const INPUT: Keys = Keys {
     ],
 };
 
+pub(super) const CALL: Keys = Keys {
+    path: "on.workflow_call",
+    noun: "key",
+    keys: &[full("inputs"), full("secrets"), full("outputs")],
+};
+
+pub(super) const CALL_INPUT: Keys = Keys {
+    path: "on.workflow_call.inputs.<input_id>",
+    noun: "key",
+    keys: &[
+        no_effect("description", "it is for readers of the file"),
+        full("required"),
+        full("default"),
+        full("type"),
+    ],
+};
+
+pub(super) const CALL_SECRET: Keys = Keys {
+    path: "on.workflow_call.secrets.<secret_id>",
+    noun: "key",
+    keys: &[
+        no_effect("description", "it is for readers of the file"),
+        full("required"),
+    ],
+};
+
+pub(super) const CALL_OUTPUT: Keys = Keys {
+    path: "on.workflow_call.outputs.<output_id>",
+    noun: "key",
+    keys: &[
+        no_effect("description", "it is for readers of the file"),
+        full("value"),
+    ],
+};
+
 /// What to do about a permission that only GitHub's own runners can have.
 const NOT_AN_APPS: &str = "remove it; a GitHub App's token can't have this permission";
 
@@ -204,6 +240,9 @@ pub(super) const JOB: Keys = Keys {
         full("defaults"),
         full("outputs"),
         full("steps"),
+        full("uses"),
+        full("with"),
+        full("secrets"),
         refused(
             "container",
             "install what the job needs in a step, or choose a machine that has it with `runs-on`",
@@ -211,9 +250,6 @@ pub(super) const JOB: Keys = Keys {
         refused("services", "start what the job needs in a step"),
         refused("concurrency", "remove it; every event's jobs run, side by side"),
         refused("environment", "remove it; there are no deployment environments"),
-        refused("uses", "write the jobs of the called workflow in this file"),
-        refused("with", "it belongs to `uses`, which is not supported for jobs"),
-        refused("secrets", "it belongs to `uses`, which is not supported for jobs"),
         refused("snapshot", "remove it; there are no custom images"),
         refused(
             "cancel-timeout-minutes",

@@ -3,6 +3,7 @@
 //! Source of the rules: GitHub docs, "Workflow syntax for GitHub Actions", "Events that trigger workflows", "Contexts";
 //! where they are silent, GitHub's published schema `workflow-v1.0.json` and its runner's `WorkflowTemplateConverter`.
 
+mod call;
 mod common;
 mod dispatch;
 mod job;
@@ -15,6 +16,7 @@ mod permissions;
 mod step;
 mod strategy;
 mod triggers;
+mod workflow_call;
 
 pub(crate) use keys::ALL as KEYS;
 pub(super) use lint::notices;

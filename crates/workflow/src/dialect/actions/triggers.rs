@@ -1,5 +1,6 @@
 //! `on`: the events and their filters.
 
+use super::workflow_call::workflow_call;
 use super::{dispatch, keys};
 use crate::diagnostic::quoted;
 use crate::filter::{PatternError, PatternList};
@@ -96,6 +97,9 @@ fn from_mapping(reader: &mut Reader<'_>, fields: &Fields<'_>, triggers: &mut Tri
     }
     if let Some(entry) = fields.entry("workflow_dispatch") {
         triggers.workflow_dispatch = Some(dispatch::dispatch(reader, entry));
+    }
+    if let Some(node) = fields.get("workflow_call") {
+        triggers.workflow_call = Some(workflow_call(reader, node));
     }
 }
 

@@ -95,6 +95,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
             defaults: Defaults::default(),
             outputs: BTreeMap::new(),
             steps: script::steps(&script?),
+            call: None,
             debug,
         }],
     })

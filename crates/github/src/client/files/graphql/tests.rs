@@ -112,6 +112,7 @@ fn errors_in_an_answer_of_200() {
         vec![GraphqlError {
             message: "m".to_owned(),
             kind: kind.to_owned(),
+            path: Vec::new(),
         }]
     };
     let told = |errors: &[GraphqlError]| failure_of(errors).into_forge("files");

@@ -6,8 +6,8 @@ use crate::yaml::{Node, Value};
 /// The names of a file.
 pub(super) struct Facts<'n> {
     pub(super) jobs: Vec<JobFacts<'n>>,
-    /// The inputs of all events; none where there may be others than those written here.
-    pub(super) inputs: Option<Vec<&'n str>>,
+    /// The inputs of all events.
+    pub(super) inputs: Vec<&'n str>,
 }
 
 pub(super) struct JobFacts<'n> {
@@ -39,21 +39,17 @@ impl<'n> Facts<'n> {
     }
 }
 
-fn inputs(on: Option<&Node>) -> Option<Vec<&str>> {
+fn inputs(on: Option<&Node>) -> Vec<&str> {
     let events = match on.map(|on| &on.value) {
         Some(Value::Map(events)) => events.as_slice(),
         _ => &[],
     };
-    if events.iter().any(|event| event.key == "workflow_call") {
-        return None;
-    }
-    let dispatch = events.iter().find(|event| event.key == "workflow_dispatch");
-    Some(
-        dispatch
-            .and_then(|event| event.value.get("inputs"))
-            .map(keys)
-            .unwrap_or_default(),
-    )
+    let with_inputs = ["workflow_dispatch", "workflow_call"];
+    let declared = events
+        .iter()
+        .filter(|event| with_inputs.contains(&event.key.as_str()))
+        .filter_map(|event| event.value.get("inputs"));
+    declared.flat_map(keys).collect()
 }
 
 impl<'n> JobFacts<'n> {

@@ -34,7 +34,15 @@ pub(crate) fn notices(path: &str, text: &str) -> Vec<Diagnostic> {
             for entry in entry.value.entries().unwrap_or_default() {
                 lint.job(entry);
             }
-        } else if entry.key != "on" {
+        } else if entry.key == "on" {
+            let outputs = entry
+                .value
+                .get("workflow_call")
+                .and_then(|call| call.get("outputs"));
+            outputs
+                .into_iter()
+                .for_each(|outputs| lint.texts(outputs, false, &Scope::default()));
+        } else {
             lint.texts(&entry.value, false, &Scope::default());
         }
     }

@@ -17,6 +17,7 @@ pub(super) fn judge(read: &Read, facts: &Facts<'_>, scope: &Scope<'_>) -> Option
         ("steps", Some(job)) => step(&names, job, scope.steps_before?),
         ("needs", Some(job)) => need(&names, job, facts),
         ("matrix", Some(job)) => matrix(names.first()?, job),
+        ("jobs", None) => called(&names, facts),
         ("inputs", _) => input(names.first()?, facts),
         _ => None,
     }
@@ -78,7 +79,11 @@ fn need(names: &[&str], job: &JobFacts<'_>, facts: &Facts<'_>) -> Option<Verdict
         return Some((Rule::UnknownJob, message, hint));
     }
     // One that is not there has been reported at `needs`.
-    let needed = facts.job(key)?;
+    output(key, rest, facts.job(key)?, "needs")
+}
+
+/// What is read of a job that has ended.
+fn output(key: &str, rest: &[&str], needed: &JobFacts<'_>, context: &str) -> Option<Verdict> {
     match *rest {
         [outputs, name, ..] if same(outputs, "outputs") => {
             let known = needed.outputs.as_ref()?;
@@ -95,7 +100,7 @@ fn need(names: &[&str], job: &JobFacts<'_>, facts: &Facts<'_>) -> Option<Verdict
             Some((Rule::UnknownOutput, message, Some(hint)))
         }
         [name, ..] if !same(name, "outputs") && !same(name, "result") => {
-            let message = format!("`needs.{}` has no `{}`", quoted(key), quoted(name));
+            let message = format!("`{context}.{}` has no `{}`", quoted(key), quoted(name));
             let hint = did_you_mean(name, ["outputs", "result"]);
             Some((
                 Rule::UnknownOutput,
@@ -104,6 +109,19 @@ fn need(names: &[&str], job: &JobFacts<'_>, facts: &Facts<'_>) -> Option<Verdict
             ))
         }
         _ => None,
+    }
+}
+
+/// `jobs`, which an output of `workflow_call` is made of.
+fn called(names: &[&str], facts: &Facts<'_>) -> Option<Verdict> {
+    let (key, rest) = names.split_first()?;
+    match facts.job(key) {
+        Some(job) => output(key, rest, job, "jobs"),
+        None => {
+            let message = format!("the workflow has no job `{}`", quoted(key));
+            let known = facts.jobs.iter().map(|job| job.key);
+            Some((Rule::UnknownJob, message, did_you_mean(key, known)))
+        }
     }
 }
 
@@ -124,12 +142,13 @@ fn matrix(name: &str, job: &JobFacts<'_>) -> Option<Verdict> {
 }
 
 fn input(name: &str, facts: &Facts<'_>) -> Option<Verdict> {
-    let known = facts.inputs.as_ref()?;
+    let known = &facts.inputs;
     if known.iter().any(|input| same(input, name)) {
         return None;
     }
     let message = format!("the workflow declares no input `{}`", quoted(name));
-    let hint = did_you_mean(name, known.iter().copied())
-        .unwrap_or_else(|| "declare it under `on.workflow_dispatch.inputs`".to_owned());
+    let hint = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {
+        "declare it under `inputs` of `on.workflow_dispatch` or `on.workflow_call`".to_owned()
+    });
     Some((Rule::UnknownInput, message, Some(hint)))
 }
