@@ -186,7 +186,10 @@ fn event(args: &PlanArgs, source: &Source, kind: EventKind) -> anyhow::Result<Pl
         installation: InstallationId(0),
         repository: Repository {
             id: RepositoryId(0),
-            default_branch: source::default_branch(&args.path)
+            default_branch: source
+                .default_branch
+                .as_ref()
+                .map(|branch| branch.name.clone())
                 .or(current)
                 .unwrap_or_else(|| "main".to_owned()),
             private: false,

@@ -106,11 +106,7 @@ impl Repository {
     /// What the fake refuses.
     pub(crate) fn announce(&self, github: &FakeGitHub) -> anyhow::Result<()> {
         let Source {
-            sha,
-            parent,
-            git_ref,
-            git_dir,
-            ..
+            sha, parent, git_ref, ..
         } = &self.source;
         let branch = match GitRef::parse(git_ref) {
             Some(GitRef::Branch(branch)) => branch,
@@ -120,7 +116,7 @@ impl Repository {
         let content = GitContent::new(self.source.clone(), self.only_workflow.clone());
         let mut repository = NewRepository::new(&self.name)
             .default_branch(&branch)
-            .clone_url(&format!("file://{}", git_dir.display()))
+            .clone_url(&self.source.clone_url())
             .content(Arc::new(content));
         // What was there before the event.
         match (self.event, parent) {

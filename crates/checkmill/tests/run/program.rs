@@ -95,11 +95,21 @@ impl Project {
         self.ended(self.spawn(args)).await
     }
 
+    /// `checkmill ARGS` in the directory, with these variables in its environment.
+    pub(crate) async fn checkmill_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Ended {
+        self.ended(self.spawn_with(variables, args)).await
+    }
+
     pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.spawn_with(&[], args)
+    }
+
+    fn spawn_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_checkmill"))
             .args(args)
             .current_dir(self.path())
             .env("TMPDIR", self.temporary.path())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
