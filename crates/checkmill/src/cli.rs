@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::passed::PassedVariables;
 use checkmill_core::RepoName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -26,7 +27,7 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// Say what an event would start, and which rule stops the rest. Nothing runs.
     ///
-    /// Exit code: 0; 1 when a file is broken; 2 when the input is wrong.
+    /// Exit code: 0; 1 when a file is broken or wants what the policy refuses; 2 when the input is wrong.
     Plan(PlanArgs),
     /// Serve as a GitHub App on this machine.
     ///
@@ -73,6 +74,8 @@ pub(crate) struct RunArgs {
     /// Write each job's whole log to a file in this directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep_logs: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passed: PassedVariables,
 }
 
 #[derive(Debug, Args)]
@@ -139,6 +142,8 @@ pub(crate) struct ServeArgs {
     /// The address at which jobs reach this server, where it differs from the one it listens on.
     #[arg(long, value_name = "URL", env = "CHECKMILL_PUBLIC_URL", value_parser = base_url)]
     pub(crate) public_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) passed: PassedVariables,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod cli;
 mod lint;
 mod local;
 mod output;
+mod passed;
 mod plan;
 mod run;
 mod serve;

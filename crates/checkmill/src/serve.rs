@@ -6,6 +6,7 @@ use crate::local::data_dir::DataDir;
 use crate::local::http::router;
 use crate::local::listen::{self, Ends};
 use crate::local::system::{Parts, System};
+use crate::passed::PassedVariables;
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_aws::embedded;
@@ -64,7 +65,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         embedded: embedded::open(Some(&data.store())).await?,
         blobs: FileBlobs::new(data.blobs()),
         forge: Arc::new(github),
-        backends: process_backend(&data.jobs())?,
+        backends: process_backend(&data.jobs(), &args.passed)?,
         app_id: app_id.0,
         secrets,
         public_url: args
@@ -94,11 +95,11 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The process backend with this program as its agent.
+/// The process backend with this program as its agent, and the variables of this process that jobs get.
 ///
 /// # Errors
 /// A directory that can't be made.
-pub(crate) fn process_backend(root: &Path) -> anyhow::Result<Backends> {
+pub(crate) fn process_backend(root: &Path, passed: &PassedVariables) -> anyhow::Result<Backends> {
     let program = std::env::current_exe().context("The path of this program can't be found.")?;
     let environment: Vec<_> = std::env::vars_os().collect();
     let settings = ProcessSettings::new(
@@ -106,7 +107,7 @@ pub(crate) fn process_backend(root: &Path) -> anyhow::Result<Backends> {
         AgentCommand::subcommand(program),
         Host::Machine,
         &environment,
-        &[],
+        &passed.names,
         Arc::new(|| SystemClock.now()),
     );
     Ok(Backends::single(

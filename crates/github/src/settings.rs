@@ -63,6 +63,12 @@ const ALL: [Setting; 6] = [
     API_URL,
 ];
 
+/// Whether a variable of this name is a setting of the App's: its key, its webhook secret, where GitHub is.
+#[must_use]
+pub fn is_of_the_app(name: &str) -> bool {
+    ALL.iter().any(|setting| setting.names.contains(&name))
+}
+
 /// A GitHub App's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AppId(pub u64);

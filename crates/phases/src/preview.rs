@@ -11,7 +11,7 @@ use checkmill_core::graph::{self, Advance as Move};
 use checkmill_core::run::{Diagnosis, Hold};
 use checkmill_core::{CommitSha, End, Event, Job, JobKey, JobState, Reason, Run, UnixMillis};
 use checkmill_github::forge::PlanningFiles;
-use checkmill_workflow::{Changed, LaterKey, Workflow};
+use checkmill_workflow::{Changed, Diagnostics, LaterKey, Workflow};
 use std::collections::BTreeMap;
 
 /// What becomes of one workflow file.
@@ -178,7 +178,13 @@ impl Walk {
     }
 
     fn expand(&mut self, key: &JobKey) {
-        let (expanded, outcome) = self.expanded(key);
+        let (mut expanded, mut outcome) = self.expanded(key);
+        if let (JobOutcome::Starts { .. }, Err(refused)) = (&outcome, self.allowed(key)) {
+            // `start` would end it so.
+            let state = ended(Reason::Configuration, refused.summary());
+            expanded.jobs.iter_mut().for_each(|job| job.state = state.clone());
+            outcome = JobOutcome::Broken(diagnosis(&refused));
+        }
         if let Some(node) = self.run.nodes.get_mut(key) {
             node.expansion = Some(expanded.expansion);
         }
@@ -188,6 +194,10 @@ impl Walk {
         }
         self.legs.extend(expanded.jobs.into_iter().map(succeeded));
         self.outcomes.insert(key.clone(), outcome);
+    }
+
+    fn allowed(&self, key: &JobKey) -> Result<(), Diagnostics> {
+        checkmill_workflow::allowed_actions(&self.workflow, key, &self.run.policy.actions)
     }
 
     fn needs_what_is_skipped(&self, key: &JobKey) -> bool {
@@ -268,8 +278,12 @@ fn sentence(detail: &str) -> String {
 
 fn succeeded(mut job: Job) -> Job {
     if job.end().is_none() {
-        let end = End::new(Reason::Success, String::new(), UnixMillis(0));
-        job.state = JobState::Ended { handle: None, end };
+        job.state = ended(Reason::Success, String::new());
     }
     job
+}
+
+fn ended(reason: Reason, detail: String) -> JobState {
+    let end = End::new(reason, detail, UnixMillis(0));
+    JobState::Ended { handle: None, end }
 }

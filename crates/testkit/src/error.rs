@@ -32,6 +32,8 @@ pub enum FakeError {
     Malformed(String, &'static str),
     #[error("the merge of pull request {0} has conflicts at {1}")]
     Conflict(u64, String),
+    #[error("the inputs do not fit the workflow: {0}")]
+    Inputs(String),
     #[error("there is no App {0}")]
     NoApp(u64),
 }

@@ -93,7 +93,17 @@ pub fn describe(
     })
 }
 
-/// Whether the policy allows what the job's steps use.
+/// Whether the policy allows what a job's steps use, which [`describe`] asks before anything else.
+///
+/// # Errors
+/// Every step whose action it does not allow; a job that the workflow doesn't have.
+pub fn allowed_actions(workflow: &Workflow, key: &JobKey, rule: &AllowedActions) -> Result<(), Diagnostics> {
+    match workflow.way(key).and_then(|way| way.last().copied()) {
+        Some((workflow, job)) => allowed(workflow, job, rule),
+        None => find(workflow, key).map(drop),
+    }
+}
+
 fn allowed(workflow: &Workflow, job: &Job, rule: &AllowedActions) -> Result<(), Diagnostics> {
     let refused = job.steps.iter().filter_map(|step| match &step.action {
         Action::Uses { action, span, .. } if !is_allowed(rule, action) => {

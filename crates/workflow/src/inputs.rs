@@ -16,21 +16,32 @@ use std::collections::BTreeMap;
 /// # Errors
 /// Every input that is missing, unknown or not of its type, at its declaration in the file.
 pub fn inputs(workflow: &Workflow, event: &Event) -> Result<Map<String, Json>, Diagnostics> {
-    let EventKind::WorkflowDispatch(dispatch) = &event.kind else {
-        return Ok(Map::new());
-    };
+    match &event.kind {
+        EventKind::WorkflowDispatch(dispatch) => dispatch_inputs(workflow, &dispatch.inputs),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// The same for a `workflow_dispatch` that is not an event yet.
+///
+/// # Errors
+/// As [`inputs`].
+pub fn dispatch_inputs(
+    workflow: &Workflow,
+    given: &BTreeMap<String, String>,
+) -> Result<Map<String, Json>, Diagnostics> {
     let Some(trigger) = &workflow.triggers.workflow_dispatch else {
         return Ok(Map::new());
     };
     let mut found = Vec::new();
-    for name in dispatch.inputs.keys() {
+    for name in given.keys() {
         if !trigger.inputs.iter().any(|input| is(input, name)) {
             found.push(unknown(workflow, trigger, name));
         }
     }
     let mut values = Map::new();
     for input in &trigger.inputs {
-        match value(input, &dispatch.inputs) {
+        match value(input, given) {
             Ok(value) => {
                 values.insert(input.name.clone(), value);
             }

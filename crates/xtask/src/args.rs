@@ -83,6 +83,7 @@ fn parse_list(text: &str) -> Result<Vec<StepName>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn parsed(line: &str) -> Result<Invocation, String> {
         parse(line.split_whitespace().map(str::to_owned))
@@ -135,5 +136,22 @@ mod tests {
             })
             .collect();
         assert!(positions.is_sorted());
+    }
+
+    #[test]
+    fn the_documents_name_commands_that_there_are() {
+        let mut found = 0;
+        for document in ["CONTRIBUTING.md", "README.md", "ARCHITECTURE.md"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(document);
+            let text = std::fs::read_to_string(path).expect("the document is there");
+            for (before, after) in text.match_indices("cargo xtask").map(|(at, _)| text.split_at(at)) {
+                let end = if before.ends_with('`') { '`' } else { '\n' };
+                let line = after.split(end).next().unwrap_or_default();
+                let args = line.trim_start_matches("cargo xtask");
+                assert_eq!(parsed(args).map(|_| ()), Ok(()), "{document}: {line}");
+                found += 1;
+            }
+        }
+        assert!(found >= 4, "found {found}");
     }
 }

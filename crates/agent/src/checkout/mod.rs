@@ -181,8 +181,12 @@ impl Checkout<'_> {
         arguments.push(if self.options.tags { "--tags" } else { "--no-tags" }.to_owned());
         if let Some(depth) = self.options.depth {
             arguments.push(format!("--depth={depth}"));
-        } else if directory.join(".git/shallow").exists() {
-            arguments.push("--unshallow".to_owned());
+        } else {
+            // `checkmill run` in a shallow clone: all of the history that is there.
+            arguments.push("--update-shallow".to_owned());
+            if directory.join(".git/shallow").exists() {
+                arguments.push("--unshallow".to_owned());
+            }
         }
         arguments.push("origin".to_owned());
         let tracking = target.git_ref.as_deref().and_then(git::tracking_ref);

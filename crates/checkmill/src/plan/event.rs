@@ -1,7 +1,7 @@
 //! The event: made from the repository, or read from a webhook's payload.
 
 use crate::cli::PlanArgs;
-use crate::run::event::find;
+use crate::run::event::{check_inputs, find};
 use crate::source::{self, Source, repository_name};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
@@ -71,7 +71,7 @@ fn push(args: &PlanArgs, source: &Source, before: Option<CommitSha>) -> anyhow::
         description: format!("a push of {} to {}", source.description, push.git_ref.short()),
         planned: event(args, source, EventKind::Push(push))?,
         from: before,
-        policy_of: source.sha.clone(),
+        policy_of: source.policy_commit(source.branch(), &source.sha),
     })
 }
 
@@ -111,12 +111,13 @@ fn pull_request(args: &PlanArgs, source: &Source, base: Option<CommitSha>) -> an
         description: format!("a pull request with {} onto {onto}", source.description),
         planned: event(args, source, kind)?,
         from: known.map(|base| source.merge_base(&base).unwrap_or(base)),
-        policy_of: base_sha,
+        policy_of: source.policy_commit(Some(&onto), &base_sha),
     })
 }
 
 fn dispatch(args: &PlanArgs, source: &Source, before: Option<CommitSha>) -> anyhow::Result<Made> {
-    let workflows = source.workflows(&source.policy(&source.sha)?)?;
+    let policy_of = source.policy_commit(source.branch(), &source.sha);
+    let workflows = source.workflows(&source.policy(&policy_of)?)?;
     let paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
     let workflow = match (&args.workflow, paths.as_slice()) {
         (Some(name), _) => find(&paths, name)?,
@@ -126,6 +127,7 @@ fn dispatch(args: &PlanArgs, source: &Source, before: Option<CommitSha>) -> anyh
             paths.join(", ")
         ),
     };
+    check_inputs(&args.inputs, &workflows, &workflow)?;
     let kind = EventKind::WorkflowDispatch(WorkflowDispatch {
         workflow: workflow.clone(),
         git_ref: git_ref(source)?,
@@ -136,7 +138,7 @@ fn dispatch(args: &PlanArgs, source: &Source, before: Option<CommitSha>) -> anyh
         description: format!("a workflow_dispatch of {workflow} on {}", source.description),
         planned: event(args, source, kind)?,
         from: before,
-        policy_of: source.sha.clone(),
+        policy_of,
     })
 }
 
@@ -164,7 +166,7 @@ fn payload(args: &PlanArgs, source: &Source, file: &str, before: Option<CommitSh
         description: format!("the {name} of {file} with {}", source.description),
         planned,
         from: before,
-        policy_of: source.sha.clone(),
+        policy_of: source.policy_commit(source.branch(), &source.sha),
     })
 }
 
@@ -186,7 +188,10 @@ fn event(args: &PlanArgs, source: &Source, kind: EventKind) -> anyhow::Result<Pl
         installation: InstallationId(0),
         repository: Repository {
             id: RepositoryId(0),
-            default_branch: source::default_branch(&args.path)
+            default_branch: source
+                .default_branch
+                .as_ref()
+                .map(|branch| branch.name.clone())
                 .or(current)
                 .unwrap_or_else(|| "main".to_owned()),
             private: false,

@@ -73,7 +73,7 @@ fn report(args: &PlanArgs, source: &Source) -> anyhow::Result<Report> {
     // As many as a path filter sees.
     let changed: Vec<String> = changed.into_iter().take(CHANGED_FILES).collect();
     let mut report = Report {
-        description,
+        description: description + &source.policy_note(&policy_of)?,
         event: None,
         sha: source.sha.clone(),
         changed,

@@ -19,6 +19,8 @@ const HEAD_BRANCH: &str = "changes";
 pub(crate) struct Repository {
     pub(crate) source: Source,
     name: String,
+    /// Whose policy holds, where it is not the commit's own.
+    policy_note: String,
     event: EventName,
     only_workflow: Option<String>,
     inputs: Vec<(String, String)>,
@@ -33,12 +35,13 @@ impl Repository {
     /// A path, ref, workflow, job or input that is not there.
     pub(crate) fn prepare(args: &RunArgs, git_dir: &Path) -> anyhow::Result<Self> {
         let source = source::prepare(&args.path, args.reference.as_deref(), git_dir)?;
-        // A pull request is judged by the policy of the branch that it is to be merged into.
-        let policy = match (args.event, &source.parent) {
-            (EventName::PullRequest, Some(parent)) => source.policy(parent)?,
-            _ => source.policy(&source.sha)?,
+        // What a pull request is to be merged into is still at the parent.
+        let at = match (args.event, &source.parent) {
+            (EventName::PullRequest, Some(parent)) => parent,
+            _ => &source.sha,
         };
-        let workflows = source.workflows(&policy)?;
+        let policy_of = source.policy_commit(source.branch(), at);
+        let workflows = source.workflows(&source.policy(&policy_of)?)?;
         let paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
         if paths.is_empty() {
             bail!(
@@ -78,6 +81,7 @@ impl Repository {
         }
         Ok(Self {
             name: format!("{OWNER}/{}", repository_name(&args.path)),
+            policy_note: source.policy_note(&policy_of)?,
             source,
             event: args.event,
             only_workflow,
@@ -93,11 +97,12 @@ impl Repository {
             .git_ref
             .trim_start_matches("refs/heads/")
             .trim_start_matches("refs/tags/");
-        match self.event {
+        let event = match self.event {
             EventName::Push => format!("a push to {short}"),
             EventName::PullRequest => format!("a pull request onto {short}"),
             EventName::WorkflowDispatch => format!("a workflow_dispatch on {short}"),
-        }
+        };
+        event + &self.policy_note
     }
 
     /// Makes the repository on the fake GitHub, and the event happen.
@@ -106,22 +111,23 @@ impl Repository {
     /// What the fake refuses.
     pub(crate) fn announce(&self, github: &FakeGitHub) -> anyhow::Result<()> {
         let Source {
-            sha,
-            parent,
-            git_ref,
-            git_dir,
-            ..
+            sha, parent, git_ref, ..
         } = &self.source;
-        let branch = match GitRef::parse(git_ref) {
-            Some(GitRef::Branch(branch)) => branch,
-            _ => "main".to_owned(),
+        let default = self.source.default_branch.as_ref();
+        let branch = match (GitRef::parse(git_ref), default) {
+            (Some(GitRef::Branch(branch)), _) => branch,
+            (_, Some(default)) => default.name.clone(),
+            (_, None) => "main".to_owned(),
         };
         let trunk = format!("refs/heads/{branch}");
         let content = GitContent::new(self.source.clone(), self.only_workflow.clone());
         let mut repository = NewRepository::new(&self.name)
-            .default_branch(&branch)
-            .clone_url(&format!("file://{}", git_dir.display()))
+            .default_branch(default.map_or(&branch, |default| &default.name))
+            .clone_url(&self.source.clone_url())
             .content(Arc::new(content));
+        if let Some(default) = default.filter(|default| default.name != branch) {
+            repository = repository.git_ref(&format!("refs/heads/{}", default.name), default.sha.clone());
+        }
         // What was there before the event.
         match (self.event, parent) {
             (EventName::WorkflowDispatch, _) => repository = repository.git_ref(git_ref, sha.clone()),
@@ -132,7 +138,7 @@ impl Repository {
         if self.event == EventName::PullRequest {
             repository = repository.git_ref(&format!("refs/heads/{HEAD_BRANCH}"), sha.clone());
         } else if *git_ref != trunk {
-            repository = repository.git_ref(&trunk, sha.clone());
+            repository = repository.git_ref(&trunk, default.map_or(sha, |default| &default.sha).clone());
         }
         github.add_repository(repository)?;
         match self.event {
@@ -168,30 +174,32 @@ pub(crate) fn find(paths: &[&str], name: &str) -> anyhow::Result<String> {
 
 fn check_job(key: &str, workflows: &[(String, Vec<u8>)], only: Option<&str>) -> anyhow::Result<()> {
     let key: JobKey = key.parse().context("--job must name a job's key.")?;
-    let mut known = Vec::new();
+    let (mut known, mut broken) = (Vec::new(), Vec::new());
     for (path, bytes) in workflows
         .iter()
         .filter(|(path, _)| only.is_none_or(|only| only == path))
     {
-        let text = String::from_utf8_lossy(bytes);
-        // A broken file gets its own check.
-        let Ok(workflow) = checkmill_workflow::parse(path, &text) else {
-            return Ok(());
-        };
-        if workflow.keys().any(|known| *known == key) {
-            return Ok(());
+        match checkmill_workflow::parse(path, &String::from_utf8_lossy(bytes)) {
+            Ok(workflow) if workflow.keys().any(|known| *known == key) => return Ok(()),
+            Ok(workflow) => known.extend(workflow.keys().map(ToString::to_string)),
+            Err(_) => broken.push(path.as_str()),
         }
-        known.extend(workflow.keys().map(ToString::to_string));
     }
-    bail!(
-        "There is no job {:?}. There is: {}.",
-        key.as_str(),
-        known.join(", ")
-    )
+    let mut text = format!("There is no job {:?}.", key.as_str());
+    if !known.is_empty() {
+        text.push_str(&format!(" There is: {}.", known.join(", ")));
+    }
+    if !broken.is_empty() {
+        let broken = broken.join(", ");
+        text.push_str(&format!(
+            " What can't be read: {broken}; `checkmill lint` says why."
+        ));
+    }
+    bail!(text)
 }
 
-/// Whether the dispatched workflow knows these inputs. Their values are judged with the event, as GitHub does.
-fn check_inputs(
+/// Whether the dispatched workflow takes these inputs; GitHub does not start one that doesn't.
+pub(crate) fn check_inputs(
     inputs: &[(String, String)],
     workflows: &[(String, Vec<u8>)],
     dispatched: &str,
@@ -213,6 +221,11 @@ fn check_inputs(
             };
             bail!("{dispatched} has no input {name:?}. {there_is}");
         }
+    }
+    let given = inputs.iter().cloned().collect();
+    if let Err(wrong) = checkmill_workflow::dispatch_inputs(&workflow, &given) {
+        let wrong: Vec<&str> = wrong.as_slice().iter().map(|one| one.message.as_str()).collect();
+        bail!("{dispatched} can't be dispatched so: {}.", wrong.join("; "));
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         embedded: embedded::open(store.as_deref()).await?,
         blobs: FileBlobs::new(data.blobs()),
         forge: Arc::new(forge),
-        backends: process_backend(&data.jobs())?,
+        backends: process_backend(&data.jobs(), &args.passed)?,
         app_id: github.app_id(),
         secrets: WebhookSecrets::new(github.webhook_secret().into(), None)?,
         public_url: url,

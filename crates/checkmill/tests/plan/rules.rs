@@ -257,6 +257,79 @@ async fn nothing_to_plan() {
     ");
 }
 
+const USES: &str = "\
+on: push
+jobs:
+  allowed: {runs-on: linux, steps: [{uses: actions/checkout@v4}, {uses: actions/setup-node@v4}]}
+  refused: {runs-on: linux, steps: [{uses: octo/x@v1}]}
+  after: {needs: refused, runs-on: linux, steps: [{run: make}]}
+  skipped: {if: false, runs-on: linux, steps: [{uses: octo/x@v1}]}
+";
+
+#[tokio::test]
+async fn an_action_that_the_policy_does_not_allow() {
+    let project = Project::new(&[(CI, USES), (".checkmill/config.yml", "actions: [actions/*]\n")]);
+    let ended = project.checkmill(&["plan"]).await;
+    insta::assert_snapshot!(shown(&project, &ended.stdout), @"
+    Planning a push of the files of PROJECT to main.
+
+    ✓ .checkmill/workflows/ci.yml
+         JOB                                    RUNS ON  AFTER
+      ✓  .checkmill/workflows/ci.yml / allowed  linux
+      ✗  .checkmill/workflows/ci.yml / refused                    can't be planned as it is written
+      –  .checkmill/workflows/ci.yml / after             refused  skipped: it needs `refused`, which failed
+      –  .checkmill/workflows/ci.yml / skipped                    skipped: its `if: false` is false
+        │ .checkmill/workflows/ci.yml:4:44: the repository's policy does not allow the action `octo/x@v1`
+        │ 4 |   refused: {runs-on: linux, steps: [{uses: octo/x@v1}]}
+        │   |                                            ^^^^^^^^^
+        │   = help: allow it with `actions` in `.checkmill/config.yml` of the default branch
+
+    1 job would start, 2 skipped, 1 broken
+    ");
+    assert_eq!(ended.code, Some(1));
+}
+
+/// `docs/policy.md`: from the default branch only, so that a change can't be judged by its own rules.
+#[tokio::test]
+async fn the_policy_is_that_of_the_default_branch() {
+    let text = "on: [push, pull_request]\njobs: {a: {runs-on: linux, steps: [{uses: octo/x@v1}]}}\n";
+    let upstream = Project::new(&[(CI, text), (".checkmill/config.yml", "actions: builtin\n")]);
+    upstream.git(&["init", "--quiet", "--initial-branch=main"]);
+    upstream.git(&["add", "."]);
+    upstream.git(&["commit", "--quiet", "-m", "First"]);
+    let project = Project::new(&[]);
+    let url = upstream.path().display().to_string();
+    project.git(&["clone", "--quiet", &url, "."]);
+    project.git(&["switch", "--quiet", "--create", "feature"]);
+    project.write(".checkmill/config.yml", "actions: all\n");
+    project.git(&["commit", "--quiet", "-am", "Allow it"]);
+    for event in ["push", "pull_request"] {
+        let plan = project.checkmill(&["plan", "--event", event]).await;
+        assert_eq!(plan.code, Some(1), "{plan:?}");
+        assert!(
+            plan.stdout.contains("feature, under the policy of main.\n"),
+            "{plan:?}"
+        );
+        let run = project.run(&["--event", event]).await;
+        assert_eq!(run.code, Some(1), "{run:?}");
+        assert!(
+            run.stdout.contains("does not allow the action `octo/x@v1`"),
+            "{run:?}"
+        );
+        assert!(
+            run.stderr.contains("feature, under the policy of main.\n"),
+            "{run:?}"
+        );
+    }
+    // What is pushed to the default branch itself is its policy from then on.
+    project.git(&["switch", "--quiet", "main"]);
+    project.git(&["merge", "--quiet", "feature"]);
+    let plan = project.checkmill(&["plan"]).await;
+    assert_eq!(plan.code, Some(0), "{plan:?}");
+    let run = project.run(&[]).await;
+    assert!(!run.stdout.contains("does not allow the action"), "{run:?}");
+}
+
 pub(crate) fn shown(project: &Project, text: &str) -> String {
     let place = project.path().canonicalize().unwrap();
     text.replace(&place.display().to_string(), "PROJECT")

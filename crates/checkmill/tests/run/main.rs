@@ -13,6 +13,7 @@ mod hello;
 mod interrupt;
 mod lightning;
 mod outcomes;
+mod passed;
 mod report;
 mod sources;
 mod stats;

@@ -95,22 +95,33 @@ impl Project {
         self.ended(self.spawn(args)).await
     }
 
+    /// `checkmill ARGS` in the directory, with these variables in its environment.
+    pub(crate) async fn checkmill_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Ended {
+        self.ended(self.spawn_with(variables, args)).await
+    }
+
     pub(crate) fn spawn(&self, args: &[&str]) -> Child {
-        self.spawn_by(Command::new(env!("CARGO_BIN_EXE_checkmill")), args)
+        self.spawn_with(&[], args)
+    }
+
+    fn spawn_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Child {
+        let program = Command::new(env!("CARGO_BIN_EXE_checkmill"));
+        self.spawn_by(program, variables, args)
     }
 
     /// By `nohup`, which leaves its own process to the program.
     pub(crate) fn spawn_by_nohup(&self, args: &[&str]) -> Child {
         let mut nohup = Command::new("nohup");
         nohup.arg(env!("CARGO_BIN_EXE_checkmill"));
-        self.spawn_by(nohup, args)
+        self.spawn_by(nohup, &[], args)
     }
 
-    fn spawn_by(&self, mut command: Command, args: &[&str]) -> Child {
+    fn spawn_by(&self, mut command: Command, variables: &[(&str, &str)], args: &[&str]) -> Child {
         command
             .args(args)
             .current_dir(self.path())
             .env("TMPDIR", self.temporary.path())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -61,6 +61,22 @@ async fn names_that_are_not_there() {
 }
 
 #[tokio::test]
+async fn a_job_that_no_file_has_where_one_is_broken() {
+    let project = Project::with_workflow(WORKFLOW);
+    project.write(".checkmill/workflows/broken.yml", "on: push\njobs: [\n");
+    insta::assert_snapshot!(refusal(&project, &["--job", "deploy"]).await, @r#"2: checkmill: There is no job "deploy". There is: build, test. What can't be read: .checkmill/workflows/broken.yml; `checkmill lint` says why."#);
+    let only = ["--workflow", "broken.yml", "--job", "deploy"];
+    insta::assert_snapshot!(refusal(&project, &only).await, @r#"2: checkmill: There is no job "deploy". What can't be read: .checkmill/workflows/broken.yml; `checkmill lint` says why."#);
+    assert_eq!(
+        project
+            .run(&["--workflow", "ci.yml", "--job", "build"])
+            .await
+            .code,
+        Some(0)
+    );
+}
+
+#[tokio::test]
 async fn inputs_that_do_not_fit() {
     let project = Project::with_workflow(WORKFLOW);
     insta::assert_snapshot!(refusal(&project, &["--input", "where=here"]).await, @"2: checkmill: --input goes with --event workflow_dispatch.");
@@ -83,6 +99,31 @@ async fn inputs_that_do_not_fit() {
     insta::assert_snapshot!(refusal(&project, &["--event", "workflow_dispatch"]).await, @"
     2: checkmill: Name the workflow to dispatch with --workflow: .checkmill/workflows/cd.yml, .checkmill/workflows/ci.yml.
     ");
+}
+
+#[tokio::test]
+async fn values_that_the_workflow_does_not_take() {
+    let text = WORKFLOW.replace(
+        "on: [push, workflow_dispatch]",
+        "on: {workflow_dispatch: {inputs: {r: {required: true}, n: {type: number}, b: {type: boolean}}}}",
+    );
+    let project = Project::with_workflow(&text);
+    let dispatch = ["--event", "workflow_dispatch"];
+    insta::assert_snapshot!(refusal(&project, &dispatch).await, @"2: checkmill: .checkmill/workflows/ci.yml can't be dispatched so: the input `r` is required and was not given.");
+    let wrong = [
+        &dispatch[..],
+        &["--input", "r=x", "--input", "n=abc", "--input", "B=maybe"],
+    ]
+    .concat();
+    insta::assert_snapshot!(refusal(&project, &wrong).await, @"2: checkmill: .checkmill/workflows/ci.yml can't be dispatched so: the input `n` must be a number, not `abc`; the input `b` must be `true` or `false`, not `maybe`.");
+    let planned = [&["plan", "."], &wrong[..]].concat();
+    insta::assert_snapshot!(project.checkmill(&planned).await.refusal(&project), @"2: checkmill: .checkmill/workflows/ci.yml can't be dispatched so: the input `n` must be a number, not `abc`; the input `b` must be `true` or `false`, not `maybe`.");
+    let right = [
+        &dispatch[..],
+        &["--input", "r=x", "--input", "n=1e3", "--input", "B=true"],
+    ]
+    .concat();
+    assert_eq!(project.run(&right).await.code, Some(0));
 }
 
 #[tokio::test]

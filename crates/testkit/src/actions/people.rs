@@ -8,7 +8,7 @@ use crate::state::account::Selection;
 use crate::state::repository::{Comment, Repository, Role};
 use crate::timestamp;
 use crate::webhook::Webhook;
-use checkmill_core::{DeliveryId, InstallationId, RepositoryId};
+use checkmill_core::{CommitSha, DeliveryId, InstallationId, RepositoryId};
 use serde_json::{Map, Value, json};
 
 impl State {
@@ -65,7 +65,9 @@ impl State {
         self.emit(comment.repository, None, &webhook);
     }
 
-    /// "Run workflow" of a file at a branch or tag (a full ref, or a branch's name).
+    /// "Run workflow" of a file at a branch or tag (a full ref, or a branch's name). Inputs that the file there does not take are
+    /// refused, as by GitHub (422 `Unexpected inputs provided`, `Required input … not provided`); what reads as no workflow is not
+    /// judged.
     pub(crate) fn dispatch_workflow(
         &mut self,
         repo: &str,
@@ -82,9 +84,10 @@ impl State {
         } else {
             format!("refs/heads/{git_ref}")
         };
-        if !repo.refs.contains_key(&full) {
+        let Some(head) = repo.refs.get(&full) else {
             return Err(FakeError::NoRef(repo.name.to_string(), full));
-        }
+        };
+        self.check_inputs(repo, head, workflow, inputs)?;
         let id = repo.id;
         let inputs: Map<String, Value> = inputs
             .iter()
@@ -98,6 +101,29 @@ impl State {
         };
         self.note(format!("{by} dispatched {workflow} at {full}"));
         Ok(self.emit(id, None, &webhook).into_iter().next())
+    }
+
+    fn check_inputs(
+        &self,
+        repo: &Repository,
+        head: &CommitSha,
+        workflow: &str,
+        inputs: &[(&str, &str)],
+    ) -> Result<(), FakeError> {
+        let objects = self.objects_of(repo);
+        let tree = objects.tree(head);
+        let file = tree.as_ref().and_then(|tree| tree.0.get(workflow));
+        let text = file.and_then(|file| objects.blob(&file.id)).unwrap_or_default();
+        let Ok(parsed) = checkmill_workflow::parse(workflow, &String::from_utf8_lossy(&text)) else {
+            return Ok(());
+        };
+        let given = inputs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        checkmill_workflow::dispatch_inputs(&parsed, &given)
+            .map(|_| ())
+            .map_err(|wrong| FakeError::Inputs(wrong.summary()))
     }
 
     /// A merge queue asks for checks of a branch of its own, which has been pushed before.

@@ -96,6 +96,30 @@ async fn pushes_say_what_changed() {
 }
 
 #[tokio::test]
+async fn a_dispatch_with_inputs_that_the_file_does_not_take_is_none() {
+    let bench = Bench::new().await;
+    let path = ".checkmill/workflows/deploy.yml";
+    let text = "on: {workflow_dispatch: {inputs: {who: {required: true}, dry: {type: boolean}}}}\n\
+                jobs: {a: {runs-on: x, steps: [{run: y}]}}\n";
+    bench
+        .fake
+        .push(REPO, "main", NewCommit::new("Add it").write(path, text))
+        .unwrap();
+    assert_eq!(kinds(&bench.fake), ["push"]);
+    let dispatch = |inputs: &[(&str, &str)]| {
+        let dispatched = bench.fake.dispatch_workflow(REPO, path, "main", inputs, "ann");
+        dispatched.map(|_| ()).map_err(|error| error.to_string())
+    };
+    insta::assert_snapshot!(dispatch(&[]).unwrap_err(), @"the inputs do not fit the workflow: .checkmill/workflows/deploy.yml:1:35: the input `who` is required and was not given");
+    insta::assert_snapshot!(dispatch(&[("who", "you"), ("dry", "maybe")]).unwrap_err(), @"the inputs do not fit the workflow: .checkmill/workflows/deploy.yml:1:58: the input `dry` must be `true` or `false`, not `maybe`");
+    insta::assert_snapshot!(dispatch(&[("who", "you"), ("what", "x")]).unwrap_err(), @"the inputs do not fit the workflow: .checkmill/workflows/deploy.yml:1:6: the input `what` was given, which the workflow does not declare");
+    assert_eq!(kinds(&bench.fake), Vec::<String>::new());
+    dispatch(&[("WHO", "you"), ("dry", "true")]).unwrap();
+    assert_eq!(kinds(&bench.fake), ["workflow_dispatch"]);
+    bench.fake.finish();
+}
+
+#[tokio::test]
 async fn buttons_and_reruns_reach_the_app_that_owns_the_check() {
     let bench = Bench::new().await;
     let token = bench.token(json!({})).await;
