@@ -2,18 +2,18 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::{JobContext, Plan, contexts, find, leg_name, legs, scope, timeout};
-use crate::expr::JobStatus;
+use crate::expr::{JobStatus, Opaque, opaque_references};
 use crate::job::{
     Callback, CheckoutSource, Container, JobDescription, RunDefaults, StepAction, StepDescription,
 };
-use crate::model::{self, Action, EnvEntry, Job, Step, Workflow};
+use crate::model::{self, Action, EnvEntry, Job, Legs, Step, Workflow};
 use crate::resolve::Resolver;
 use crate::text::Text;
 use crate::uses::is_allowed;
 use checkmill_core::policy::AllowedActions;
 use checkmill_core::{AttemptNumber, JobId, JobKey};
 use serde_json::{Map, Value as Json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the workflow doesn't say about an attempt.
 #[derive(Debug, Clone)]
@@ -75,6 +75,7 @@ pub fn describe(
         name,
         checkout: attempt.checkout,
         contexts,
+        matrix_computed: matrix_computed(job),
         env: layers,
         defaults: defaults(workflow, job),
         container: settings.container.as_ref().map(container),
@@ -116,6 +117,19 @@ fn plan(workflow: &Workflow, job: &Job, mut contexts: Map<String, Json>) -> Resu
         scope: scope(&contexts, JobStatus::Success),
     };
     legs(workflow, job, &resolver)
+}
+
+/// Whether an expression of the matrix reads what steps, other jobs or the event have worded.
+fn matrix_computed(job: &Job) -> bool {
+    let opaque = Opaque {
+        env: &BTreeSet::new(),
+        inputs: true,
+        matrix: false,
+    };
+    match &job.legs {
+        Legs::Strategy(Some(node)) => node.any_text(&|text| !opaque_references(text, opaque).is_empty()),
+        Legs::Strategy(None) | Legs::Listed(_) => false,
+    }
 }
 
 fn set(contexts: &mut Map<String, Json>, context: &str, name: &str, value: &str) {
