@@ -8,6 +8,7 @@ use crate::local::system::{Parts, System};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_aws::embedded;
+use checkmill_backends::labels::{Labels, System};
 use checkmill_backends::process::{AgentCommand, Host, ProcessBackend, ProcessSettings};
 use checkmill_backends::registry::Backends;
 use checkmill_github::client::{AppFault, GitHub, GitHubSettings};
@@ -109,8 +110,9 @@ pub(crate) fn process_backend(root: &Path) -> anyhow::Result<Backends> {
         &[],
         Arc::new(|| SystemClock.now()),
     );
-    Ok(Backends::single(
+    Ok(Backends::only(
         BACKEND,
+        Labels::Of(System::here()),
         Arc::new(ProcessBackend::new(settings)?),
     ))
 }

@@ -65,18 +65,14 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
     let condition = fields
         .get("if")
         .and_then(|node| reader.template(node, "`if`", Place::JobIf));
-    let runs_on = required(reader, &fields, entry, "runs-on", calls);
-    if let Some(node) = &runs_on {
-        runs_on_shape(reader, node);
-    }
-    let strategy = fields.get("strategy");
-    if let Some(node) = strategy {
-        strategy::check(reader, node);
-    }
-    let timeout = fields.entry("timeout-minutes");
-    if let Some(entry) = timeout {
-        minutes(reader, &entry.value, Place::JobTimeout);
-    }
+    let runs_on =
+        required(reader, &fields, entry, "runs-on", calls).inspect(|node| runs_on_shape(reader, node));
+    let strategy = fields
+        .get("strategy")
+        .inspect(|node| strategy::check(reader, node));
+    let timeout = fields
+        .entry("timeout-minutes")
+        .inspect(|entry| minutes(reader, &entry.value, Place::JobTimeout));
     let continue_on_error = fields.get("continue-on-error");
     if let Some(node) = continue_on_error {
         boolean_or_expression(reader, node, "`continue-on-error`", Place::JobContinueOnError);
