@@ -73,7 +73,7 @@ pub struct Scope<'a> {
 /// What the status functions answer from.
 ///
 /// At a step: how the job stands so far. At a job: what its needs, and the jobs those needed, ended with; the first of
-/// `Cancelled` (the run itself was cancelled), `Failure`, `Skipped` that applies.
+/// `Failure`, `Cancelled` (the run itself was cancelled), `Skipped` that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobStatus {
     Success,

@@ -70,9 +70,10 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
     let strategy = fields
         .get("strategy")
         .inspect(|node| strategy::check(reader, node));
-    let timeout = fields
-        .entry("timeout-minutes")
-        .inspect(|entry| minutes(reader, &entry.value, Place::JobTimeout));
+    let timeout = fields.entry("timeout-minutes");
+    if let Some(entry) = timeout {
+        minutes(reader, &entry.value, Place::JobTimeout);
+    }
     let continue_on_error = fields.get("continue-on-error");
     if let Some(node) = continue_on_error {
         boolean_or_expression(reader, node, "`continue-on-error`", Place::JobContinueOnError);
