@@ -139,7 +139,7 @@ impl Masks {
 }
 
 /// Inside a JSON text, without the quotes around it.
-fn json_form(value: &str) -> String {
+pub(crate) fn json_form(value: &str) -> String {
     let quoted = serde_json::Value::from(value).to_string();
     quoted[1..quoted.len() - 1].to_owned()
 }

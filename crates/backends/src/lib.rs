@@ -3,6 +3,7 @@
 pub mod attempt;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod labels;
 pub mod port;
 pub mod process;
 pub mod registry;

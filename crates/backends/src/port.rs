@@ -77,8 +77,6 @@ pub struct Submission {
 pub struct Capabilities {
     /// The agent can reach our callback; the state machine may wait for it.
     pub callback: bool,
-    /// One request polls many jobs.
-    pub batched_poll: bool,
     pub containers: bool,
 }
 

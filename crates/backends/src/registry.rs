@@ -1,5 +1,6 @@
 //! The backends of a deployment, and which labels of `runs-on` go to which.
 
+use crate::labels::Labels;
 use crate::port::{Backend, BackendError, BackendState, Capabilities, LogChunk, Owned, Submission};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The table of backends. Every backend in it counts its requests into one counter ([`Backends::requests`]).
 ///
-/// For now one backend takes every label; a table of labels goes into [`Backends::for_labels`] and nowhere else.
+/// For now there is one backend, which takes what its [`Labels`] say; a table of labels goes into [`Backends::for_labels`]
+/// and nowhere else.
 #[derive(Clone)]
 pub struct Backends {
     entries: Vec<Entry>,
@@ -17,6 +19,7 @@ pub struct Backends {
 #[derive(Clone)]
 struct Entry {
     name: String,
+    labels: Labels,
     backend: Arc<dyn Backend>,
 }
 
@@ -24,6 +27,12 @@ impl Backends {
     /// One backend that takes every job. Its name is stored with each job, so it must stay the same for a deployment.
     #[must_use]
     pub fn single(name: impl Into<String>, backend: Arc<dyn Backend>) -> Self {
+        Self::only(name, Labels::Any, backend)
+    }
+
+    /// One backend that takes the jobs with these labels, and no others.
+    #[must_use]
+    pub fn only(name: impl Into<String>, labels: Labels, backend: Arc<dyn Backend>) -> Self {
         let requests = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             inner: backend,
@@ -32,6 +41,7 @@ impl Backends {
         Self {
             entries: vec![Entry {
                 name: name.into(),
+                labels,
                 backend: Arc::new(counted),
             }],
             requests,
@@ -40,9 +50,10 @@ impl Backends {
 
     /// The backend for a job's `runs-on` labels, with its name; none when no backend takes them.
     #[must_use]
-    pub fn for_labels(&self, _labels: &[String]) -> Option<(&str, Arc<dyn Backend>)> {
+    pub fn for_labels(&self, labels: &[String]) -> Option<(&str, Arc<dyn Backend>)> {
         self.entries
-            .first()
+            .iter()
+            .find(|entry| entry.labels.take(labels))
             .map(|entry| (entry.name.as_str(), Arc::clone(&entry.backend)))
     }
 
@@ -53,6 +64,13 @@ impl Backends {
             .iter()
             .find(|entry| entry.name == name)
             .map(|entry| Arc::clone(&entry.backend))
+    }
+
+    /// What there is, for people: each backend's name and what it takes.
+    pub fn offered(&self) -> impl Iterator<Item = String> {
+        self.entries
+            .iter()
+            .map(|entry| format!("{} ({})", entry.name, entry.labels))
     }
 
     /// Every backend with its name.
@@ -120,6 +138,7 @@ impl Backend for Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labels::{Architecture, System};
 
     /// Knows no job.
     struct Empty;
@@ -129,7 +148,6 @@ mod tests {
         fn capabilities(&self) -> Capabilities {
             Capabilities {
                 callback: false,
-                batched_poll: true,
                 containers: false,
             }
         }
@@ -171,6 +189,17 @@ mod tests {
             backends.all().map(|(name, _)| name).collect::<Vec<_>>(),
             ["process"]
         );
+    }
+
+    #[tokio::test]
+    async fn labels_of_another_system_have_no_backend() {
+        let system = System {
+            architecture: Architecture::X64,
+        };
+        let backends = Backends::only("process", Labels::Of(system), Arc::new(Empty));
+        let takes = |label: &str| backends.for_labels(&[label.to_owned()]).is_some();
+        assert!(takes("ubuntu-latest") && !takes("windows-latest") && !takes("ubuntu-24.04-arm"));
+        assert_eq!(backends.offered().collect::<Vec<_>>(), ["process (Linux on x64)"]);
     }
 
     #[tokio::test]

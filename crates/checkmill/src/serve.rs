@@ -10,6 +10,7 @@ use crate::passed::PassedVariables;
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_aws::embedded;
+use checkmill_backends::labels::{self, Labels};
 use checkmill_backends::process::{AgentCommand, Host, ProcessBackend, ProcessSettings};
 use checkmill_backends::registry::Backends;
 use checkmill_github::client::{AppFault, GitHub, GitHubSettings};
@@ -110,8 +111,9 @@ pub(crate) fn process_backend(root: &Path, passed: &PassedVariables) -> anyhow::
         &passed.names,
         Arc::new(|| SystemClock.now()),
     );
-    Ok(Backends::single(
+    Ok(Backends::only(
         BACKEND,
+        Labels::Of(labels::System::here()),
         Arc::new(ProcessBackend::new(settings)?),
     ))
 }

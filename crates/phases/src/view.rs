@@ -274,7 +274,7 @@ pub(crate) fn untrusted(run: &Run) -> String {
 
 /// The detail of a job whose labels no backend takes.
 pub(crate) fn unknown_labels(labels: &[String], backends: &Backends) -> String {
-    let known: Vec<_> = backends.all().map(|(name, _)| name).collect();
+    let known: Vec<_> = backends.offered().collect();
     format!(
         "No backend takes runs-on [{}]. Configured backends: {}.",
         labels.join(", "),

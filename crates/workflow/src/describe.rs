@@ -3,18 +3,18 @@
 use crate::call::At;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::{JobContext, contexts, find, leg_name, legs_of_first_attempt, scope, timeout};
-use crate::expr::JobStatus;
+use crate::expr::{JobStatus, Opaque, opaque_references};
 use crate::job::{
     Callback, CheckoutSource, Container, JobDescription, RunDefaults, StepAction, StepDescription,
 };
-use crate::model::{self, Action, EnvEntry, Job, Step, Workflow};
+use crate::model::{self, Action, EnvEntry, Job, Legs, Step, Workflow};
 use crate::resolve::Resolver;
 use crate::text::Text;
 use crate::uses::is_allowed;
 use checkmill_core::policy::AllowedActions;
 use checkmill_core::{AttemptNumber, JobId, JobKey};
 use serde_json::{Map, Value as Json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the workflow doesn't say about an attempt.
 #[derive(Debug, Clone)]
@@ -79,6 +79,7 @@ pub fn describe(
         name,
         checkout: attempt.checkout,
         contexts,
+        matrix_computed: matrix_computed(job),
         env: layers,
         defaults: defaults(workflow, job),
         container: settings.container.as_ref().map(container),
@@ -116,6 +117,19 @@ fn allowed(workflow: &Workflow, job: &Job, rule: &AllowedActions) -> Result<(), 
     match Diagnostics::of(refused.collect(), 0) {
         Some(refused) => Err(refused),
         None => Ok(()),
+    }
+}
+
+/// Whether an expression of the matrix reads what steps, other jobs or the event have worded.
+fn matrix_computed(job: &Job) -> bool {
+    let opaque = Opaque {
+        env: &BTreeSet::new(),
+        inputs: true,
+        matrix: false,
+    };
+    match &job.legs {
+        Legs::Strategy(Some(node)) => node.any_text(&|text| !opaque_references(text, opaque).is_empty()),
+        Legs::Strategy(None) | Legs::Listed(_) => false,
     }
 }
 

@@ -33,6 +33,9 @@ pub struct JobDescription {
     pub checkout: CheckoutSource,
     /// The contexts that are known before the job starts: `github`, `vars`, `inputs`, `matrix`, `strategy`, `needs`.
     pub contexts: Map<String, Value>,
+    /// The matrix was made of outputs or of the event, so that its values may hold any text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub matrix_computed: bool,
     /// `env` of the workflow, then of the job, then what the leg has of its own, unevaluated, later entries winning; values
     /// may hold expressions.
     pub env: Vec<BTreeMap<String, String>>,

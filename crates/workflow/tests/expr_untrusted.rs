@@ -1,6 +1,6 @@
 //! Which expressions a script must not have pasted in.
 
-use checkmill_workflow::expr::{references, untrusted_references};
+use checkmill_workflow::expr::{Opaque, opaque_references, references, untrusted_references};
 
 fn is_untrusted(expression: &str) -> bool {
     let text = format!("echo ${{{{ {expression} }}}} done");
@@ -155,4 +155,42 @@ fn ranges_are_of_the_text() {
     assert_eq!(all, ["github.sha", "github.head_ref", "inputs.x", "matrix.os"]);
     assert_eq!(untrusted_references("no expression"), []);
     assert_eq!(untrusted_references("${{ github.head_ref"), []);
+}
+
+#[test]
+fn what_steps_and_jobs_have_made_is_found_and_what_the_workflow_says_is_not() {
+    let env = ["MADE".to_owned()].into();
+    let is_opaque = |expression: &str, inputs, matrix| {
+        let opaque = Opaque {
+            env: &env,
+            inputs,
+            matrix,
+        };
+        !opaque_references(&format!("${{{{ {expression} }}}}"), opaque).is_empty()
+    };
+    for expression in [
+        "steps.a.outputs.b",
+        "needs.a.outputs.b || 'x'",
+        "toJSON(steps)",
+        "env.MADE",
+        "env['MADE']",
+        "env[matrix.name]",
+        "toJSON(env)",
+        "github.event.head_commit.message",
+        "fromJSON(needs.a.outputs.b).c",
+    ] {
+        assert!(is_opaque(expression, false, false), "{expression}");
+    }
+    for expression in [
+        "env.OWN",
+        "matrix.os",
+        "inputs.x",
+        "github.sha",
+        "steps.a.outputs.b == 'x'",
+        "secrets.X",
+        "runner.os",
+    ] {
+        assert!(!is_opaque(expression, false, false), "{expression}");
+    }
+    assert!(is_opaque("inputs.x", true, false) && is_opaque("matrix.os", false, true));
 }

@@ -200,7 +200,6 @@ impl Backend for SimBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             callback: self.callback,
-            batched_poll: true,
             containers: false,
         }
     }

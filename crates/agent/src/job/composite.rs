@@ -2,7 +2,7 @@
 
 use super::JobRunner;
 use super::fault::Fault;
-use super::frame::Frame;
+use super::frame::{Frame, Origin};
 use super::load::too_deep;
 use super::step::{Outcome, Running};
 use crate::actions::Loaded;
@@ -19,7 +19,7 @@ impl JobRunner<'_> {
         &mut self,
         running: &Running<'_>,
         loaded: &Loaded,
-        tainted: bool,
+        origin: Origin,
         inputs: &Inputs,
         (steps, outputs): (&[StepDescription], &BTreeMap<String, String>),
     ) -> Outcome {
@@ -27,7 +27,7 @@ impl JobRunner<'_> {
             return too_deep(&loaded.reference).into();
         }
         let outer = self.replace_steps(json!({}), inputs.context());
-        self.frames.push(Frame::of(running, tainted));
+        self.frames.push(Frame::of(running, origin));
         let mut result = Outcome::default();
         for (index, step) in steps.iter().enumerate() {
             if self.log.fault().is_some() {
@@ -86,11 +86,12 @@ impl JobRunner<'_> {
 }
 
 impl Frame {
-    pub(super) fn of(running: &Running<'_>, tainted: bool) -> Self {
+    pub(super) fn of(running: &Running<'_>, inputs: Origin) -> Self {
         Self {
             env: running.env.clone(),
             fault: None,
-            tainted,
+            opaque: running.opaque.clone(),
+            inputs,
             minutes: running.minutes.clone(),
             deadline: running.deadline,
             goes_on: running.goes_on,

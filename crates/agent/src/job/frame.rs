@@ -4,10 +4,13 @@ use super::JobRunner;
 use super::fault::Fault;
 use crate::actions::Loaded;
 use crate::environment::Variables;
-use checkmill_workflow::expr::{ExprSpan, untrusted_references, untrusted_references_of_action};
+use checkmill_workflow::expr::{
+    ExprSpan, Opaque, opaque_references, untrusted_references, untrusted_references_of_action,
+};
 use checkmill_workflow::job::{StepAction, StepDescription};
 use checkmill_workflow::uses::ActionReference;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 /// A composite action whose steps run.
@@ -17,12 +20,24 @@ pub(super) struct Frame {
     pub(super) env: Variables,
     /// The first of its steps that failed it: what `success()` inside answers from.
     pub(super) fault: Option<Fault>,
-    /// An outsider chose something of what it was given.
-    pub(super) tainted: bool,
+    /// Of those, the ones that nobody vouches for.
+    pub(super) opaque: BTreeSet<String>,
+    pub(super) inputs: Origin,
     /// Of the step that uses it.
     pub(super) minutes: Option<String>,
     pub(super) deadline: Option<Instant>,
     pub(super) goes_on: bool,
+}
+
+/// Who has worded what an action was given, the one to be trusted least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Origin {
+    /// The workflow's file.
+    Workflow,
+    /// Steps and other jobs, from whatever they read.
+    Made,
+    /// The event.
+    Outsiders,
 }
 
 /// What an action's contexts have replaced.
@@ -30,6 +45,12 @@ pub(super) struct Frame {
 pub(super) struct Replaced(Vec<(&'static str, Option<Value>)>);
 
 const OF_GITHUB: [&str; 4] = ["action", "action_path", "action_repository", "action_ref"];
+
+/// Puts the variables of an inner layer over these names.
+pub(super) fn overlay(names: &mut BTreeSet<String>, env: &Variables, opaque: &BTreeSet<String>) {
+    names.retain(|name| !env.contains_key(name));
+    names.extend(opaque.iter().cloned());
+}
 
 impl JobRunner<'_> {
     /// Shows an action to expressions: `github.action_path` and its like.
@@ -73,10 +94,45 @@ impl JobRunner<'_> {
     /// workflow, are the workflow's own word, unless they were made of such a text.
     pub(super) fn untrusted_references(&self) -> fn(&str) -> Vec<ExprSpan> {
         match self.frames.last() {
-            Some(frame) if !frame.tainted => untrusted_references_of_action,
+            Some(frame) if frame.inputs < Origin::Outsiders => untrusted_references_of_action,
             None if self.description.own_inputs => untrusted_references_of_action,
             _ => untrusted_references,
         }
+    }
+
+    /// The variables, of those that a step finds, that nobody vouches for: made of outputs or the event, or set by a step.
+    pub(super) fn opaque_env(&self) -> BTreeSet<String> {
+        let mut names = self.opaque_env.clone();
+        for frame in &self.frames {
+            overlay(&mut names, &frame.env, &frame.opaque);
+        }
+        names
+    }
+
+    /// What else nobody vouches for, these variables being so.
+    pub(super) fn opaque<'n>(&self, env: &'n BTreeSet<String>) -> Opaque<'n> {
+        let inputs = self
+            .frames
+            .last()
+            .is_some_and(|frame| frame.inputs > Origin::Workflow);
+        Opaque {
+            env,
+            inputs,
+            matrix: self.description.matrix_computed,
+        }
+    }
+
+    /// Of these texts of `env`, the names of those whose values nobody vouches for.
+    pub(super) fn opaque_names(&self, env: &BTreeMap<String, String>) -> BTreeSet<String> {
+        let around = self.opaque_env();
+        let untrusted = self.untrusted_references();
+        let is_opaque = |text: &str| {
+            !untrusted(text).is_empty() || !opaque_references(text, self.opaque(&around)).is_empty()
+        };
+        env.iter()
+            .filter(|(_, text)| is_opaque(text))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// Shows `github.action`: the step's id, else a name that it keeps for all of its parts. GitHub docs: `__run`, then

@@ -77,6 +77,7 @@ impl JobRunner<'_> {
                 key,
                 title,
                 env: &env,
+                opaque: self.opaque_names(&step.env),
                 minutes: None,
                 deadline: None,
                 goes_on: false,
@@ -85,7 +86,10 @@ impl JobRunner<'_> {
                 self.pre(running, &loaded, &inputs, hook).await;
             } else {
                 let outer = self.replace_steps(json!({}), inputs.context());
-                self.frames.push(Frame::of(&running, given.tainted));
+                self.frames.push(Frame::of(
+                    &running,
+                    given.origin.max(Self::origin_of_defaults(&loaded)),
+                ));
                 for (index, inner) in loaded.manifest.steps().iter().enumerate() {
                     Box::pin(self.before(&format!("{key}_{}", index + 1), inner)).await;
                 }
@@ -161,6 +165,7 @@ impl JobRunner<'_> {
             key: &post.key,
             title: post.title.clone(),
             env: &post.env,
+            opaque: BTreeSet::new(),
             minutes: None,
             deadline: None,
             goes_on,

@@ -67,6 +67,8 @@ struct JobRunner<'a> {
     contexts: Map<String, Value>,
     /// `env` of the workflow and the job, and what steps have added.
     env: Variables,
+    /// Of those, the ones that nobody vouches for: made of outputs or the event, or set by a step.
+    opaque_env: BTreeSet<String>,
     /// What steps have added to `PATH`, the last one last.
     added_paths: Vec<String>,
     /// By which git finds the token, once a checkout has been asked to leave it.
@@ -119,6 +121,7 @@ pub async fn run(
         untrusted: Untrusted::of(&description.contexts, description.own_inputs),
         contexts,
         env: Variables::new(),
+        opaque_env: BTreeSet::new(),
         added_paths: Vec::new(),
         frames: Vec::new(),
         loaded: BTreeMap::new(),
@@ -179,11 +182,15 @@ impl JobRunner<'_> {
             .map_err(broken)?;
         self.contexts["github"]["event_path"] = path.to_string_lossy().into();
         self.pass_secrets()?;
-        for (name, text) in self.description.env.iter().flatten() {
+        let description = self.description;
+        for (name, text) in description.env.iter().flatten() {
             let value = interpolate(text, &self.scope()).map_err(|error| {
                 let detail = format!("`env` of the job can't be computed: {name}: {error}");
                 Verdict::new(JobVerdict::Configuration, detail)
             })?;
+            let made = self.opaque_names(&[(name.clone(), text.clone())].into());
+            self.opaque_env.remove(name);
+            self.opaque_env.extend(made);
             self.env.insert(name.clone(), value);
             self.show_env(None);
         }

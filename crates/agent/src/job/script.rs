@@ -2,6 +2,7 @@
 
 use super::JobRunner;
 use super::fault::Fault;
+use super::frame::overlay;
 use super::step::{Outcome, Running};
 use crate::command_files::{CommandFiles, Written};
 use crate::environment::{self, Variables};
@@ -9,7 +10,7 @@ use crate::exec::{self, Ended, Program};
 use crate::script::inject::{FillError, Filled, Guards, VARIABLE_PREFIX, Variable, fill};
 use crate::script::shell::{SCRIPT, Shell};
 use crate::step_output::{Said, StepOutput};
-use checkmill_workflow::expr::interpolate;
+use checkmill_workflow::expr::{interpolate, opaque_references};
 use checkmill_workflow::job::RunDefaults;
 use std::ffi::OsString;
 use std::io;
@@ -87,14 +88,19 @@ impl JobRunner<'_> {
             &none
         };
         let untrusted = self.untrusted_references();
+        let mut env = self.opaque_env();
+        overlay(&mut env, running.env, &running.opaque);
+        let opaque = self.opaque(&env);
         let filled = |what: &str, text: Option<&str>| {
             let value = text.map(|text| interpolate(text, &self.scope())).transpose();
             value.map_err(|error| Fault::Configuration(format!("`{what}` can't be computed: {error}")))
         };
         let written = shell.or(defaults.shell.as_deref());
         let shell = filled("shell", written)?;
-        if !untrusted(written.unwrap_or_default()).is_empty() {
-            let problem = "`shell` must not be text that outsiders may choose: it is a command".to_owned();
+        let text = written.unwrap_or_default();
+        if !untrusted(text).is_empty() || !opaque_references(text, opaque).is_empty() {
+            let problem = "`shell` must not be text that outsiders may choose, nor what steps have made: it is a command"
+                .to_owned();
             return Err(Fault::Configuration(problem));
         }
         let shell =
@@ -106,6 +112,7 @@ impl JobRunner<'_> {
         let directory = layout.workspace.join(directory.unwrap_or_default());
         let guards = Guards {
             references: untrusted,
+            opaque,
             untrusted: &self.untrusted,
             masks: self.log.masks(),
         };
@@ -269,6 +276,7 @@ impl JobRunner<'_> {
                 "##[warning]GITHUB_ENV can't change {name}; it keeps its value."
             ));
         } else {
+            self.opaque_env.insert(name.clone());
             self.env.insert(name, value);
         }
     }

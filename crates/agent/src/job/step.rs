@@ -10,7 +10,7 @@ use checkmill_core::UnixMillis;
 use checkmill_workflow::expr::{JobStatus, Scope, condition, interpolate, interpolate_value};
 use checkmill_workflow::job::{StepAction, StepDescription, StepResult, StepStatus};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -41,6 +41,8 @@ pub(super) struct Running<'a> {
     /// As it is shown.
     pub(super) title: String,
     pub(super) env: &'a Variables,
+    /// Of those, the ones that nobody vouches for.
+    pub(super) opaque: BTreeSet<String>,
     /// The time limit as written, for messages.
     pub(super) minutes: Option<String>,
     pub(super) deadline: Option<Instant>,
@@ -201,6 +203,7 @@ impl JobRunner<'_> {
             Ok(env) => env,
             Err(fault) => return fault.into(),
         };
+        let opaque = self.opaque_names(&step.env);
         self.show_env(Some(&env));
         let limit = match self.minutes(step) {
             Ok(limit) => limit,
@@ -216,6 +219,7 @@ impl JobRunner<'_> {
             key,
             title: self.step_name(step),
             env: &env,
+            opaque,
             minutes,
             deadline,
             goes_on: goes_on && frame.is_none_or(|frame| frame.goes_on),

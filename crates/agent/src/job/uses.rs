@@ -3,6 +3,7 @@
 use super::JobRunner;
 use super::docker::Entry;
 use super::fault::Fault;
+use super::frame::Origin;
 use super::hooks::{Post, PostKind};
 use super::step::{Outcome, Running};
 use crate::actions::Loaded;
@@ -10,7 +11,7 @@ use crate::actions::inputs::Inputs;
 use crate::command_files::CommandFiles;
 use crate::environment;
 use crate::exec::Program;
-use checkmill_workflow::expr::interpolate;
+use checkmill_workflow::expr::{interpolate, opaque_references, untrusted_references_of_action};
 use checkmill_workflow::manifest::Runs;
 use checkmill_workflow::uses::{ActionReference, Builtin};
 use std::collections::BTreeMap;
@@ -19,8 +20,7 @@ use std::sync::Arc;
 /// `with`, its expressions filled in.
 pub(super) struct Given {
     pub(super) values: BTreeMap<String, String>,
-    /// An outsider chose something of it.
-    pub(super) tainted: bool,
+    pub(super) origin: Origin,
 }
 
 /// Inputs of built-in actions that hold a secret, whatever it is called outside.
@@ -68,15 +68,23 @@ impl JobRunner<'_> {
     /// Fills `with`.
     pub(super) fn given(&self, with: &BTreeMap<String, String>) -> Result<Given, Fault> {
         let untrusted = self.untrusted_references();
+        let env = &self.opaque_env();
         let mut given = Given {
             values: BTreeMap::new(),
-            tainted: false,
+            origin: Origin::Workflow,
         };
         for (name, text) in with {
             let value = interpolate(text, &self.scope()).map_err(|error| {
                 Fault::Configuration(format!("`with` can't be computed: {name}: {error}"))
             })?;
-            given.tainted |= !untrusted(text).is_empty() || self.untrusted.is_in(&value);
+            let origin = if !untrusted(text).is_empty() || self.untrusted.is_in(&value) {
+                Origin::Outsiders
+            } else if !opaque_references(text, self.opaque(env)).is_empty() {
+                Origin::Made
+            } else {
+                Origin::Workflow
+            };
+            given.origin = given.origin.max(origin);
             given.values.insert(name.clone(), value);
         }
         Ok(given)
@@ -107,7 +115,8 @@ impl JobRunner<'_> {
                 self.register(running, loaded, &inputs);
                 match &loaded.manifest.runs {
                     Runs::Composite { steps, outputs } => {
-                        self.composite(running, loaded, given.tainted, &inputs, (steps, outputs))
+                        let origin = given.origin.max(Self::origin_of_defaults(loaded));
+                        self.composite(running, loaded, origin, &inputs, (steps, outputs))
                             .await
                     }
                     Runs::JavaScript { using, main, .. } => {
@@ -125,6 +134,17 @@ impl JobRunner<'_> {
         };
         self.leave_action(replaced);
         outcome
+    }
+
+    /// Of the inputs that are not given: a default may read the event.
+    pub(super) fn origin_of_defaults(loaded: &Loaded) -> Origin {
+        let defaults = loaded
+            .manifest
+            .inputs
+            .iter()
+            .filter_map(|input| input.default.as_deref());
+        let mut events = defaults.filter(|text| !untrusted_references_of_action(text).is_empty());
+        events.next().map_or(Origin::Workflow, |_| Origin::Made)
     }
 
     /// The action's inputs; what is odd about them is in the log.

@@ -23,6 +23,8 @@ enum State {
     Code {
         parentheses: usize,
     },
+    /// Code between two backticks; one with a backslash before it does not end it.
+    Backticks,
     Double,
     Single,
     Ansi,
@@ -68,12 +70,20 @@ impl<'a> Walker<'a> {
             self.step();
         }
         match self.top() {
-            State::Code { .. } | State::Double | State::Comment => Place::Expanding,
+            State::Code { .. } | State::Backticks | State::Double | State::Comment => Place::Expanding,
             State::Single => Place::SingleQuotes,
             State::Ansi => Place::AnsiQuotes,
             State::Arithmetic { .. } => Place::Arithmetic,
             State::Heredoc(heredoc) if heredoc.literal => Place::Literal,
             State::Heredoc(_) => Place::Expanding,
+        }
+    }
+
+    /// What ends the here-document with a quoted delimiter in which the walk is.
+    pub fn delimiter(&self) -> Option<&str> {
+        match self.top() {
+            State::Heredoc(heredoc) if heredoc.literal => Some(&heredoc.delimiter),
+            _ => None,
         }
     }
 
@@ -101,9 +111,12 @@ impl<'a> Walker<'a> {
         let mut taken = c.len_utf8();
         match self.top().clone() {
             State::Code { parentheses } => taken = self.code(rest, c, parentheses),
+            State::Backticks if c == '`' => self.pop(),
+            State::Backticks => taken = self.code(rest, c, 0),
             State::Double => match c {
                 '\\' => taken += next_len(rest, 1),
                 '"' => self.pop(),
+                '`' => self.stack.push(State::Backticks),
                 '$' if rest.starts_with("$((") => taken = self.enter(State::Arithmetic { parentheses: 0 }, 3),
                 '$' if rest.starts_with("$(") => taken = self.enter(State::Code { parentheses: 0 }, 2),
                 _ => {}
@@ -133,6 +146,7 @@ impl<'a> Walker<'a> {
             '\\' => return len + next_len(rest, 1),
             '\'' => self.stack.push(State::Single),
             '"' => self.stack.push(State::Double),
+            '`' => self.stack.push(State::Backticks),
             '$' if rest.starts_with("$'") => return self.enter(State::Ansi, 2),
             '$' if rest.starts_with("$((") => return self.enter(State::Arithmetic { parentheses: 0 }, 3),
             '$' if rest.starts_with("$(") => return self.enter(State::Code { parentheses: 0 }, 2),
@@ -146,7 +160,7 @@ impl<'a> Walker<'a> {
             '\n' => self.bodies(),
             '(' => self.set_parentheses(parentheses + 1),
             ')' if parentheses > 0 => self.set_parentheses(parentheses - 1),
-            ')' => self.pop(),
+            ')' if *self.top() != State::Backticks => self.pop(),
             _ => {}
         }
         len
@@ -174,7 +188,7 @@ impl<'a> Walker<'a> {
     /// A `#` begins a comment only where a word could begin.
     fn begins_word(&self) -> bool {
         let before = self.script[..self.at].chars().next_back();
-        before.is_none_or(|c| c.is_whitespace() || ";&|()".contains(c))
+        before.is_none_or(|c| c.is_whitespace() || ";&|()`".contains(c))
     }
 
     /// At a line's end, the bodies of the here-documents begun on it.
@@ -272,6 +286,12 @@ mod tests {
             ("cat <<<'x'\necho @", Place::Expanding),
             ("x # <<'EOF'\necho @", Place::Expanding),
             ("case a in a) echo '@' ;; esac", Place::SingleQuotes),
+            ("V=\"`echo '@' | sed s/^v//`\"", Place::SingleQuotes),
+            ("V=\"`echo 'x'`@\"", Place::Expanding),
+            ("V=\"`echo 'x'`\"'@'", Place::SingleQuotes),
+            ("V=`echo '@'`", Place::SingleQuotes),
+            ("V=`case a in a) echo x;; esac` '@'", Place::SingleQuotes),
+            ("echo \"it\\`s '@'\"", Place::Expanding),
         ];
         for (script, expected) in table {
             assert_eq!(place(script), expected, "{script:?}");
@@ -280,7 +300,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_script_is_a_panic(script in "[a<$'\"()\\\\\n#é -]{0,40}", offset in 0usize..60) {
+        fn no_script_is_a_panic(script in "[a<$'\"`()\\\\\n#é -]{0,40}", offset in 0usize..60) {
             let _ = Walker::new(&script).place_at(offset);
         }
     }

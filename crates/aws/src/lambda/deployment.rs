@@ -170,9 +170,10 @@ impl Deployment {
     #[cfg(feature = "backends")]
     #[must_use]
     pub fn backends(&self) -> checkmill_backends::registry::Backends {
+        use checkmill_backends::labels::{Labels, System};
         use checkmill_backends::registry::Backends;
         match self.process_backend() {
-            Ok(backend) => Backends::single("process", Arc::new(backend)),
+            Ok(backend) => Backends::only("process", Labels::Of(System::here()), Arc::new(backend)),
             Err(why) => {
                 tracing::warn!(error = %why, "there is no backend: every job will be refused");
                 Backends::single(

@@ -17,7 +17,6 @@ impl Backend for NoBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             callback: false,
-            batched_poll: true,
             containers: false,
         }
     }

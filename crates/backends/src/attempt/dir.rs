@@ -6,9 +6,9 @@ use super::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -60,7 +60,11 @@ impl AttemptDir {
     /// What the file system says, but for "not found".
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, DirError> {
         let path = self.file(name);
-        match fs::read(&path) {
+        let read = open_ours(&path).and_then(|mut file| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        match read {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(source) => Err(DirError {
@@ -217,7 +221,7 @@ impl AttemptDir {
     /// A file that can't be opened.
     pub fn lock_state(&self) -> Result<LockState, DirError> {
         let path = self.file(LOCK_FILE);
-        let file = match File::open(&path) {
+        let file = match open_ours(&path) {
             Ok(file) => file,
             Err(error) if is_absent(&error) => return Ok(LockState::Free),
             Err(source) => {
@@ -293,6 +297,20 @@ fn write_whole(path: &Path, bytes: &[u8], truncate: bool) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.write_all(bytes)
+}
+
+/// Opens a file of an attempt for reading. It is ours: where its job has taken our rights away, we take them back.
+///
+/// # Errors
+/// What the file system says.
+pub fn open_ours(path: &Path) -> io::Result<File> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            fs::set_permissions(path, Permissions::from_mode(0o600))?;
+            File::open(path)
+        }
+        result => result,
+    }
 }
 
 fn is_absent(error: &io::Error) -> bool {

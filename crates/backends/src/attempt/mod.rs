@@ -17,7 +17,7 @@
 mod dir;
 mod remove;
 
-pub use dir::{AttemptDir, DirError, LockState};
+pub use dir::{AttemptDir, DirError, LockState, open_ours};
 pub use remove::remove_tree;
 
 use serde::{Deserialize, Serialize};

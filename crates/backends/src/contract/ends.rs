@@ -2,6 +2,7 @@
 
 use super::{Case, ContractSubject};
 use crate::port::{BackendEnd, BackendState};
+use checkmill_core::Millis;
 
 /// Jobs at a time, where a case has many.
 const AT_A_TIME: u32 = 16;
@@ -147,4 +148,27 @@ pub(super) async fn a_job_that_never_starts_is_lost(subject: &impl ContractSubje
     };
     assert!(!detail.is_empty());
     assert_eq!(case.end(&backend, &id).await, end, "an end stays");
+}
+
+pub(super) async fn a_job_past_its_time_is_stopped_and_says_so(subject: &impl ContractSubject) {
+    let case = Case::new(subject, "past-its-time");
+    let backend = subject.controller().await;
+    let script = "trap '' TERM INT; sleep 1000 & echo $! > child; echo $$ > script; wait; sleep 1000";
+    let mut submission = case.submission(1, script);
+    let limit = Millis::from_secs(3);
+    submission.run_timeout = limit;
+    let mut description: serde_json::Value =
+        serde_json::from_slice(&submission.description).expect("a description is JSON");
+    description["timeout_ms"] = limit.0.into();
+    submission.description = description.to_string().into_bytes();
+    let id = backend.submit(&submission).await.expect("submit");
+    let end = case.end(&backend, &id).await;
+    // The agent's own word (124), or the backend's, which may come later than the limit.
+    assert!(
+        matches!(end, BackendEnd::TimedOut | BackendEnd::Exited { code: 124 }),
+        "{end:?}"
+    );
+    for file in ["child", "script"] {
+        assert!(!case.alive(file), "{file} outlived its job");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Case, ContractSubject};
 use crate::port::BackendEnd;
-use checkmill_core::limits::LOG_CHUNK_BYTES;
+use checkmill_core::limits::{LOG_BYTES, LOG_CHUNK_BYTES};
 
 pub(super) async fn a_log_can_be_cut_anywhere(subject: &impl ContractSubject) {
     let case = Case::new(subject, "log-cut");
@@ -93,4 +93,22 @@ pub(super) async fn ten_megabytes_arrive(subject: &impl ContractSubject) {
             .ok()
     });
     assert!(numbers.eq(1..=LINES), "every line is there, in order");
+}
+
+pub(super) async fn a_log_past_its_limit_keeps_its_beginning_and_end(subject: &impl ContractSubject) {
+    let case = Case::new(subject, "log-too-large");
+    let backend = subject.controller().await;
+    let bytes = LOG_BYTES + LOG_BYTES / 2;
+    let script = format!(
+        "echo the first line; (yes {} || true) | head -c {bytes}; echo; echo the last line",
+        "x".repeat(999)
+    );
+    let id = case.submit(&backend, 1, &script).await;
+    assert_eq!(case.end(&backend, &id).await, BackendEnd::Exited { code: 0 });
+    let log = case.within("the log is read", case.log(&backend, &id, 0)).await;
+    assert!(log.len() <= LOG_BYTES, "{} bytes", log.len());
+    let text = String::from_utf8(log).expect("the log is UTF-8");
+    for line in ["the first line\n", "the last line\n"] {
+        assert!(text.contains(line), "{line:?} is not in the log");
+    }
 }

@@ -64,12 +64,14 @@ pub async fn all(subject: &impl ContractSubject) {
     ends::a_killed_agent_is_no_success(subject).await;
     ends::vanished_compute_is_noticed_and_leaves_nothing(subject).await;
     ends::a_job_that_never_starts_is_lost(subject).await;
+    ends::a_job_past_its_time_is_stopped_and_says_so(subject).await;
     cancel::a_running_job_ends_with_all_its_processes(subject).await;
     cancel::before_the_start_nothing_runs(subject).await;
     cancel::after_the_end_nothing_changes(subject).await;
     logs::a_log_can_be_cut_anywhere(subject).await;
     logs::a_log_can_be_followed(subject).await;
     logs::ten_megabytes_arrive(subject).await;
+    logs::a_log_past_its_limit_keeps_its_beginning_and_end(subject).await;
     owned::only_our_jobs_are_listed(subject).await;
     owned::a_discarded_job_is_forgotten(subject).await;
     owned::a_new_controller_finds_everything(subject).await;

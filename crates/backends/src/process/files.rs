@@ -1,11 +1,11 @@
 //! Reading logs and removing directories.
 
-use crate::attempt::{AttemptDir, DirError, LOG_FILE, remove_tree};
+use crate::attempt::{AttemptDir, DirError, LOG_FILE, open_ours, remove_tree};
 use crate::port::LogChunk;
 use checkmill_core::limits::LOG_CHUNK_BYTES;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 /// Before the name of a directory that is being removed. Such a name is no id, so nobody finds it.
@@ -16,11 +16,25 @@ pub(super) fn make_private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Gives us the rights of the directory back, if somebody took them. One that isn't there is fine.
+pub(super) fn keep_usable(path: &Path) -> io::Result<()> {
+    let mode = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => metadata.permissions().mode(),
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if mode & 0o700 == 0o700 {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o700))
+}
+
 /// A piece of the log. `ended` is what was known before this call.
 pub(super) fn read_log(attempt: &AttemptDir, offset: u64, ended: bool) -> Result<LogChunk, DirError> {
     let path = attempt.file(LOG_FILE);
     let read = || -> io::Result<LogChunk> {
-        let mut file = File::open(&path)?;
+        let mut file = open_ours(&path)?;
         let len = file.metadata()?.len();
         let mut bytes = Vec::new();
         if offset < len {

@@ -82,8 +82,13 @@ impl ProcessBackend {
 }
 
 impl Inner {
+    /// An attempt's directory, which is ours to use: its job, which has our rights, may have taken them away.
     fn attempt(&self, key: &SubmitKey) -> AttemptDir {
-        AttemptDir::new(self.root.join(key.to_string()))
+        let attempt = AttemptDir::new(self.root.join(key.to_string()));
+        if let Err(error) = files::keep_usable(attempt.path()) {
+            tracing::warn!(attempt = %attempt.path().display(), %error, "a directory that its job has closed stays so");
+        }
+        attempt
     }
 
     /// The directory of an id of ours; none for any other text, so that no id leads out of the root.
@@ -109,10 +114,12 @@ impl Inner {
             let (Some(attempt), Ok(key)) = (self.find(id), id.parse()) else {
                 continue;
             };
-            let live = matches!(
-                self.state(&attempt)?,
-                BackendState::Pending | BackendState::Running
-            );
+            // One that can't be looked at now must not hide the others; it may live.
+            let state = self.state(&attempt).unwrap_or_else(|error| {
+                tracing::warn!(attempt = id, %error, "could not see how an attempt stands");
+                BackendState::Running
+            });
+            let live = matches!(state, BackendState::Pending | BackendState::Running);
             owned.push(Owned {
                 key,
                 id: id.to_owned(),
@@ -160,7 +167,6 @@ impl Backend for ProcessBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             callback: true,
-            batched_poll: true,
             containers: false,
         }
     }

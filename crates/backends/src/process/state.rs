@@ -4,6 +4,7 @@ use super::{Inner, spawn};
 use crate::attempt::{AttemptDir, AttemptEnd, Claim, ExitRecord, LockState, SubmitRecord};
 use crate::port::{BackendEnd, BackendError, BackendState};
 use checkmill_core::UnixMillis;
+use std::io::ErrorKind;
 use std::time::UNIX_EPOCH;
 
 /// An agent that is gone without a word: killed together with its supervisor, or its machine went down.
@@ -92,19 +93,17 @@ impl Inner {
 fn known_end(attempt: &AttemptDir) -> Result<Option<BackendState>, BackendError> {
     match attempt.exit() {
         Ok(record) => Ok(record.map(|record| ended(record.end))),
-        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => {
-            Ok(Some(ended(AttemptEnd::Lost {
-                detail: error.to_string(),
-            })))
-        }
+        Err(error) if is_damage(error.source.kind()) => Ok(Some(ended(AttemptEnd::Lost {
+            detail: error.to_string(),
+        }))),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The claim; one that can't be read was made by an agent that the machine took down.
+/// The claim; one that can't be read was made by an agent that the machine took down, or its job has broken it.
 fn claim(attempt: &AttemptDir) -> Result<Option<Claim>, BackendError> {
     match attempt.claim() {
-        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => {
+        Err(error) if is_damage(error.source.kind()) => {
             tracing::warn!(%error, "an attempt's claim is damaged");
             Ok(Some(Claim::Agent {
                 pid: 0,
@@ -113,6 +112,14 @@ fn claim(attempt: &AttemptDir) -> Result<Option<Claim>, BackendError> {
         }
         result => Ok(result?),
     }
+}
+
+/// What no further look would mend: a file that is no record, or no file, or not for us to read.
+const fn is_damage(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidData | ErrorKind::IsADirectory | ErrorKind::PermissionDenied
+    )
 }
 
 fn submitted_at(record: &SubmitRecord) -> UnixMillis {

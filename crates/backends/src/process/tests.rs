@@ -408,3 +408,42 @@ fn jobs_can_not_read_our_environment() {
     let behavior = rustix::process::dumpable_behavior().unwrap();
     assert_eq!(behavior, rustix::process::DumpableBehavior::NotDumpable);
 }
+
+#[tokio::test]
+async fn a_directory_that_its_job_has_closed_is_opened_again() {
+    let world = World::new();
+    let backend = world.scripted("sleep 60");
+    backend.submit(&submission()).await.unwrap();
+    let path = world.dir().path().to_owned();
+    let close = || std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    close();
+    assert_eq!(poll(&backend).await, BackendState::Pending);
+    assert_eq!(mode(), 0o700);
+    close();
+    assert_eq!(backend.list().await.unwrap().len(), 1);
+    assert_eq!(mode(), 0o700);
+    close();
+    backend.cancel(ID).await.unwrap();
+    close();
+    assert_eq!(poll(&backend).await, BackendState::Ended(BackendEnd::Cancelled));
+    close();
+    backend.discard(ID).await.unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn an_attempt_that_can_not_be_read_ends_and_hides_no_other() {
+    let world = World::new();
+    let backend = world.scripted("sleep 60");
+    backend.submit(&submission()).await.unwrap();
+    let mut other = submission();
+    other.key = "0123456789abcdef-76543210-1".parse().unwrap();
+    backend.submit(&other).await.unwrap();
+    // A file of it that is a directory fails also for root, for whom rights are nothing.
+    std::fs::create_dir(world.dir().file(CLAIM_FILE)).unwrap();
+    let listed = backend.list().await.unwrap();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert!(lost(poll(&backend).await).contains("killed"));
+    backend.cancel(&other.key.to_string()).await.unwrap();
+}

@@ -54,7 +54,6 @@ impl Default for FakeBackend {
     fn default() -> Self {
         Self::new(Capabilities {
             callback: false,
-            batched_poll: true,
             containers: false,
         })
     }

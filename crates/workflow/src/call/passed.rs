@@ -2,13 +2,14 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::expand::scope;
-use crate::expr::{self, JobStatus};
+use crate::expr::{self, JobStatus, Opaque};
 use crate::model::{Call, CallTrigger, Input, InputKind, Workflow};
 use crate::resolve::Resolver;
 use crate::source::{Source, Span};
 use crate::text::{has_expression, number_text};
 use crate::yaml::{Node, Value};
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeSet;
 
 /// The values of a call's inputs.
 pub(super) struct Passed {
@@ -98,16 +99,18 @@ fn resolved(source: &Source, node: &Node, contexts: &Map<String, Json>) -> Resul
     Ok(resolver.node(node)?.to_json())
 }
 
+/// Whether a value is the workflow's own word: what an outsider or a step has worded is not, nor what a matrix may have taken
+/// from either.
 fn is_own(node: &Node, inputs_are_own: bool) -> bool {
     let Value::Text(text) = &node.value else {
         return true;
     };
-    let outsiders = if inputs_are_own {
-        expr::untrusted_references_of_action(text)
-    } else {
-        expr::untrusted_references(text)
+    let opaque = Opaque {
+        env: &BTreeSet::new(),
+        inputs: !inputs_are_own,
+        matrix: true,
     };
-    outsiders.is_empty()
+    expr::opaque_references(text, opaque).is_empty()
 }
 
 /// A value as the input's type wants it. Nothing at all is an empty text, `false` or 0.

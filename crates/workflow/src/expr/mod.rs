@@ -1,8 +1,8 @@
 //! Expressions, `${{ … }}`, as GitHub Actions defines them.
 //!
 //! Two ways in: [`check`] before anything runs, with the rules of the place where a text stands; and [`evaluate`],
-//! [`condition`], [`interpolate`] and [`interpolate_value`] with values. [`untrusted_references`] finds what must not be
-//! pasted into a script.
+//! [`condition`], [`interpolate`] and [`interpolate_value`] with values. [`untrusted_references`] and
+//! [`opaque_references`] find what must not be pasted into a script.
 //!
 //! # Where the rules come from
 //! GitHub's documentation ("Evaluate expressions", "Contexts") and, where it is silent, the observable behaviour of the
@@ -43,7 +43,9 @@ pub use check::check;
 pub use error::{ErrorKind, ExprError};
 pub use place::Place;
 pub use reads::{Read, asks_for_failure, reads};
-pub use untrusted::{references, untrusted_references, untrusted_references_of_action};
+pub use untrusted::{
+    Opaque, opaque_references, references, untrusted_references, untrusted_references_of_action,
+};
 
 use names::Function;
 use serde_json::{Map, Value as Json};
@@ -71,7 +73,7 @@ pub struct Scope<'a> {
 /// What the status functions answer from.
 ///
 /// At a step: how the job stands so far. At a job: what its needs, and the jobs those needed, ended with; the first of
-/// `Cancelled` (the run itself was cancelled), `Failure`, `Skipped` that applies.
+/// `Failure`, `Cancelled` (the run itself was cancelled), `Skipped` that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobStatus {
     Success,
@@ -174,6 +176,11 @@ pub fn interpolate(text: &str, scope: &Scope<'_>) -> Result<String, ExprError> {
             .with_hint(Some("toJSON() makes a text of it".to_owned())))
     });
     value.map_err(|error| error.shifted(marked.inner.start))
+}
+
+/// Like [`interpolate`], of a piece of a longer text: an array or object is its word also where it stands alone.
+pub fn interpolate_piece(piece: &str, scope: &Scope<'_>) -> Result<String, ExprError> {
+    replace(piece, &parts(piece)?, scope)
 }
 
 /// Like [`interpolate`], but a text that is one `${{ }}` and nothing else keeps its value's type.

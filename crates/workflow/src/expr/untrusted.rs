@@ -5,13 +5,16 @@
 //! compares, `a && b` gives `b` or something empty.
 //!
 //! Everything of `inputs` and of `github` is taken for untrusted unless it is named here as a value that GitHub alone
-//! chooses, in a form that can't be a command: a number, a hash, a boolean, an account's or repository's name. What
-//! reached `env`, `steps`, `needs` or `matrix` before is not followed.
+//! chooses, in a form that can't be a command: a number, a hash, a boolean, an account's or repository's name.
+//!
+//! What outputs of steps and jobs hold nobody can know before, and what reached `env` and `matrix` depends on how they were
+//! made: [`opaque_references`] finds the expressions that read those, for the caller to judge by the value.
 
 use super::ExprSpan;
 use super::names::Function;
 use super::syntax::{Key, Kind, Literal, Node, parse};
 use super::template::{Part, parts};
+use std::collections::BTreeSet;
 
 /// Every `${{ }}` of the text that can give text an outsider chooses, in the text's order. One that can't be parsed
 /// counts as such; a text with an unclosed `${{` has none (it can't be interpolated either).
@@ -27,9 +30,60 @@ pub fn untrusted_references_of_action(text: &str) -> Vec<ExprSpan> {
     references_from(text, &["github"])
 }
 
-fn references_from(text: &str, sources: &[&str]) -> Vec<ExprSpan> {
+/// Where text that nobody vouches for can be, beside `github` and the outputs of steps and jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Opaque<'a> {
+    /// Variables whose values were made of such text, or set by a step.
+    pub env: &'a BTreeSet<String>,
+    /// `inputs` was given some.
+    pub inputs: bool,
+    /// The matrix was computed.
+    pub matrix: bool,
+}
+
+/// Every `${{ }}` of the text that can give text nobody vouches for: an event's, or what a step or another job has put into
+/// its outputs or variables, which may be made of it in any way.
+#[must_use]
+pub fn opaque_references(text: &str, opaque: Opaque<'_>) -> Vec<ExprSpan> {
+    let mut contexts = vec!["github", "steps", "needs", "jobs"];
+    contexts.extend(opaque.inputs.then_some("inputs"));
+    contexts.extend(opaque.matrix.then_some("matrix"));
+    let sources = Sources {
+        contexts: &contexts,
+        env: Some(opaque.env),
+    };
+    spans_from(text, sources)
+}
+
+fn references_from(text: &str, contexts: &[&str]) -> Vec<ExprSpan> {
+    spans_from(text, Sources { contexts, env: None })
+}
+
+fn spans_from(text: &str, sources: Sources<'_>) -> Vec<ExprSpan> {
     let untrusted = |span: &ExprSpan| parse(&span.expression).map_or(true, |tree| flows(&tree, sources));
     references(text).into_iter().filter(untrusted).collect()
+}
+
+/// What is looked for: everything of these contexts, and these variables of `env`.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    contexts: &'a [&'a str],
+    env: Option<&'a BTreeSet<String>>,
+}
+
+impl Sources<'_> {
+    fn has(self, context: &str) -> bool {
+        let of_env = context.eq_ignore_ascii_case("env") && self.env.is_some_and(|names| !names.is_empty());
+        of_env || listed(self.contexts, context)
+    }
+
+    /// Whether `env.…` with these keys is one of the variables. A name that is not known before may be any.
+    fn has_variable(self, keys: &[Key]) -> bool {
+        self.env.is_some_and(|names| match keys.first().map(step) {
+            Some(Some(Step::Named(name))) => names.contains(name),
+            _ => !names.is_empty(),
+        })
+    }
 }
 
 /// Every `${{ }}` of the text, in the text's order; none where the text has an unclosed one (it can't be interpolated
@@ -152,12 +206,12 @@ fn listed(list: &[&str], name: &str) -> bool {
     list.iter().any(|entry| entry.eq_ignore_ascii_case(name))
 }
 
-/// Whether text that an outsider chooses, which is in the contexts `sources`, can be in the node's value.
-fn flows(node: &Node, sources: &[&str]) -> bool {
+/// Whether text of the sources can be in the node's value.
+fn flows(node: &Node, sources: Sources<'_>) -> bool {
     let flows = |node: &Node| flows(node, sources);
     match &node.kind {
         Kind::Literal(_) | Kind::Not(_) | Kind::Compare { .. } => false,
-        Kind::Context(name) => listed(sources, name),
+        Kind::Context(name) => sources.has(name),
         // What stops the chain early is empty, false, null or 0.
         Kind::All(nodes) => nodes.last().is_some_and(&flows),
         Kind::Any(nodes) => nodes.iter().any(&flows),
@@ -180,6 +234,7 @@ fn flows(node: &Node, sources: &[&str]) -> bool {
         },
         Kind::Access { base, keys } => match &base.kind {
             Kind::Context(name) if name.eq_ignore_ascii_case("github") => !is_safe(keys),
+            Kind::Context(name) if name.eq_ignore_ascii_case("env") => sources.has_variable(keys),
             _ => flows(base),
         },
     }

@@ -44,6 +44,16 @@ impl Node {
         }
     }
 
+    /// Whether one of the texts in it is so; keys of mappings are none of them.
+    pub(crate) fn any_text(&self, is_so: &impl Fn(&str) -> bool) -> bool {
+        match &self.value {
+            Value::Text(text) => is_so(text),
+            Value::List(items) => items.iter().any(|item| item.any_text(is_so)),
+            Value::Map(entries) => entries.iter().any(|entry| entry.value.any_text(is_so)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
     pub(crate) fn entries(&self) -> Option<&[Entry]> {
         match &self.value {
             Value::Map(entries) => Some(entries),

@@ -220,3 +220,20 @@ fn an_action_that_the_policy_does_not_allow() {
       = help: allow it with `actions` in `.checkmill/config.yml` of the default branch
     ");
 }
+
+#[test]
+fn a_matrix_that_was_computed_says_so() {
+    let matrix_computed = |matrix: &str, leg: &str| {
+        let text = format!(
+            "on: push\njobs:\n  a:\n    runs-on: linux\n    strategy:\n      matrix:\n        {matrix}\n    steps:\n      - run: make\n"
+        );
+        let world = World::new(&text);
+        describe_leg(&world, "a", leg).unwrap().matrix_computed
+    };
+    assert!(!matrix_computed("x: [a, 'b && c']", r#"{"x":"a"}"#));
+    assert!(!matrix_computed("x: ${{ fromJSON('[1]') }}", r#"{"x":1}"#));
+    assert!(matrix_computed(
+        "x: ['${{ github.ref_name }}']",
+        r#"{"x":"main"}"#
+    ));
+}

@@ -165,6 +165,68 @@ async fn what_an_outsider_writes_is_never_run() {
 }
 
 #[tokio::test]
+async fn pieces_of_what_an_outsider_writes_are_never_run_whichever_way_they_come() {
+    let message = "fix \"q\" $(touch owned)'; touch owned; echo '\n\nlong `touch owned` body";
+    let scripts = [
+        // The first line, and a part of it that is no line of the event.
+        "echo \"got ${{ steps.pass.outputs.subject }}\"",
+        "echo 'got ${{ steps.pass.outputs.part }}'",
+        "echo 'got ${{ env.EVENT }}'",
+        "echo \"got ${{ env.PART }} ${{ toJSON(env) }}\"",
+        "echo \"got ${{ needs.before.outputs.part }}\"",
+        "echo \"got ${{ matrix.part }}\"",
+        "cat <<'X'\ngot ${{ steps.pass.outputs.part }}\nX",
+    ];
+    for script in scripts {
+        let pass = "printf 'subject=%s\\n' \"${M%%$'\\n'*}\" >> $GITHUB_OUTPUT\n\
+                    printf 'part=%s\\n' \"${M:4:40}\" | tr x y | tee -a $GITHUB_OUTPUT | sed s/part/PART/ >> $GITHUB_ENV";
+        let keys = json!({"id": "pass", "env": {"M": "${{ github.event.head_commit.message }}"}});
+        let mut world = World::new(json!([run_with(pass, keys), run(script)]))
+            .with(
+                "env",
+                json!([{"EVENT": "${{ toJSON(github.event.head_commit) }}"}]),
+            )
+            .with("matrix_computed", json!(true));
+        let contexts = &mut world.description["contexts"];
+        contexts["github"]["event"] = json!({"head_commit": {"message": message}});
+        contexts["needs"] = json!({"before": {"outputs": {"part": &message[4..44]}}});
+        contexts["matrix"]["part"] = message[4..44].into();
+        let ran = world.run().await;
+        assert_eq!(
+            ran.result.conclusion,
+            JobVerdict::Success,
+            "{script}: {}",
+            ran.log
+        );
+        assert!(ran.log.contains("\ngot"), "{script}: {}", ran.log);
+        let owned = world.surroundings.layout.workspace.join("owned").exists();
+        assert!(!owned, "{script} ran it: {}", ran.log);
+    }
+}
+
+#[tokio::test]
+async fn what_the_workflow_says_itself_is_pasted_as_on_github() {
+    let steps = json!([
+        run("echo 'words=-a -b' >> $GITHUB_ENV"),
+        run_with(
+            "${{ env.COMMAND }}; ${{ matrix.command }}; set -- ${{ env.words }}; echo $#",
+            json!({"env": {"COMMAND": "echo one && echo 'two words'"}})
+        ),
+    ]);
+    let mut world = World::new(steps);
+    world.description["contexts"]["matrix"]["command"] = "echo \"$((1 + 2))\"".into();
+    let ran = world.run().await;
+    assert!(ran.log.contains("\none\ntwo words\n3\n2\n"), "{}", ran.log);
+}
+
+#[tokio::test]
+async fn a_value_between_quotes_inside_backticks_arrives() {
+    let script = "V=\"`echo '${{ github.ref_name }}' | sed s/^v//`\"; echo \"got $V\"";
+    let ran = World::new(json!([run(script)])).run().await;
+    assert!(ran.log.contains("\ngot main"), "{}", ran.log);
+}
+
+#[tokio::test]
 async fn a_quoted_untrusted_value_arrives_as_it_is() {
     let title = "it's \"fine\" $HOME `x` \\ *";
     for script in [

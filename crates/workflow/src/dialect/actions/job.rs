@@ -62,10 +62,9 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
     let condition = fields
         .get("if")
         .and_then(|node| reader.template(node, "`if`", Place::JobIf));
-    let strategy = fields.get("strategy");
-    if let Some(node) = strategy {
-        strategy::check(reader, node);
-    }
+    let strategy = fields
+        .get("strategy")
+        .inspect(|node| strategy::check(reader, node));
     let permissions = fields
         .get("permissions")
         .map(|node| permissions::permissions(reader, node));
