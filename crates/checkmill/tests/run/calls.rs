@@ -12,13 +12,13 @@ async fn the_example_of_calls_runs() {
     let mut lines: Vec<String> = ended.table().lines().map(str::to_owned).collect();
     lines.sort();
     insta::assert_snapshot!(lines.join("\n").trim(), @"
-    ✓  Calls / build (debug) / compile    success     success
+    CHECK                              CONCLUSION  REASON
+     ✓  Calls / build (debug) / compile    success     success
      ✓  Calls / build (debug) / test       success     success
      ✓  Calls / build (release) / compile  success     success
      ✓  Calls / build (release) / test     success     success
      ✓  Calls / modes                      success     success
      ✓  Calls / publish                    success     success
-        CHECK                              CONCLUSION  REASON
     6 passed, 0 failed
     exit code 0
     ");

@@ -1,8 +1,10 @@
 //! The documentation says what the code does.
 
 use crate::support::{LIGHTNING, PATH, World};
-use checkmill_core::policy::Policy;
-use checkmill_workflow::{Keys, POLICY_KEYS, Support, lightning_keys, parse, parse_policy, workflow_keys};
+use checkmill_core::policy::{AllowedActions, Policy};
+use checkmill_workflow::{
+    Called, Keys, Linker, POLICY_KEYS, Severity, Support, lightning_keys, parse, parse_policy, workflow_keys,
+};
 
 const SYNTAX: &str = include_str!("../../../../docs/workflow-syntax.md");
 const LIGHTNING_SYNTAX: &str = include_str!("../../../../docs/lightning-workflows.md");
@@ -56,6 +58,32 @@ fn the_example_of_lightning_files_is_one() {
             "ci.yml / Tests (3.13, L4)"
         ]
     );
+}
+
+/// Both files of the section about reusable workflows, as the one calls the other.
+#[test]
+fn the_example_of_reusable_workflows_fits_together() {
+    let [caller, called] = examples(SYNTAX)[..] else {
+        panic!("there are two examples")
+    };
+    let rule = AllowedActions::All;
+    let mut linker = Linker::new(parse(PATH, caller).unwrap(), &rule);
+    let wanted = linker.wanted();
+    let [uses] = wanted.as_slice() else {
+        panic!("{wanted:?}")
+    };
+    assert!(called.starts_with(&format!("# {}\n", uses.path())), "{called}");
+    linker.give(uses.clone(), Called::Text(called.to_owned()));
+    let linked = linker.link().unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert_eq!(linked.unknown_outputs(), []);
+    for text in [caller, called] {
+        let found = checkmill_workflow::lint(PATH, text);
+        let errors = found.iter().flat_map(|found| found.as_slice());
+        assert!(
+            errors.filter(|one| one.severity() == Severity::Error).count() == 0,
+            "{found:?}"
+        );
+    }
 }
 
 /// A workflow in which the key stands at its place, without a value.
