@@ -6,6 +6,7 @@ mod local;
 mod output;
 mod plan;
 mod run;
+mod schedules;
 mod serve;
 mod source;
 mod stats;

@@ -1,6 +1,7 @@
 //! What happened on GitHub, normalised: small enough to queue (webhook bodies reach 25 MB), complete enough to plan by.
 
 use crate::ids::{CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId};
+use crate::schedule::Timing;
 use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +50,8 @@ pub enum EventKind {
         check: CheckRef,
     },
     WorkflowDispatch(WorkflowDispatch),
+    /// A time has come. No webhook tells of it: the sweep does.
+    Schedule(ScheduledRun),
 }
 
 /// A branch or a tag, from a full ref (`refs/heads/…`, `refs/tags/…`).
@@ -190,7 +193,36 @@ pub struct WorkflowDispatch {
     pub inputs: BTreeMap<String, String>,
 }
 
+/// One time of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduledRun {
+    pub timing: Timing,
+    /// The minute it was due.
+    pub at: UnixMillis,
+}
+
 impl Event {
+    /// The ref whose present commit the event is about, where it names a commit of no kind.
+    #[must_use]
+    pub fn git_ref(&self) -> Option<GitRef> {
+        match &self.kind {
+            EventKind::WorkflowDispatch(dispatch) => Some(dispatch.git_ref.clone()),
+            EventKind::Schedule(_) => Some(self.default_branch()),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn default_branch(&self) -> GitRef {
+        GitRef::Branch(self.repository.default_branch.clone())
+    }
+
+    /// Whether it brings a commit to the default branch.
+    #[must_use]
+    pub fn moves_default_branch(&self) -> bool {
+        matches!(&self.kind, EventKind::Push(push) if push.after.is_some() && push.git_ref == self.default_branch())
+    }
+
     /// The commit that the event is about, where it names one.
     #[must_use]
     pub fn sha(&self) -> Option<&CommitSha> {
@@ -203,6 +235,7 @@ impl Event {
             }
             EventKind::CheckSuiteRerequested { head_sha } => Some(head_sha),
             EventKind::WorkflowDispatch(dispatch) => dispatch.sha.as_ref(),
+            EventKind::Schedule(_) => None,
         }
     }
 
@@ -226,6 +259,7 @@ impl Event {
             EventKind::CheckSuiteRerequested { .. } => "check_suite",
             EventKind::RequestedAction { .. } => "check_run",
             EventKind::WorkflowDispatch(_) => "workflow_dispatch",
+            EventKind::Schedule(_) => "schedule",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Identifiers as types. Those of ours are derived, not drawn: the same delivery and workflow file always give the same run
 //! and the same jobs, so that a repeated step writes the same rows.
 
+use crate::schedule::Timing;
+use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -179,6 +181,16 @@ impl CommitSha {
     #[must_use]
     pub fn short(&self) -> &str {
         &self.0[..7]
+    }
+}
+
+impl DeliveryId {
+    /// The delivery of one time of a repository's schedule.
+    #[must_use]
+    pub fn of_schedule(repository: RepositoryId, timing: &Timing, at: UnixMillis) -> Self {
+        let timezone = timing.timezone.as_deref().unwrap_or_default();
+        let name = derive(&["schedule", &timing.cron, timezone], 12);
+        Self(format!("schedule-{repository}-{name}-{}", at.0 / 60_000))
     }
 }
 

@@ -42,6 +42,19 @@ pub const DELIVERY_REDRIVE: Millis = Millis::from_secs(60);
 pub const DELIVERY_REDRIVE_ENQUEUED: Millis = Millis::from_minutes(15);
 /// Rows that one sweep looks at; the next one takes the rest.
 pub const SWEEP_ROWS: usize = 200;
+/// Between two runs of one schedule. GitHub docs: "once every 5 minutes".
+pub const SCHEDULE_INTERVAL: Millis = Millis::from_minutes(5);
+/// Schedules of one workflow file.
+pub const SCHEDULES_OF_WORKFLOW: usize = 20;
+/// Different schedules of one repository, which share a row.
+pub const SCHEDULES: usize = 500;
+/// How long the schedules of a repository that could not be had are left alone, for the first time: the App may be suspended,
+/// the repository archived or gone.
+pub const SCHEDULE_REST: Millis = Millis::from_minutes(60);
+/// The longest of those rests, each of which is twice the one before.
+pub const SCHEDULE_REST_MAX: Millis = Millis::from_minutes(24 * 60);
+/// So many times in a row, and the repository's schedules are forgotten until it is pushed to: after a week.
+pub const SCHEDULE_RESTS: u32 = 11;
 /// Between two looks of a process at GitHub's list of deliveries.
 pub const REDELIVERY_LOOK: Millis = Millis::from_minutes(5);
 /// How far such a look goes back: what failed since the last one, with a wide margin.

@@ -3,20 +3,23 @@
 
 use crate::dirs::{self, POLICY_PATH, WORKFLOW_DIRS};
 use crate::planned::{self, FileMatch, Planned};
+use crate::timetable::Timings;
 use crate::view;
-use checkmill_core::event::GitRef;
 use checkmill_core::policy::Policy;
 use checkmill_core::run::{Diagnosis, Hold, Trust};
+use checkmill_core::schedule::Timing;
 use checkmill_core::{CommitSha, Event, EventKind, JobKey, Run, RunId, UnixMillis};
 use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
 use checkmill_workflow::Changed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The decision about each file, in the order of their paths.
 pub(crate) struct Decided {
     /// The default one where the policy can't be read.
     pub(crate) policy: Policy,
     pub(crate) files: Vec<Decision>,
+    /// Where the event says what runs on a schedule from now on.
+    pub(crate) timings: Option<BTreeSet<Timing>>,
 }
 
 pub(crate) struct Decision {
@@ -76,9 +79,16 @@ pub(crate) fn decide(
         let diagnosis = view::files_left_out(left_out).into();
         decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
     }
+    let timings = Timings::of(event, files, &policy);
+    let schedules_left_out = timings.as_ref().map_or(0, |timings| timings.left_out);
+    if schedules_left_out > 0 && planned::changes_files(event) {
+        let diagnosis = view::schedules_left_out(schedules_left_out).into();
+        decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
+    }
     Some(Decided {
         policy,
         files: decisions,
+        timings: timings.map(|timings| timings.kept),
     })
 }
 
@@ -124,17 +134,17 @@ fn broken(path: &str, diagnosis: Diagnosis) -> Decision {
 
 /// A broken policy stops what it would govern. Its places are those of the default branch: elsewhere, the file may differ.
 fn broken_policy(event: &Event, files: &PlanningFiles, mut diagnosis: Diagnosis) -> Decided {
-    let default_branch = GitRef::Branch(event.repository.default_branch.clone());
-    if !matches!(&event.kind, EventKind::Push(push) if push.git_ref == default_branch) {
+    if !event.moves_default_branch() {
         diagnosis.marks.clear();
     }
-    let stops = !files.workflows.is_empty();
+    let stops = !files.workflows.is_empty() && planned::changes_files(event);
     Decided {
         policy: Policy::default(),
         files: stops
             .then(|| broken(POLICY_PATH, diagnosis))
             .into_iter()
             .collect(),
+        timings: None,
     }
 }
 

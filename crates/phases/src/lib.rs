@@ -30,6 +30,7 @@ mod step;
 pub mod stop;
 pub mod sweep;
 pub mod times;
+mod timetable;
 pub mod token;
 mod verdict;
 mod view;

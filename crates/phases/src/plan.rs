@@ -7,8 +7,9 @@ use crate::decide::{Decided, Decision, Outcome, decide, run_of};
 use crate::dirs::{self, POLICY_PATH};
 use crate::error::PhaseError;
 use crate::keys;
-use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs};
+use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs, Schedules};
 use crate::rerun::Rerun;
+use crate::timetable::Timetables;
 use checkmill_backends::registry::Backends;
 use checkmill_core::event::{ButtonAction, EventKind};
 use checkmill_core::limits::DELIVERY_REDRIVE_ENQUEUED;
@@ -16,13 +17,14 @@ use checkmill_core::policy::ForkPolicy;
 use checkmill_core::run::Trust;
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Run, RunId};
 use checkmill_github::changed_lines::ChangedLines;
-use checkmill_github::forge::{ChangeSet, ChangedFiles, Forge, PlanningFiles, RepoRef};
+use checkmill_github::forge::{ChangeSet, ChangedFiles, Forge, ForgeError, PlanningFiles, RepoRef};
 use checkmill_workflow::Changed;
 
 pub struct Plan<'a> {
     pub deliveries: &'a dyn Deliveries,
     pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
+    pub schedules: &'a dyn Schedules,
     pub blobs: &'a dyn Blobs,
     pub forge: &'a dyn Forge,
     pub engine: &'a dyn Engine,
@@ -99,6 +101,7 @@ impl Plan<'_> {
             | EventKind::PullRequest(_)
             | EventKind::MergeGroup(_)
             | EventKind::WorkflowDispatch(_) => self.plan_workflows(event).await.map(PlanOutcome::Runs),
+            EventKind::Schedule(_) => self.plan_scheduled(event).await.map(PlanOutcome::Runs),
             EventKind::CheckRunRerequested(check) => {
                 self.rerun().job(event, check).await?;
                 Ok(PlanOutcome::Acted)
@@ -117,6 +120,18 @@ impl Plan<'_> {
         }
     }
 
+    /// A repository that can't be had any more, or that takes no checks, must not be asked for every five minutes, nor fill
+    /// the dead letters.
+    async fn plan_scheduled(&self, event: &Event) -> Result<PlannedRuns, PhaseError> {
+        match self.plan_workflows(event).await {
+            Err(error) if error.is_for_good() => {
+                self.timetables().rest(event.repository.id, &error).await?;
+                Ok(PlannedRuns::default())
+            }
+            planned => planned,
+        }
+    }
+
     async fn plan_workflows(&self, event: &Event) -> Result<PlannedRuns, PhaseError> {
         let repo = RepoRef {
             installation: event.installation,
@@ -130,7 +145,13 @@ impl Plan<'_> {
             .forge
             .planning_files(&repo, &sha, &dirs::all(), POLICY_PATH)
             .await?;
+        if files.archived && matches!(event.kind, EventKind::Schedule(_)) {
+            return Err(ForgeError::Forbidden(format!("{} is archived", repo.name)).into());
+        }
         let decided = self.decide(event, &repo, &files).await?;
+        if let Some(timings) = &decided.timings {
+            self.timetables().keep(event, &repo, &sha, timings).await?;
+        }
         let mut planned = PlannedRuns::default();
         for Decision { path, outcome } in decided.files {
             match outcome {
@@ -167,12 +188,16 @@ impl Plan<'_> {
     }
 
     async fn sha(&self, event: &Event, repo: &RepoRef) -> Result<Option<CommitSha>, PhaseError> {
-        match (event.sha(), &event.kind) {
-            (Some(sha), _) => Ok(Some(sha.clone())),
-            (None, EventKind::WorkflowDispatch(dispatch)) => {
-                Ok(self.forge.resolve_ref(repo, &dispatch.git_ref).await?)
-            }
-            (None, _) => Ok(None),
+        if let Some(sha) = event.sha() {
+            return Ok(Some(sha.clone()));
+        }
+        let Some(git_ref) = event.git_ref() else {
+            return Ok(None);
+        };
+        let sha = self.forge.resolve_ref(repo, &git_ref).await?;
+        match event.kind {
+            EventKind::Schedule(_) if sha.is_none() => Err(ForgeError::NotFound(git_ref.to_string()).into()),
+            _ => Ok(sha),
         }
     }
 
@@ -213,6 +238,14 @@ impl Plan<'_> {
             blobs: self.blobs,
             engine: self.engine,
             backends: self.backends,
+            clock: self.clock,
+        }
+    }
+
+    fn timetables(&self) -> Timetables<'_> {
+        Timetables {
+            schedules: self.schedules,
+            forge: self.forge,
             clock: self.clock,
         }
     }

@@ -76,10 +76,7 @@ pub(crate) enum FileMatch {
 /// would look like success.
 pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Changed<'_>>) -> FileMatch {
     let broken = |diagnosis: Diagnosis| match &event.kind {
-        // Labels and comments change no file: once for each commit is enough.
-        EventKind::PullRequest(pr)
-            if !["opened", "synchronize", "reopened"].contains(&pr.action.as_str()) =>
-        {
+        _ if !changes_files(event) => {
             FileMatch::No("the file is broken, which its commit's checks say".to_owned())
         }
         _ => FileMatch::Runs(Planned::broken(&file.path, diagnosis)),
@@ -103,6 +100,16 @@ pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Change
             Err(diagnostics) => broken(diagnosis(&diagnostics)),
             Ok(_) => FileMatch::Runs(Planned::of(&workflow)),
         },
+    }
+}
+
+/// Whether it may be about a commit that nobody has seen before. Labels, comments and the clock change no file: what is broken
+/// has been said.
+pub(crate) fn changes_files(event: &Event) -> bool {
+    match &event.kind {
+        EventKind::PullRequest(pr) => ["opened", "synchronize", "reopened"].contains(&pr.action.as_str()),
+        EventKind::Schedule(_) => false,
+        _ => true,
     }
 }
 

@@ -69,7 +69,7 @@ pub fn preview(
         paths: changed,
         truncated: false,
     };
-    let Some(Decided { policy, files }) = decide(event, files, Some(changed), None) else {
+    let Some(Decided { policy, files, .. }) = decide(event, files, Some(changed), None) else {
         return Vec::new();
     };
     let workflow = |Decision { path, outcome }| match outcome {

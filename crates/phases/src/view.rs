@@ -316,6 +316,14 @@ pub(crate) fn files_left_out(left_out: usize) -> String {
     )
 }
 
+/// Schedules past the limit, as diagnostics.
+pub(crate) fn schedules_left_out(left_out: usize) -> String {
+    let limit = checkmill_core::limits::SCHEDULES;
+    format!(
+        "{left_out} schedules do not run: a repository can have {limit} different ones. Use the same times where you can."
+    )
+}
+
 /// A file that is no text, as diagnostics.
 pub(crate) fn not_text(path: &str) -> String {
     format!("{path}: the file is not UTF-8 text. Save it as UTF-8.")

@@ -5,7 +5,7 @@
 use crate::model::Workflow;
 use crate::text::number_text;
 use checkmill_core::conclusion::NeedsResult;
-use checkmill_core::event::{Event, EventKind, MergeGroup, PullRequest, Push, WorkflowDispatch};
+use checkmill_core::event::{Event, EventKind, GitRef, MergeGroup, PullRequest, Push, WorkflowDispatch};
 use checkmill_core::{AttemptNumber, CommitSha, JobKey, RunId};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub struct NeedsJob {
 pub fn github_context(run: &RunContext<'_>) -> Map<String, Json> {
     let event = run.event;
     let repository = &event.repository;
-    let git = refs(&event.kind);
+    let git = refs(event);
     let server = server_url(event);
     let workflow_ref = format!("{}/{}@{}", repository.name, run.workflow.path(), git.full);
     let graphql = match run.api_url.strip_suffix("/v3") {
@@ -75,7 +75,7 @@ pub fn github_context(run: &RunContext<'_>) -> Map<String, Json> {
 /// The full ref that an event's jobs check out: `refs/pull/N/head` for a pull request, whose head commit they run.
 #[must_use]
 pub fn full_ref(event: &Event) -> String {
-    refs(&event.kind).full
+    refs(event).full
 }
 
 /// `vars`, from the policy.
@@ -122,24 +122,25 @@ struct Refs {
     base: String,
 }
 
-fn refs(kind: &EventKind) -> Refs {
+fn refs(event: &Event) -> Refs {
     let none = String::new;
-    match kind {
+    let of = |git_ref: &GitRef| Refs {
+        full: git_ref.to_string(),
+        name: git_ref.short().to_owned(),
+        kind: match git_ref {
+            GitRef::Branch(_) => "branch",
+            GitRef::Tag(_) => "tag",
+        },
+        head: none(),
+        base: none(),
+    };
+    match &event.kind {
         EventKind::Push(Push { git_ref, .. })
         | EventKind::WorkflowDispatch(WorkflowDispatch { git_ref, .. })
         | EventKind::MergeGroup(MergeGroup {
             head_ref: git_ref, ..
-        }) => Refs {
-            full: git_ref.to_string(),
-            name: git_ref.short().to_owned(),
-            kind: if matches!(git_ref, checkmill_core::event::GitRef::Tag(_)) {
-                "tag"
-            } else {
-                "branch"
-            },
-            head: none(),
-            base: none(),
-        },
+        }) => of(git_ref),
+        EventKind::Schedule(_) => of(&event.default_branch()),
         EventKind::PullRequest(pull) => Refs {
             full: format!("refs/pull/{}/head", pull.number),
             name: format!("{}/head", pull.number),
@@ -167,8 +168,8 @@ fn server_url(event: &Event) -> String {
 }
 
 /// `github.event`: what we keep of GitHub's payload, with its names.
-fn payload(run: &RunContext<'_>) -> Json {
-    let event = run.event;
+fn payload(of: &RunContext<'_>) -> Json {
+    let event = of.event;
     let mut fields = match &event.kind {
         EventKind::Push(push) => push_payload(push),
         EventKind::PullRequest(pull) => pull_request_payload(pull, event),
@@ -184,9 +185,13 @@ fn payload(run: &RunContext<'_>) -> Json {
         })),
         EventKind::WorkflowDispatch(dispatch) => object(json!({
             // GitHub gives them here as texts, and in `inputs` in their types.
-            "inputs": run.inputs.iter().map(|(name, value)| (name.clone(), as_text(value))).collect::<Map<_, _>>(),
+            "inputs": of.inputs.iter().map(|(name, value)| (name.clone(), as_text(value))).collect::<Map<_, _>>(),
             "ref": dispatch.git_ref.to_string(),
             "workflow": dispatch.workflow,
+        })),
+        EventKind::Schedule(run) => object(json!({
+            "schedule": run.timing.cron,
+            "workflow": of.workflow.path(),
         })),
         EventKind::CheckRunRerequested(_)
         | EventKind::CheckSuiteRerequested { .. }

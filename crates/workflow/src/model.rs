@@ -8,6 +8,7 @@ use crate::uses::ActionReference;
 use crate::yaml::{Entry, Node};
 use checkmill_core::graph;
 use checkmill_core::policy::TokenPermissions;
+use checkmill_core::schedule::Timing;
 use checkmill_core::{JobKey, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,12 @@ impl Workflow {
     /// The jobs' keys in the order of the file.
     pub fn keys(&self) -> impl Iterator<Item = &JobKey> {
         self.jobs.iter().map(|job| &job.key)
+    }
+
+    /// When it runs by the clock, in the order of the file.
+    #[must_use]
+    pub fn schedule(&self) -> &[Timing] {
+        &self.triggers.schedule
     }
 
     /// The names of the inputs that `workflow_dispatch` declares, in the order of the file.
@@ -107,6 +114,7 @@ pub(crate) struct Triggers {
     pub(crate) push: Option<PushTrigger>,
     pub(crate) pull_request: Option<PullRequestTrigger>,
     pub(crate) merge_group: bool,
+    pub(crate) schedule: Vec<Timing>,
     pub(crate) workflow_dispatch: Option<DispatchTrigger>,
 }
 

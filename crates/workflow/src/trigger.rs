@@ -6,7 +6,7 @@
 use crate::diagnostic::quoted;
 use crate::expand::{NO_LEGS, check_name};
 use crate::model::{Filter, Legs, PullRequestTrigger, PushTrigger, Unmatched, Workflow};
-use checkmill_core::event::{Event, EventKind, GitRef, PullRequest, Push, WorkflowDispatch};
+use checkmill_core::event::{Event, EventKind, GitRef, PullRequest, Push, ScheduledRun, WorkflowDispatch};
 use checkmill_core::limits;
 
 /// The answer for one workflow and one event.
@@ -60,6 +60,8 @@ pub fn matches(workflow: &Workflow, event: &Event, changed: Option<Changed<'_>>)
             Some(_) => decide(dispatch_matches(workflow, dispatch)),
             None => not_named("workflow_dispatch"),
         },
+        EventKind::Schedule(_) if triggers.schedule.is_empty() => not_named("schedule"),
+        EventKind::Schedule(run) => decide(schedule_matches(workflow, run)),
         EventKind::CheckRunRerequested(_)
         | EventKind::CheckSuiteRerequested { .. }
         | EventKind::RequestedAction { .. } => {
@@ -191,6 +193,21 @@ fn dispatch_matches(workflow: &Workflow, dispatch: &WorkflowDispatch) -> Result<
     Err(Stop::rule(format!(
         "the event is for `{}`",
         quoted(&dispatch.workflow)
+    )))
+}
+
+/// Each of a repository's schedules is an event of its own.
+fn schedule_matches(workflow: &Workflow, run: &ScheduledRun) -> Result<(), Stop> {
+    if workflow.schedule().contains(&run.timing) {
+        return Ok(());
+    }
+    Err(Stop::rule(format!(
+        "`{}`{} is not among its schedules",
+        quoted(&run.timing.cron),
+        match &run.timing.timezone {
+            Some(timezone) => format!(" in `{}`", quoted(timezone)),
+            None => String::new(),
+        }
     )))
 }
 

@@ -11,6 +11,7 @@
 mod events;
 mod property;
 mod reruns;
+mod schedules;
 mod stories;
 mod verdict;
 

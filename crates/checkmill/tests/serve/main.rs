@@ -29,6 +29,7 @@ mod lost_deliveries;
 mod matrix;
 mod merge_queue;
 mod reruns;
+mod schedules;
 mod secrets;
 mod timeouts;
 mod troubles;

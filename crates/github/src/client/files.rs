@@ -101,6 +101,7 @@ async fn complete(
         workflows,
         left_out,
         message,
+        archived: false,
     })
 }
 

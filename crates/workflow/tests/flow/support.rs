@@ -2,9 +2,10 @@
 
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{
-    Event, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository, WorkflowDispatch,
+    Event, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository, ScheduledRun, WorkflowDispatch,
 };
 use checkmill_core::policy::AllowedActions;
+use checkmill_core::schedule::Timing;
 use checkmill_core::{
     AttemptNumber, CommitSha, InstallationId, JobKey, RepositoryId, RunId, UnixMillis, limits,
 };
@@ -76,6 +77,16 @@ pub(crate) fn dispatch(inputs: &[(&str, &str)]) -> Event {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
+    }))
+}
+
+pub(crate) fn schedule(cron: &str, timezone: Option<&str>) -> Event {
+    event(EventKind::Schedule(ScheduledRun {
+        timing: Timing {
+            cron: cron.to_owned(),
+            timezone: timezone.map(str::to_owned),
+        },
+        at: UnixMillis(0),
     }))
 }
 

@@ -1,7 +1,7 @@
 //! Which events start a workflow. Source of each table: GitHub docs, "Workflow syntax for GitHub Actions" and "Events that
 //! trigger workflows".
 
-use crate::support::{PATH, dispatch, event, pull_request, push, sha, workflow};
+use crate::support::{PATH, dispatch, event, pull_request, push, schedule, sha, workflow};
 use checkmill_core::CheckRunId;
 use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, MergeGroup, Push};
 use checkmill_workflow::{Changed, Match, dispatched, matches, parse, skip_ci};
@@ -415,4 +415,40 @@ fn commit_messages_that_skip() {
     ] {
         assert_eq!(skip_ci(message), expected, "{message:?}");
     }
+}
+
+/// Each schedule of a repository is an event of its own, for the workflows that have it.
+#[test]
+fn schedules() {
+    let on = " {schedule: [{cron: '0 3 * * *'}, {cron: '0 4 * * *', timezone: Europe/Berlin}]}";
+    for (cron, timezone, expected) in [
+        ("0 3 * * *", None, Match::Yes),
+        ("0 4 * * *", Some("Europe/Berlin"), Match::Yes),
+        ("0 4 * * *", None, no("`0 4 * * *` is not among its schedules")),
+        (
+            "0 3 * * *",
+            Some("Europe/Berlin"),
+            no("`0 3 * * *` in `Europe/Berlin` is not among its schedules"),
+        ),
+    ] {
+        assert_eq!(
+            ask(on, &schedule(cron, timezone), None),
+            expected,
+            "{cron} {timezone:?}"
+        );
+    }
+    assert_eq!(
+        ask(" push", &schedule("0 3 * * *", None), None),
+        no("`on` does not name `schedule`")
+    );
+    assert_eq!(
+        ask(on, &push("refs/heads/main"), None),
+        no("`on` does not name `push`")
+    );
+    let crons: Vec<String> = workflow(&format!("on:{on}\n{JOBS}"))
+        .schedule()
+        .iter()
+        .map(|timing| timing.cron.clone())
+        .collect();
+    assert_eq!(crons, ["0 3 * * *", "0 4 * * *"]);
 }

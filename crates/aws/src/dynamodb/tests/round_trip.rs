@@ -5,11 +5,13 @@ use super::world::START;
 use crate::dynamodb::item::{Item, decode, encode};
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::event::{
-    ButtonAction, CheckRef, EventKind, GitRef, PullRequest, PullRequestHead, Push, WorkflowDispatch,
+    ButtonAction, CheckRef, EventKind, GitRef, PullRequest, PullRequestHead, Push, ScheduledRun,
+    WorkflowDispatch,
 };
 use checkmill_core::job::Stop;
 use checkmill_core::policy::{Access, TokenPermissions};
 use checkmill_core::run::Trust;
+use checkmill_core::schedule::Timing;
 use checkmill_core::{AttemptNumber, CheckRunId, End, JobState, Millis, Reason, RepositoryId, UnixMillis};
 use proptest::prelude::*;
 use serde::Serialize;
@@ -52,6 +54,13 @@ fn events_of_every_kind() {
             },
             base_ref: "main".to_owned(),
             base_sha: sha(),
+        }),
+        EventKind::Schedule(ScheduledRun {
+            timing: Timing {
+                cron: "0 0 * * *".to_owned(),
+                timezone: None,
+            },
+            at: START,
         }),
         EventKind::CheckRunRerequested(CheckRef {
             job: None,

@@ -3,12 +3,13 @@
 use crate::keys::{Keys, full, no_effect, refused};
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 14] = [
+pub(crate) const ALL: [&Keys; 15] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
     &PULL_REQUEST,
     &MERGE_GROUP,
+    &SCHEDULE,
     &DISPATCH,
     &INPUT,
     &PERMISSIONS,
@@ -38,7 +39,7 @@ pub(super) const WORKFLOW: Keys = Keys {
 
 /// What to do instead of an event that this version doesn't listen to.
 const OTHER_EVENT: &str =
-    "remove it; the events are `push`, `pull_request`, `merge_group` and `workflow_dispatch`";
+    "remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch` and `schedule`";
 
 pub(super) const EVENTS: Keys = Keys {
     path: "on",
@@ -48,10 +49,7 @@ pub(super) const EVENTS: Keys = Keys {
         full("pull_request"),
         full("merge_group"),
         full("workflow_dispatch"),
-        refused(
-            "schedule",
-            "remove it; start the workflow from outside with `workflow_dispatch`",
-        ),
+        full("schedule"),
         refused(
             "workflow_call",
             "remove it; write the jobs in every workflow that needs them",
@@ -125,6 +123,12 @@ pub(super) const MERGE_GROUP: Keys = Keys {
     path: "on.merge_group",
     noun: "key",
     keys: &[full("types")],
+};
+
+pub(super) const SCHEDULE: Keys = Keys {
+    path: "on.schedule[*]",
+    noun: "key",
+    keys: &[full("cron"), full("timezone")],
 };
 
 pub(super) const DISPATCH: Keys = Keys {

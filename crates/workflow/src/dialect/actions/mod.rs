@@ -12,6 +12,7 @@ mod local;
 mod manifest;
 mod needs;
 mod permissions;
+mod schedule;
 mod step;
 mod strategy;
 mod triggers;

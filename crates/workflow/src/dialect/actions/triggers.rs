@@ -1,6 +1,6 @@
 //! `on`: the events and their filters.
 
-use super::{dispatch, keys};
+use super::{dispatch, keys, schedule};
 use crate::diagnostic::quoted;
 use crate::filter::{PatternError, PatternList};
 use crate::keys::Keys;
@@ -93,6 +93,9 @@ fn from_mapping(reader: &mut Reader<'_>, fields: &Fields<'_>, triggers: &mut Tri
     if let Some(node) = fields.get("merge_group") {
         merge_group(reader, node);
         triggers.merge_group = true;
+    }
+    if let Some(node) = fields.get("schedule") {
+        triggers.schedule = schedule::schedule(reader, node);
     }
     if let Some(entry) = fields.entry("workflow_dispatch") {
         triggers.workflow_dispatch = Some(dispatch::dispatch(reader, entry));
