@@ -194,6 +194,14 @@ impl DeliveryId {
     }
 }
 
+impl DeliveryId {
+    /// The delivery that tells of a run's end, after so many attempts of its jobs.
+    #[must_use]
+    pub fn of_ended_run(run: &RunId, attempts: u64) -> Self {
+        Self(format!("run-{run}-{attempts}"))
+    }
+}
+
 impl RunId {
     /// The run of a workflow file for a delivery.
     #[must_use]

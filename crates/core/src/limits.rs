@@ -127,6 +127,12 @@ pub const FAILURE_TAIL_LINES: usize = 20;
 pub const COMMIT_MESSAGE_CHARS: usize = 4096;
 /// A pull request's title, as queued. GitHub's own limit is 256.
 pub const TITLE_CHARS: usize = 256;
+/// The text of a release or a comment, as queued: with it an event fits a queue and a row. GitHub's own limit is 65,536 and more.
+pub const BODY_CHARS: usize = 16 * 1024;
+/// Runs that follow each other by `workflow_run`, the first not counted. GitHub docs: three levels.
+pub const FOLLOWING_RUNS: u32 = 3;
+/// Names that the `workflow_run` triggers of one repository wait for, and those of one workflow file.
+pub const FOLLOWED_WORKFLOWS: usize = 200;
 /// An [`crate::End`]'s detail.
 pub const DETAIL_CHARS: usize = 1000;
 /// How long a finished run's rows are kept (DynamoDB TTL).

@@ -1,8 +1,10 @@
 //! Schedules: what is a cron text, when it comes next, and what becomes of a repository's timers.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use checkmill_core::event::{EventKind, Repository};
 use checkmill_core::limits::{SCHEDULE_INTERVAL, SCHEDULE_REST, SCHEDULE_REST_MAX, SCHEDULE_RESTS};
-use checkmill_core::schedule::{Schedule, Timing};
+use checkmill_core::schedule::{Schedule, Timing, Waits};
 use checkmill_core::{Event, InstallationId, Millis, RepositoryId, UnixMillis};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -235,8 +237,11 @@ fn schedule(crons: &[&str], now: &str) -> Schedule {
     Schedule::replanned(None, &event("ann"), &timings(crons), at(now)).unwrap()
 }
 
-fn timings(crons: &[&str]) -> BTreeSet<Timing> {
-    crons.iter().map(|cron| timing(cron)).collect()
+fn timings(crons: &[&str]) -> Waits {
+    Waits {
+        timings: crons.iter().map(|cron| timing(cron)).collect(),
+        followed: BTreeSet::new(),
+    }
 }
 
 fn timers(schedule: &Schedule) -> Vec<String> {
@@ -280,6 +285,20 @@ fn a_push_changes_only_what_it_changes() {
         None
     );
     assert_eq!(Schedule::replanned(None, &event("bob"), &timings(&[]), now), None);
+    // Who is followed is kept beside, and moves no time.
+    let following = Waits {
+        followed: BTreeSet::from(["CI".to_owned()]),
+        ..timings(&["0 4 * * *", "0 3 * * *"])
+    };
+    let followed = Schedule::replanned(Some(&first), &event("bob"), &following, now).unwrap();
+    assert_eq!(
+        (timers(&followed), followed.actor.as_str()),
+        (timers(&first), "ann")
+    );
+    assert_eq!(
+        Schedule::replanned(Some(&followed), &event("bob"), &following, now),
+        None
+    );
     // Who renames the repository has not changed its schedules.
     let mut renamed = event("bob");
     renamed.repository.name = "octocat/other".parse().unwrap();
@@ -365,7 +384,7 @@ proptest! {
         let mut now = UnixMillis(from);
         for _ in 0..5 {
             let next = timetable.next_after(now).unwrap();
-            prop_assert!(next > now && next.0 % 60_000 == 0);
+            prop_assert!(next > now && next.0.is_multiple_of(60_000));
             // A day has a time at least, however its clocks change.
             prop_assert!(next.since(now) <= Millis::from_minutes(2 * 24 * 60));
             now = next;

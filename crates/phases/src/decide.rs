@@ -3,23 +3,23 @@
 
 use crate::dirs::{self, POLICY_PATH, WORKFLOW_DIRS};
 use crate::planned::{self, FileMatch, Planned};
-use crate::timetable::Timings;
+use crate::timetable::Awaited;
 use crate::view;
 use checkmill_core::policy::Policy;
 use checkmill_core::run::{Diagnosis, Hold, Trust};
-use checkmill_core::schedule::Timing;
+use checkmill_core::schedule::Waits;
 use checkmill_core::{CommitSha, Event, EventKind, JobKey, Run, RunId, UnixMillis};
 use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
 use checkmill_workflow::Changed;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The decision about each file, in the order of their paths.
 pub(crate) struct Decided {
     /// The default one where the policy can't be read.
     pub(crate) policy: Policy,
     pub(crate) files: Vec<Decision>,
-    /// Where the event says what runs on a schedule from now on.
-    pub(crate) timings: Option<BTreeSet<Timing>>,
+    /// What the default branch's files wait for, where the event is about them.
+    pub(crate) waits: Option<Waits>,
 }
 
 pub(crate) struct Decision {
@@ -79,16 +79,16 @@ pub(crate) fn decide(
         let diagnosis = view::files_left_out(left_out).into();
         decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
     }
-    let timings = Timings::of(event, files, &policy);
-    let schedules_left_out = timings.as_ref().map_or(0, |timings| timings.left_out);
-    if schedules_left_out > 0 && planned::changes_files(event) {
-        let diagnosis = view::schedules_left_out(schedules_left_out).into();
-        decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
+    let awaited = Awaited::of(event, files, &policy);
+    if let Some(awaited) = awaited.as_ref().filter(|_| planned::changes_files(event))
+        && let Some(diagnosis) = view::waits_left_out(awaited.schedules_left_out, awaited.followed_left_out)
+    {
+        decisions.push(broken(WORKFLOW_DIRS[0], diagnosis.into()));
     }
     Some(Decided {
         policy,
         files: decisions,
-        timings: timings.map(|timings| timings.kept),
+        waits: awaited.map(|awaited| awaited.waits),
     })
 }
 
@@ -144,7 +144,7 @@ fn broken_policy(event: &Event, files: &PlanningFiles, mut diagnosis: Diagnosis)
             .then(|| broken(POLICY_PATH, diagnosis))
             .into_iter()
             .collect(),
-        timings: None,
+        waits: None,
     }
 }
 

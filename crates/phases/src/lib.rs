@@ -10,6 +10,7 @@ pub mod dirs;
 mod effects;
 pub mod error;
 mod evaluate;
+mod follow;
 pub mod keys;
 mod learn;
 mod log;

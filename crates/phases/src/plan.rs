@@ -100,7 +100,10 @@ impl Plan<'_> {
             EventKind::Push(_)
             | EventKind::PullRequest(_)
             | EventKind::MergeGroup(_)
-            | EventKind::WorkflowDispatch(_) => self.plan_workflows(event).await.map(PlanOutcome::Runs),
+            | EventKind::WorkflowDispatch(_)
+            | EventKind::Release(_)
+            | EventKind::IssueComment(_)
+            | EventKind::WorkflowRun(_) => self.plan_workflows(event).await.map(PlanOutcome::Runs),
             EventKind::Schedule(_) => self.plan_scheduled(event).await.map(PlanOutcome::Runs),
             EventKind::CheckRunRerequested(check) => {
                 self.rerun().job(event, check).await?;
@@ -149,8 +152,8 @@ impl Plan<'_> {
             return Err(ForgeError::Forbidden(format!("{} is archived", repo.name)).into());
         }
         let decided = self.decide(event, &repo, &files).await?;
-        if let Some(timings) = &decided.timings {
-            self.timetables().keep(event, &repo, &sha, timings).await?;
+        if let Some(waits) = &decided.waits {
+            self.timetables().keep(event, &repo, &sha, waits).await?;
         }
         let mut planned = PlannedRuns::default();
         for Decision { path, outcome } in decided.files {

@@ -108,7 +108,10 @@ pub(crate) fn plan_file(event: &Event, file: &SourceFile, changed: Option<Change
 pub(crate) fn changes_files(event: &Event) -> bool {
     match &event.kind {
         EventKind::PullRequest(pr) => ["opened", "synchronize", "reopened"].contains(&pr.action.as_str()),
-        EventKind::Schedule(_) => false,
+        EventKind::Schedule(_)
+        | EventKind::Release(_)
+        | EventKind::IssueComment(_)
+        | EventKind::WorkflowRun(_) => false,
         _ => true,
     }
 }

@@ -4,9 +4,9 @@
 use crate::dirs;
 use crate::error::PhaseError;
 use crate::ports::{Clock, Schedules, StoreError};
-use checkmill_core::limits::{SCHEDULES, STORE_CONFLICT_RETRIES};
+use checkmill_core::limits::{FOLLOWED_WORKFLOWS, SCHEDULES, STORE_CONFLICT_RETRIES};
 use checkmill_core::policy::Policy;
-use checkmill_core::schedule::{Schedule, Timing};
+use checkmill_core::schedule::{Schedule, Waits};
 use checkmill_core::{CommitSha, Event, EventKind, RepositoryId};
 use checkmill_github::forge::{Forge, PlanningFiles, RepoRef, SourceContent};
 use std::collections::BTreeSet;
@@ -17,21 +17,25 @@ pub(crate) struct Timetables<'a> {
     pub(crate) clock: &'a dyn Clock,
 }
 
-/// The schedules of the workflow files that count; what is broken has none. Past [`SCHEDULES`] they are left out.
-pub(crate) struct Timings {
-    pub(crate) kept: BTreeSet<Timing>,
-    pub(crate) left_out: usize,
+/// What the workflow files that count wait for; what is broken waits for nothing.
+pub(crate) struct Awaited {
+    pub(crate) waits: Waits,
+    /// Schedules past [`SCHEDULES`].
+    pub(crate) schedules_left_out: usize,
+    /// Names of workflows past [`FOLLOWED_WORKFLOWS`].
+    pub(crate) followed_left_out: usize,
 }
 
-impl Timings {
+impl Awaited {
     /// None where the event says nothing about the default branch's files.
     pub(crate) fn of(event: &Event, files: &PlanningFiles, policy: &Policy) -> Option<Self> {
         if !event.moves_default_branch() && !matches!(event.kind, EventKind::Schedule(_)) {
             return None;
         }
-        let mut timings = Self {
-            kept: BTreeSet::new(),
-            left_out: 0,
+        let mut awaited = Self {
+            waits: Waits::default(),
+            schedules_left_out: 0,
+            followed_left_out: 0,
         };
         let counted = files
             .workflows
@@ -44,16 +48,25 @@ impl Timings {
             let Ok(workflow) = checkmill_workflow::parse(&file.path, text) else {
                 continue;
             };
-            for timing in workflow.schedule() {
-                if timings.kept.len() < SCHEDULES || timings.kept.contains(timing) {
-                    timings.kept.insert(timing.clone());
-                } else {
-                    timings.left_out += 1;
-                }
-            }
+            let Waits { timings, followed } = &mut awaited.waits;
+            awaited.schedules_left_out += fill(timings, workflow.schedule(), SCHEDULES);
+            awaited.followed_left_out += fill(followed, workflow.follows(), FOLLOWED_WORKFLOWS);
         }
-        Some(timings)
+        Some(awaited)
     }
+}
+
+/// Takes them in up to the limit; how many were not.
+fn fill<T: Ord + Clone>(set: &mut BTreeSet<T>, new: &[T], limit: usize) -> usize {
+    let mut left_out = 0;
+    for one in new {
+        if set.len() < limit || set.contains(one) {
+            set.insert(one.clone());
+        } else {
+            left_out += 1;
+        }
+    }
+    left_out
 }
 
 impl Timetables<'_> {
@@ -67,11 +80,11 @@ impl Timetables<'_> {
         event: &Event,
         repo: &RepoRef,
         sha: &CommitSha,
-        timings: &BTreeSet<Timing>,
+        waits: &Waits,
     ) -> Result<(), PhaseError> {
         for _ in 0..STORE_CONFLICT_RETRIES {
             let stored = self.schedules.load(repo.id).await?;
-            let next = Schedule::replanned(stored.as_ref(), event, timings, self.clock.now());
+            let next = Schedule::replanned(stored.as_ref(), event, waits, self.clock.now());
             let Some(next) = next else { return Ok(()) };
             let head = self.forge.resolve_ref(repo, &event.default_branch()).await?;
             if head.as_ref() != Some(sha) {

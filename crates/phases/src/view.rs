@@ -316,12 +316,21 @@ pub(crate) fn files_left_out(left_out: usize) -> String {
     )
 }
 
-/// Schedules past the limit, as diagnostics.
-pub(crate) fn schedules_left_out(left_out: usize) -> String {
-    let limit = checkmill_core::limits::SCHEDULES;
-    format!(
-        "{left_out} schedules do not run: a repository can have {limit} different ones. Use the same times where you can."
-    )
+/// What workflows wait for past the limits, as diagnostics; none where all of it is kept.
+pub(crate) fn waits_left_out(schedules: usize, followed: usize) -> Option<String> {
+    use checkmill_core::limits::{FOLLOWED_WORKFLOWS, SCHEDULES};
+    if schedules > 0 {
+        return Some(format!(
+            "{schedules} schedules do not run: a repository can have {SCHEDULES} different ones. Use the same times where you \
+             can."
+        ));
+    }
+    (followed > 0).then(|| {
+        format!(
+            "{followed} names in `workflow_run` start nothing: the workflows of a repository can follow {FOLLOWED_WORKFLOWS} \
+             others. Follow fewer."
+        )
+    })
 }
 
 /// A file that is no text, as diagnostics.

@@ -51,6 +51,13 @@ impl Workflow {
         &self.triggers.schedule
     }
 
+    /// The names of the workflows whose runs it follows.
+    #[must_use]
+    pub fn follows(&self) -> &[String] {
+        let trigger = self.triggers.workflow_run.as_ref();
+        trigger.map_or(&[], |trigger| &trigger.workflows)
+    }
+
     /// The names of the inputs that `workflow_dispatch` declares, in the order of the file.
     pub fn input_names(&self) -> impl Iterator<Item = &str> {
         let trigger = self.triggers.workflow_dispatch.iter();
@@ -115,6 +122,11 @@ pub(crate) struct Triggers {
     pub(crate) pull_request: Option<PullRequestTrigger>,
     pub(crate) merge_group: bool,
     pub(crate) schedule: Vec<Timing>,
+    /// Activity types of releases.
+    pub(crate) release: Option<Vec<String>>,
+    /// Activity types of comments.
+    pub(crate) issue_comment: Option<Vec<String>>,
+    pub(crate) workflow_run: Option<WorkflowRunTrigger>,
     pub(crate) workflow_dispatch: Option<DispatchTrigger>,
 }
 
@@ -131,6 +143,14 @@ pub(crate) struct PullRequestTrigger {
     pub(crate) types: Vec<String>,
     pub(crate) branches: Option<Filter>,
     pub(crate) paths: Option<Filter>,
+}
+
+/// The ends of other workflows' runs.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkflowRunTrigger {
+    /// Their names; at least one.
+    pub(crate) workflows: Vec<String>,
+    pub(crate) branches: Option<Filter>,
 }
 
 /// `branches` or `branches-ignore`, and the same for tags and paths.

@@ -162,6 +162,9 @@ impl Ports {
             }
             (Some("results"), _) => {
                 let results = Results {
+                    deliveries: store,
+                    queue: store,
+                    schedules: store,
                     runs: store,
                     jobs: store,
                     blobs: store,

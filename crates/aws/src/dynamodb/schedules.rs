@@ -1,4 +1,5 @@
-//! Rows of repositories' schedules. One with timers is in the index, by when the first is due, and is never forgotten.
+//! Rows of repositories' schedules. One with timers is in the index, by when the first is due; one that
+//! somebody waits for is never forgotten.
 
 use super::fault::store_error;
 use super::item::{self, Item};
@@ -22,6 +23,7 @@ pub(super) fn row(schedule: &Schedule, now: UnixMillis) -> Result<Item, StoreErr
     );
     match schedule.due_at() {
         Some(at) => item.extend(Open::Schedule.attributes(&repository.to_string(), at)),
+        None if !schedule.followed.is_empty() => {}
         None => item.extend([item::expiry(now)]),
     }
     Ok(item)

@@ -257,6 +257,9 @@ impl System {
         caught: Option<&CaughtError>,
     ) -> Result<PhaseOutput, PhaseError> {
         let results = Results {
+            deliveries: &self.store,
+            queue: &self.queue,
+            schedules: &self.store,
             runs: &self.store,
             jobs: &self.store,
             blobs: &self.blobs,

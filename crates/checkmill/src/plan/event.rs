@@ -176,7 +176,9 @@ fn payload(args: &PlanArgs, source: &Source, file: &str, before: Option<CommitSh
             EventKind::Push(_)
             | EventKind::PullRequest(_)
             | EventKind::MergeGroup(_)
-            | EventKind::WorkflowDispatch(_) => Planned::Event(event),
+            | EventKind::WorkflowDispatch(_)
+            | EventKind::Release(_)
+            | EventKind::IssueComment(_) => Planned::Event(event),
             _ => Planned::Ignored("it is about checks, and starts no workflow".to_owned()),
         },
         Parsed::Ping => Planned::Ignored("GitHub only tries the webhook out".to_owned()),

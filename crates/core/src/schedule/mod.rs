@@ -44,6 +44,14 @@ impl Timing {
     }
 }
 
+/// What workflow files wait for that no webhook tells of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Waits {
+    pub timings: BTreeSet<Timing>,
+    /// The names of the workflows that others follow.
+    pub followed: BTreeSet<String>,
+}
+
 /// A schedule with the time at which it is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timer {
@@ -51,7 +59,8 @@ pub struct Timer {
     pub next: UnixMillis,
 }
 
-/// All schedules of one repository. Without timers it is nothing but a version.
+/// What the workflows of one repository's default branch wait for that no webhook tells of: times, and each other's ends.
+/// Without timers it is not due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     pub installation: InstallationId,
@@ -59,6 +68,9 @@ pub struct Schedule {
     /// Who last changed them: whose event a scheduled run is, as GitHub has it.
     pub actor: Login,
     pub timers: Vec<Timer>,
+    /// The names of the workflows whose runs are followed by others.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub followed: BTreeSet<String>,
     /// How often in a row the repository could not be had.
     #[serde(default)]
     pub rests: u32,
@@ -84,17 +96,17 @@ impl Schedule {
     /// The schedules that the default branch has now; none where that is what is known already. A schedule that stays keeps
     /// its time, so that a push at the wrong moment loses none.
     #[must_use]
-    pub fn replanned(
-        stored: Option<&Self>,
-        event: &Event,
-        timings: &BTreeSet<Timing>,
-        now: UnixMillis,
-    ) -> Option<Self> {
+    pub fn replanned(stored: Option<&Self>, event: &Event, waits: &Waits, now: UnixMillis) -> Option<Self> {
+        let timings = &waits.timings;
         let known: &[Timer] = stored.map_or(&[], |stored| &stored.timers);
         let same = known.iter().map(|timer| &timer.timing).eq(timings);
+        let same_followed = match stored {
+            Some(stored) => stored.followed == waits.followed,
+            None => waits.followed.is_empty(),
+        };
         let reachable =
             stored.is_none_or(|stored| stored.rests == 0 && stored.repository == event.repository);
-        if same && (reachable || timings.is_empty()) {
+        if same && same_followed && (reachable || timings.is_empty()) {
             return None;
         }
         let timer = |timing: &Timing| {
@@ -113,6 +125,7 @@ impl Schedule {
                 _ => event.sender.clone(),
             },
             timers: timings.iter().filter_map(timer).collect(),
+            followed: waits.followed.clone(),
             rests: 0,
             rests_until: None,
             version: stored.map_or(0, |stored| stored.version) + 1,

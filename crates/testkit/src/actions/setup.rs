@@ -22,6 +22,7 @@ const EVENTS: &[&str] = &[
     "merge_group",
     "pull_request",
     "push",
+    "release",
     "workflow_dispatch",
 ];
 

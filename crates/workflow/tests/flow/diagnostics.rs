@@ -740,3 +740,19 @@ jobs: {a: {runs-on: x, steps: [run: y]}}
       = help: name one, such as `- cron: '30 5 * * 1-5'`
     ");
 }
+
+#[test]
+fn events_that_are_set_wrong() {
+    let text = "\
+on:
+  release: {types: [publish]}
+  issue_comment: {types: []}
+  workflow_run:
+    types: [completed, requested]
+    workflow: CI
+jobs: {a: {runs-on: x, steps: [run: y]}}
+";
+    insta::assert_snapshot!(wrong(text), @"");
+    let text = "on: {workflow_run: {workflows: [CI], types: [requested, complete]}}\njobs: {a: {runs-on: x, steps: [run: y]}}\n";
+    insta::assert_snapshot!(wrong(text), @"");
+}

@@ -8,7 +8,7 @@ use checkmill_core::job::BackendHandle;
 use checkmill_core::policy::Policy;
 use checkmill_core::retry::{Retries, RetryCause, RetryCounts};
 use checkmill_core::run::Trust;
-use checkmill_core::schedule::{Schedule, Timing};
+use checkmill_core::schedule::{Schedule, Timing, Waits};
 use checkmill_core::{
     AttemptNumber, CommitSha, DeliveryId, Event, HistoryId, InstallationId, Job, JobId, JobKey, JobState,
     Millis, RepositoryId, Run, RunId, UnixMillis,
@@ -212,5 +212,9 @@ pub(crate) fn schedule(crons: &[&str]) -> Schedule {
         cron: (*cron).to_owned(),
         timezone: Some("Europe/Berlin".to_owned()),
     };
-    Schedule::replanned(None, &event("d-1"), &crons.iter().map(timing).collect(), START).unwrap()
+    let waits = Waits {
+        timings: crons.iter().map(timing).collect(),
+        ..Waits::default()
+    };
+    Schedule::replanned(None, &event("d-1"), &waits, START).unwrap()
 }

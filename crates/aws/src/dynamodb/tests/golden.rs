@@ -276,6 +276,15 @@ fn schedules_with_timers_and_without() {
         timers: Vec::new(),
         ..with
     };
+    let followed = checkmill_core::Schedule {
+        followed: ["CI".to_owned()].into(),
+        ..without.clone()
+    };
+    let row = schedules::row(&followed, START).unwrap();
+    assert!(
+        !row.contains_key("expires_at") && !row.contains_key("open_pk"),
+        "{row:?}"
+    );
     insta::assert_snapshot!(show(&schedules::row(&without, START).unwrap()), @r#"
     expires_at N 4007776000
     pk S "SCHEDULE#42"

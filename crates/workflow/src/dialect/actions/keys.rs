@@ -3,13 +3,16 @@
 use crate::keys::{Keys, full, no_effect, refused};
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 15] = [
+pub(crate) const ALL: [&Keys; 18] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
     &PULL_REQUEST,
     &MERGE_GROUP,
     &SCHEDULE,
+    &RELEASE,
+    &ISSUE_COMMENT,
+    &WORKFLOW_RUN,
     &DISPATCH,
     &INPUT,
     &PERMISSIONS,
@@ -38,8 +41,8 @@ pub(super) const WORKFLOW: Keys = Keys {
 };
 
 /// What to do instead of an event that this version doesn't listen to.
-const OTHER_EVENT: &str =
-    "remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch` and `schedule`";
+const OTHER_EVENT: &str = "remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, \
+     `issue_comment` and `workflow_run`";
 
 pub(super) const EVENTS: Keys = Keys {
     path: "on",
@@ -50,6 +53,9 @@ pub(super) const EVENTS: Keys = Keys {
         full("merge_group"),
         full("workflow_dispatch"),
         full("schedule"),
+        full("release"),
+        full("issue_comment"),
+        full("workflow_run"),
         refused(
             "workflow_call",
             "remove it; write the jobs in every workflow that needs them",
@@ -58,7 +64,6 @@ pub(super) const EVENTS: Keys = Keys {
             "pull_request_target",
             "use `pull_request`; pull requests from forks run after an approval of their commit",
         ),
-        refused("workflow_run", OTHER_EVENT),
         refused("repository_dispatch", "use `workflow_dispatch`"),
         refused("branch_protection_rule", OTHER_EVENT),
         refused("check_run", OTHER_EVENT),
@@ -75,7 +80,6 @@ pub(super) const EVENTS: Keys = Keys {
         refused("fork", OTHER_EVENT),
         refused("gollum", OTHER_EVENT),
         refused("image_version", OTHER_EVENT),
-        refused("issue_comment", OTHER_EVENT),
         refused("issues", OTHER_EVENT),
         refused("label", OTHER_EVENT),
         refused("milestone", OTHER_EVENT),
@@ -88,7 +92,6 @@ pub(super) const EVENTS: Keys = Keys {
         refused("pull_request_review", OTHER_EVENT),
         refused("pull_request_review_comment", OTHER_EVENT),
         refused("registry_package", OTHER_EVENT),
-        refused("release", "use `push` with `tags`; a release comes with a tag"),
         refused("status", OTHER_EVENT),
         refused("watch", OTHER_EVENT),
     ],
@@ -129,6 +132,29 @@ pub(super) const SCHEDULE: Keys = Keys {
     path: "on.schedule[*]",
     noun: "key",
     keys: &[full("cron"), full("timezone")],
+};
+
+pub(super) const RELEASE: Keys = Keys {
+    path: "on.release",
+    noun: "key",
+    keys: &[full("types")],
+};
+
+pub(super) const ISSUE_COMMENT: Keys = Keys {
+    path: "on.issue_comment",
+    noun: "key",
+    keys: &[full("types")],
+};
+
+pub(super) const WORKFLOW_RUN: Keys = Keys {
+    path: "on.workflow_run",
+    noun: "key",
+    keys: &[
+        full("workflows"),
+        full("types"),
+        full("branches"),
+        full("branches-ignore"),
+    ],
 };
 
 pub(super) const DISPATCH: Keys = Keys {
