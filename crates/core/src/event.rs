@@ -266,6 +266,9 @@ pub struct EndedRun {
     pub run: RunId,
     pub workflow_name: String,
     pub workflow_path: String,
+    /// What the workflow called the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The event that caused it.
     pub event: String,
     /// `success`, `failure`, `cancelled` or `skipped`.
@@ -303,6 +306,7 @@ impl EndedRun {
             run: run.id.clone(),
             workflow_name: run.workflow_name.clone(),
             workflow_path: run.workflow_path.clone(),
+            title: run.title.clone(),
             event: event.name().to_owned(),
             conclusion: conclusion.to_owned(),
             head_branch: head_branch.to_owned(),

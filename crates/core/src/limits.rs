@@ -127,6 +127,8 @@ pub const FAILURE_TAIL_LINES: usize = 20;
 pub const COMMIT_MESSAGE_CHARS: usize = 4096;
 /// A pull request's title, as queued. GitHub's own limit is 256.
 pub const TITLE_CHARS: usize = 256;
+/// A run's name, which may hold somebody's title.
+pub const RUN_NAME_CHARS: usize = 255;
 /// The text of a release or a comment, as queued: with it an event fits a queue and a row. GitHub's own limit is 65,536 and more.
 pub const BODY_CHARS: usize = 16 * 1024;
 /// Runs that follow each other by `workflow_run`, the first not counted. GitHub docs: three levels.

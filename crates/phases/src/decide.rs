@@ -2,6 +2,7 @@
 //! [`crate::preview`] shows it.
 
 use crate::dirs::{self, POLICY_PATH, WORKFLOW_DIRS};
+use crate::evaluate;
 use crate::planned::{self, FileMatch, Planned};
 use crate::timetable::Awaited;
 use crate::view;
@@ -168,13 +169,15 @@ pub(crate) fn run_of(
     planned: Planned,
     now: UnixMillis,
 ) -> Run {
-    Run {
+    let workflow = planned.workflow;
+    let mut run = Run {
         id: RunId::derive(&event.delivery, &planned.path),
         installation: event.installation,
         event: event.clone(),
         sha: sha.clone(),
         workflow_path: planned.path,
         workflow_name: planned.name,
+        title: None,
         policy: policy.clone(),
         trust: if event.is_from_fork() {
             Trust::ForkUnapproved
@@ -188,5 +191,14 @@ pub(crate) fn run_of(
         comment_claimed_until: None,
         created_at: now,
         version: 1,
+    };
+    match workflow.map(|workflow| evaluate::run_name(&workflow, &run)) {
+        Some(Ok(title)) => run.title = title,
+        Some(Err(diagnosis)) => {
+            let broken = Planned::broken(&run.workflow_path, diagnosis);
+            (run.hold, run.nodes) = (broken.hold, broken.nodes);
+        }
+        None => {}
     }
+    run
 }

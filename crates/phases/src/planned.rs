@@ -19,6 +19,8 @@ pub(crate) struct Planned {
     pub(crate) name: String,
     pub(crate) hold: Option<Hold>,
     pub(crate) nodes: BTreeMap<JobKey, Node>,
+    /// None where the file is broken.
+    pub(crate) workflow: Option<Box<Workflow>>,
 }
 
 impl Planned {
@@ -28,6 +30,7 @@ impl Planned {
             name: workflow.name().to_owned(),
             hold: None,
             nodes: workflow.graph(),
+            workflow: Some(Box::new(workflow.clone())),
         }
     }
 
@@ -45,6 +48,7 @@ impl Planned {
                     expansion: None,
                 },
             )]),
+            workflow: None,
         }
     }
 

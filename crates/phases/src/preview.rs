@@ -29,6 +29,8 @@ pub enum WorkflowOutcome {
     /// The file, or the policy, has mistakes.
     Broken(Diagnosis),
     Started {
+        /// `run-name`, where the workflow has one.
+        run_name: Option<String>,
         /// What its jobs wait for before anything runs: the approval of a fork's commit.
         waits_for: Option<String>,
         /// In the order of the file.
@@ -97,6 +99,7 @@ fn outcome_of(run: Run, source: Option<&str>) -> WorkflowOutcome {
     match checkmill_workflow::parse(&run.workflow_path, source.unwrap_or_default()) {
         Err(diagnostics) => WorkflowOutcome::Broken(diagnosis(&diagnostics)),
         Ok(workflow) => WorkflowOutcome::Started {
+            run_name: run.title.clone(),
             waits_for: (!run.trust.may_run()).then(|| view::untrusted(&run)),
             jobs: Walk::new(run, workflow).jobs(),
         },

@@ -58,6 +58,8 @@ pub(crate) struct Completed<'a> {
     pub(crate) diagnosis: Option<&'a Diagnosis>,
     /// What the run's event changes, where it is needed.
     pub(crate) changed: Option<&'a ChangedLines>,
+    /// What the workflow calls the run.
+    pub(crate) run_name: Option<&'a str>,
     /// What earlier attempts teach.
     pub(crate) notes: &'a [Note<'a>],
 }
@@ -95,6 +97,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
         }),
         notes: of.notes,
         diagnostics: diagnostics.as_deref(),
+        run_name: of.run_name,
         log: of.log,
         step_summary: result.map_or("", |r| r.summary.as_str()),
         annotations: marks.iter().map(mark).chain(annotations).collect(),
@@ -200,6 +203,7 @@ pub(crate) fn comment(run: &Run, jobs: &[Job]) -> String {
     render::comment(&RunComment {
         run: &run.id,
         workflow: &run.workflow_name,
+        title: run.title.as_deref(),
         sha: &run.sha,
         jobs: rows.collect(),
     })

@@ -336,6 +336,7 @@ fn workflow_run_payload(ended: &EndedRun, event: &Event) -> Map<String, Json> {
             "id": ended.run.as_str(),
             "name": ended.workflow_name,
             "path": ended.workflow_path,
+            "display_title": ended.title.as_ref().unwrap_or(&ended.workflow_name),
             "event": ended.event,
             "status": "completed",
             "conclusion": ended.conclusion,

@@ -18,6 +18,8 @@ pub struct Workflow {
     pub(crate) source: Source,
     /// What checks of its jobs begin with: `name`, else the path; the file's name in the Lightning dialect.
     pub(crate) name: String,
+    /// What its runs are called.
+    pub(crate) run_name: Option<Text>,
     pub(crate) triggers: Triggers,
     pub(crate) unmatched: Unmatched,
     pub(crate) env: Vec<EnvEntry>,

@@ -6,6 +6,7 @@ use super::world::SimClock;
 use async_trait::async_trait;
 use checkmill_core::history::JobHistory;
 use checkmill_core::limits::DELIVERY_REDRIVE;
+use checkmill_core::schedule::Timer;
 use checkmill_core::{
     CommitSha, DeliveryId, Event, HistoryId, Job, JobId, RepositoryId, Run, RunId, Schedule, UnixMillis,
 };
@@ -381,6 +382,29 @@ impl History for MemStore {
     }
 }
 
+/// A time that this write moves on from although nobody took its event in; a repository that can't be had may rest.
+fn passed_over(rows: &Rows, next: &Schedule) -> Option<String> {
+    let stored = rows.schedules.get(&next.id())?;
+    let mut moved = next
+        .timers
+        .iter()
+        .filter(|_| next.rests <= stored.rests)
+        .filter_map(|timer| {
+            let before = stored
+                .timers
+                .iter()
+                .find(|before| before.timing == timer.timing)?;
+            (before.next < timer.next).then_some(before)
+        });
+    let is_lost = |before: &&Timer| {
+        let id = DeliveryId::of_schedule(next.id(), &before.timing, before.next);
+        !rows.deliveries.contains_key(&id)
+    };
+    moved
+        .find(is_lost)
+        .map(|before| format!("{:?} at {} was passed over", before.timing, before.next.0))
+}
+
 #[async_trait]
 impl Schedules for MemStore {
     async fn load(&self, repository: RepositoryId) -> Result<Option<Schedule>, StoreError> {
@@ -400,6 +424,9 @@ impl Schedules for MemStore {
                     .get(&schedule.id())
                     .map_or(0, |stored| stored.version);
                 self.check_version(Some(stored), schedule.version)?;
+                if let Some(lost) = passed_over(&rows, schedule) {
+                    rows.broken.push(lost);
+                }
                 rows.schedules.insert(schedule.id(), schedule.clone());
                 Ok(())
             })

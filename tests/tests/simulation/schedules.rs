@@ -161,7 +161,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     /// Sweeps may be cut off anywhere, overlap, and lose their writes: no time of a schedule is run twice or forgotten, and no
-    /// two are closer than five minutes.
+    /// two are closer than five minutes. (The store itself watches that no row moves on from a time that nobody took in.)
     #[test]
     fn each_time_is_run_once(case in case()) {
         let host = if case.one_machine { Host::OneMachine } else { Host::Aws };

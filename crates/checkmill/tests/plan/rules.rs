@@ -218,6 +218,7 @@ jobs:
         "name": ".checkmill/workflows/ci.yml",
         "path": ".checkmill/workflows/ci.yml",
         "reason": null,
+        "run_name": null,
         "state": "starts",
         "waits_for": null
       },
@@ -227,6 +228,7 @@ jobs:
         "name": ".checkmill/workflows/pr.yml",
         "path": ".checkmill/workflows/pr.yml",
         "reason": "`on` does not name `push`",
+        "run_name": null,
         "state": "not_started",
         "waits_for": null
       }

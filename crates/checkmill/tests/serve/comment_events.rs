@@ -28,12 +28,18 @@ async fn a_comment_runs_the_default_branchs_file() {
     served
         .on_github(|github| github.comment(REPO, number, "stranger", "/deploy $(id)"))
         .await;
-    insta::assert_snapshot!(served.checks(1).await, @"");
+    insta::assert_snapshot!(served.checks(1).await, @"Chat / deploy: success");
     let ran = served.mark("ran").await.replace(main.as_str(), "MAIN");
-    insta::assert_snapshot!(ran, @"");
+    insta::assert_snapshot!(ran, @"
+    refs/heads/main MAIN #1
+    /deploy $(id)
+    ");
     served
         .on_github(|github| github.comment(REPO, number, "ann", "please /deploy"))
         .await;
-    insta::assert_snapshot!(served.checks(2).await, @"");
+    insta::assert_snapshot!(served.checks(2).await, @"
+    Chat / deploy: skipped
+    Chat / deploy: success
+    ");
     served.finish().await;
 }

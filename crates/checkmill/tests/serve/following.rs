@@ -43,10 +43,22 @@ async fn a_run_that_ends_starts_those_that_follow_it_and_no_endless_chain() {
         .pull_request("feature", NewCommit::new("Change").write("x", "y"))
         .await;
     // `Report` follows itself: it stops at the third.
-    insta::assert_snapshot!(served.checks(4).await, @"");
+    insta::assert_snapshot!(served.checks(4).await, @"
+    Build / test: failure
+    Report / tell: success
+    Report / tell: success
+    Report / tell: success
+    ");
     served.concluded(4).await;
     let told = std::fs::read_to_string(served.desk().join("told")).unwrap();
-    insta::assert_snapshot!(told.replace(main.as_str(), "MAIN"), @"");
+    insta::assert_snapshot!(told.replace(main.as_str(), "MAIN"), @"
+    workflow_run refs/heads/main MAIN
+    Build: failure of feature
+    workflow_run refs/heads/main MAIN
+    Report: success of main
+    workflow_run refs/heads/main MAIN
+    Report: success of main
+    ");
     assert_eq!(
         served.github.check_runs(REPO).unwrap().len(),
         4,

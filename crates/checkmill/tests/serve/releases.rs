@@ -32,8 +32,11 @@ async fn a_published_release_runs_at_its_tag() {
     served
         .on_github(|github| github.publish_release(REPO, "v1", "Fast $(id)", "ann"))
         .await;
-    insta::assert_snapshot!(served.checks(1).await, @"");
+    insta::assert_snapshot!(served.checks(1).await, @"Publish / upload: success");
     let ran = served.mark("ran").await.replace(tagged.as_str(), "SHA");
-    insta::assert_snapshot!(ran, @"");
+    insta::assert_snapshot!(ran, @"
+    release refs/tags/v1 tag SHA
+    v1 Fast $(id)
+    ");
     served.finish().await;
 }

@@ -235,7 +235,37 @@ fn releases_comments_and_runs_that_are_followed() {
     let on_issue = of(&comment("created", false));
     assert!(on_issue["event"]["issue"].get("pull_request").is_none());
     let followed = of(&ended_run("Build", "feature"));
-    insta::assert_snapshot!(serde_json::to_string_pretty(&followed["event"]["workflow_run"]).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&followed["event"]["workflow_run"]).unwrap(), @r#"
+    {
+      "actor": {
+        "login": "mona"
+      },
+      "conclusion": "failure",
+      "display_title": "Build for mona",
+      "event": "pull_request",
+      "head_branch": "feature",
+      "head_repository": {
+        "fork": true,
+        "full_name": "mona/hello",
+        "owner": {
+          "login": "mona"
+        }
+      },
+      "head_sha": "3333333333333333333333333333333333333333",
+      "id": "0123456789abcdef",
+      "name": "Build",
+      "path": ".checkmill/workflows/build.yml",
+      "pull_requests": [
+        {
+          "number": 5
+        }
+      ],
+      "status": "completed",
+      "triggering_actor": {
+        "login": "mona"
+      }
+    }
+    "#);
     let scheduled = of(&schedule("0 3 * * *", None));
     assert_eq!(scheduled["event"]["schedule"], "0 3 * * *");
     assert_eq!(

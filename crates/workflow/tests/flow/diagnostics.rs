@@ -239,7 +239,7 @@ jobs:
     .checkmill/workflows/ci.yml:2:3: `status` is not supported yet in this version
     2 |   status:
       |   ^^^^^^
-      = help: remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch` and `schedule`
+      = help: remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, `issue_comment` and `workflow_run`
 
     .checkmill/workflows/ci.yml:3:1: `concurrency` is not supported yet in this version
     3 | concurrency: ci
@@ -752,7 +752,37 @@ on:
     workflow: CI
 jobs: {a: {runs-on: x, steps: [run: y]}}
 ";
-    insta::assert_snapshot!(wrong(text), @"");
+    insta::assert_snapshot!(wrong(text), @"
+    .checkmill/workflows/ci.yml:2:21: `publish` is not an activity type of `release`
+    2 |   release: {types: [publish]}
+      |                     ^^^^^^^
+      = help: did you mean `published`?
+
+    .checkmill/workflows/ci.yml:3:26: `types` is empty
+    3 |   issue_comment: {types: []}
+      |                          ^
+      = help: remove it; there are types that hold without it
+
+    .checkmill/workflows/ci.yml:5:5: `workflow_run` needs `workflows`
+    5 |     types: [completed, requested]
+      |     ^
+      = help: name the workflows to follow, such as `workflows: [CI]`
+
+    .checkmill/workflows/ci.yml:6:5: unknown key `workflow` in `workflow_run`
+    6 |     workflow: CI
+      |     ^^^^^^^^
+      = help: did you mean `workflows`?
+    ");
     let text = "on: {workflow_run: {workflows: [CI], types: [requested, complete]}}\njobs: {a: {runs-on: x, steps: [run: y]}}\n";
-    insta::assert_snapshot!(wrong(text), @"");
+    insta::assert_snapshot!(wrong(text), @"
+    .checkmill/workflows/ci.yml:1:45: the type `requested` of `workflow_run` is not supported yet in this version
+    1 | on: {workflow_run: {workflows: [CI], types: [requested, complete]}}
+      |                                             ^
+      = help: use `completed`; or `needs` in one workflow
+
+    .checkmill/workflows/ci.yml:1:57: `complete` is not an activity type of `workflow_run`
+    1 | on: {workflow_run: {workflows: [CI], types: [requested, complete]}}
+      |                                                         ^^^^^^^^
+      = help: did you mean `completed`?
+    ");
 }

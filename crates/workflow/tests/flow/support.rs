@@ -134,6 +134,7 @@ pub(crate) fn ended_run(workflow: &str, head_branch: &str) -> Event {
         run: run_id(),
         workflow_name: workflow.to_owned(),
         workflow_path: ".checkmill/workflows/build.yml".to_owned(),
+        title: Some("Build for mona".to_owned()),
         event: "pull_request".to_owned(),
         conclusion: "failure".to_owned(),
         head_branch: head_branch.to_owned(),

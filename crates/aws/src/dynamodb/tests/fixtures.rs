@@ -71,6 +71,7 @@ pub(crate) fn run(id: &str) -> Run {
         sha: sha(),
         workflow_path: ".checkmill/workflows/ci.yml".to_owned(),
         workflow_name: "CI".to_owned(),
+        title: None,
         policy: Policy::default(),
         trust: Trust::Own,
         hold: None,

@@ -30,7 +30,7 @@ pub(super) const WORKFLOW: Keys = Keys {
     keys: &[
         full("name"),
         no_effect("description", "it is for readers of the file"),
-        no_effect("run-name", "checks are named after the workflow and the job"),
+        full("run-name"),
         full("on"),
         full("permissions"),
         full("env"),
