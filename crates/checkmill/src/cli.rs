@@ -65,6 +65,9 @@ pub(crate) struct RunArgs {
     /// An input of workflow_dispatch; may be given several times.
     #[arg(long = "input", value_name = "K=V", value_parser = key_value)]
     pub(crate) inputs: Vec<(String, String)>,
+    /// The schedule that has come, as its workflow file writes it, where there are several.
+    #[arg(long, value_name = "CRON")]
+    pub(crate) cron: Option<String>,
     /// Print one JSON object on standard output at the end; everything else goes to standard error.
     #[arg(long)]
     pub(crate) json: bool,
@@ -105,7 +108,7 @@ pub(crate) struct PlanArgs {
     /// files.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
-    /// The event: push, pull_request, workflow_dispatch, or a file with a webhook's payload.
+    /// The event: push, pull_request, workflow_dispatch, schedule, or a file with a webhook's payload.
     #[arg(long, value_name = "EVENT", default_value = "push")]
     pub(crate) event: String,
     /// The name of the payload's event, where its fields don't tell.
@@ -126,6 +129,9 @@ pub(crate) struct PlanArgs {
     /// An input of workflow_dispatch; may be given several times.
     #[arg(long = "input", value_name = "K=V", value_parser = key_value)]
     pub(crate) inputs: Vec<(String, String)>,
+    /// The schedule that has come, as its workflow file writes it, where there are several.
+    #[arg(long, value_name = "CRON")]
+    pub(crate) cron: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -171,6 +177,7 @@ pub(crate) enum EventName {
     Push,
     PullRequest,
     WorkflowDispatch,
+    Schedule,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

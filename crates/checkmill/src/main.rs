@@ -7,6 +7,7 @@ mod output;
 mod passed;
 mod plan;
 mod run;
+mod schedules;
 mod serve;
 mod source;
 mod stats;

@@ -1,6 +1,10 @@
 //! What happened on GitHub, normalised: small enough to queue (webhook bodies reach 25 MB), complete enough to plan by.
 
-use crate::ids::{CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId};
+use crate::ids::{
+    CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId, RunId,
+};
+use crate::run::Run;
+use crate::schedule::Timing;
 use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +53,13 @@ pub enum EventKind {
         check: CheckRef,
     },
     WorkflowDispatch(WorkflowDispatch),
+    /// A time has come. No webhook tells of it: the sweep does.
+    Schedule(ScheduledRun),
+    Release(Release),
+    /// A comment on an issue or a pull request.
+    IssueComment(IssueComment),
+    /// A run of ours has ended. No webhook tells of it: the run's last job does.
+    WorkflowRun(EndedRun),
 }
 
 /// A branch or a tag, from a full ref (`refs/heads/…`, `refs/tags/…`).
@@ -190,7 +201,161 @@ pub struct WorkflowDispatch {
     pub inputs: BTreeMap<String, String>,
 }
 
+/// One time of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduledRun {
+    pub timing: Timing,
+    /// The minute it was due.
+    pub at: UnixMillis,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The activity type, such as `published`.
+    pub action: String,
+    pub id: u64,
+    pub tag: String,
+    /// Cut to [`crate::limits::TITLE_CHARS`].
+    pub name: String,
+    /// Cut to [`crate::limits::BODY_CHARS`].
+    pub body: String,
+    /// The branch or commit of which the tag was made.
+    pub target: String,
+    pub draft: bool,
+    pub prerelease: bool,
+    pub author: Login,
+    pub html_url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssueComment {
+    /// The activity type, such as `created`.
+    pub action: String,
+    pub issue: Issue,
+    pub comment: Comment,
+}
+
+/// An issue, or a pull request as the issue that it also is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issue {
+    pub number: u64,
+    /// Cut to [`crate::limits::TITLE_CHARS`].
+    pub title: String,
+    /// `open` or `closed`.
+    pub state: String,
+    pub author: Login,
+    pub labels: Vec<String>,
+    pub is_pull_request: bool,
+    pub html_url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    pub id: u64,
+    /// Cut to [`crate::limits::BODY_CHARS`].
+    pub body: String,
+    pub author: Login,
+    /// What the author is to the repository, such as `MEMBER`: GitHub's word for it.
+    pub association: String,
+    pub html_url: String,
+}
+
+/// A run that has ended, for the workflows that follow it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedRun {
+    pub run: RunId,
+    pub workflow_name: String,
+    pub workflow_path: String,
+    /// What the workflow called the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The event that caused it.
+    pub event: String,
+    /// `success`, `failure`, `cancelled` or `skipped`.
+    pub conclusion: String,
+    /// The branch or tag that it ran for; of a pull request the head's.
+    pub head_branch: String,
+    pub head_sha: CommitSha,
+    /// Whose branch that is; none where the fork is gone.
+    pub head_repository: Option<RepoName>,
+    pub actor: Login,
+    /// The pull request that it ran for.
+    pub pull_request: Option<u64>,
+    /// How many runs followed each other up to it, itself included.
+    pub depth: u32,
+}
+
+impl EndedRun {
+    /// What a run of this event and commit is to those that follow it.
+    #[must_use]
+    pub fn of(run: &Run, conclusion: &str) -> Self {
+        let (event, repository) = (&run.event, &run.event.repository);
+        let pull = match &event.kind {
+            EventKind::PullRequest(pull) => Some(pull),
+            _ => None,
+        };
+        let head_branch = match &event.kind {
+            EventKind::Push(push) => push.git_ref.short(),
+            EventKind::PullRequest(pull) => &pull.head.git_ref,
+            EventKind::MergeGroup(group) => group.head_ref.short(),
+            EventKind::WorkflowDispatch(dispatch) => dispatch.git_ref.short(),
+            EventKind::Release(release) => &release.tag,
+            _ => &repository.default_branch,
+        };
+        Self {
+            run: run.id.clone(),
+            workflow_name: run.workflow_name.clone(),
+            workflow_path: run.workflow_path.clone(),
+            title: run.title.clone(),
+            event: event.name().to_owned(),
+            conclusion: conclusion.to_owned(),
+            head_branch: head_branch.to_owned(),
+            head_sha: run.sha.clone(),
+            head_repository: match pull {
+                Some(pull) => pull.head.repository.clone(),
+                None => Some(repository.name.clone()),
+            },
+            actor: event.sender.clone(),
+            pull_request: pull.map(|pull| pull.number),
+            depth: event.depth() + 1,
+        }
+    }
+}
+
 impl Event {
+    /// How many runs followed each other up to it.
+    #[must_use]
+    pub const fn depth(&self) -> u32 {
+        match &self.kind {
+            EventKind::WorkflowRun(ended) => ended.depth,
+            _ => 0,
+        }
+    }
+
+    /// The ref whose present commit the event is about, where it names a commit of no kind.
+    #[must_use]
+    pub fn git_ref(&self) -> Option<GitRef> {
+        match &self.kind {
+            EventKind::WorkflowDispatch(dispatch) => Some(dispatch.git_ref.clone()),
+            EventKind::Release(release) => Some(GitRef::Tag(release.tag.clone())),
+            EventKind::Schedule(_) | EventKind::IssueComment(_) | EventKind::WorkflowRun(_) => {
+                Some(self.default_branch())
+            }
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn default_branch(&self) -> GitRef {
+        GitRef::Branch(self.repository.default_branch.clone())
+    }
+
+    /// Whether it brings a commit to the default branch.
+    #[must_use]
+    pub fn moves_default_branch(&self) -> bool {
+        matches!(&self.kind, EventKind::Push(push) if push.after.is_some() && push.git_ref == self.default_branch())
+    }
+
     /// The commit that the event is about, where it names one.
     #[must_use]
     pub fn sha(&self) -> Option<&CommitSha> {
@@ -203,6 +368,10 @@ impl Event {
             }
             EventKind::CheckSuiteRerequested { head_sha } => Some(head_sha),
             EventKind::WorkflowDispatch(dispatch) => dispatch.sha.as_ref(),
+            EventKind::Schedule(_)
+            | EventKind::Release(_)
+            | EventKind::IssueComment(_)
+            | EventKind::WorkflowRun(_) => None,
         }
     }
 
@@ -226,6 +395,10 @@ impl Event {
             EventKind::CheckSuiteRerequested { .. } => "check_suite",
             EventKind::RequestedAction { .. } => "check_run",
             EventKind::WorkflowDispatch(_) => "workflow_dispatch",
+            EventKind::Schedule(_) => "schedule",
+            EventKind::Release(_) => "release",
+            EventKind::IssueComment(_) => "issue_comment",
+            EventKind::WorkflowRun(_) => "workflow_run",
         }
     }
 }

@@ -2,6 +2,8 @@
 //! and the same jobs, so that a repeated step writes the same rows.
 
 use crate::limits;
+use crate::schedule::Timing;
+use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::borrow::Borrow;
@@ -214,6 +216,24 @@ impl CommitSha {
     #[must_use]
     pub fn short(&self) -> &str {
         &self.0[..7]
+    }
+}
+
+impl DeliveryId {
+    /// The delivery of one time of a repository's schedule.
+    #[must_use]
+    pub fn of_schedule(repository: RepositoryId, timing: &Timing, at: UnixMillis) -> Self {
+        let timezone = timing.timezone.as_deref().unwrap_or_default();
+        let name = derive(&["schedule", &timing.cron, timezone], 12);
+        Self(format!("schedule-{repository}-{name}-{}", at.0 / 60_000))
+    }
+}
+
+impl DeliveryId {
+    /// The delivery that tells of a run's end, after so many attempts of its jobs.
+    #[must_use]
+    pub fn of_ended_run(run: &RunId, attempts: u64) -> Self {
+        Self(format!("run-{run}-{attempts}"))
     }
 }
 

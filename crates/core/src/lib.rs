@@ -14,6 +14,7 @@ pub mod limits;
 pub mod policy;
 pub mod retry;
 pub mod run;
+pub mod schedule;
 pub mod time;
 pub mod transition;
 
@@ -26,4 +27,5 @@ pub use ids::{
 };
 pub use job::{Job, JobState};
 pub use run::Run;
+pub use schedule::Schedule;
 pub use time::{Millis, UnixMillis};

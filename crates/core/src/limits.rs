@@ -55,6 +55,19 @@ pub const DELIVERY_REDRIVE_ENQUEUED: Millis = Millis::from_minutes(15);
 pub const SWEEP_LOOK: Millis = Millis::from_minutes(10);
 /// Rows that one sweep looks at; the next one takes the rest.
 pub const SWEEP_ROWS: usize = 200;
+/// Between two runs of one schedule. GitHub docs: "once every 5 minutes".
+pub const SCHEDULE_INTERVAL: Millis = Millis::from_minutes(5);
+/// Schedules of one workflow file.
+pub const SCHEDULES_OF_WORKFLOW: usize = 20;
+/// Different schedules of one repository, which share a row.
+pub const SCHEDULES: usize = 500;
+/// How long the schedules of a repository that could not be had are left alone, for the first time: the App may be suspended,
+/// the repository archived or gone.
+pub const SCHEDULE_REST: Millis = Millis::from_minutes(60);
+/// The longest of those rests, each of which is twice the one before.
+pub const SCHEDULE_REST_MAX: Millis = Millis::from_minutes(24 * 60);
+/// So many times in a row, and the repository's schedules are forgotten until it is pushed to: after a week.
+pub const SCHEDULE_RESTS: u32 = 11;
 /// Between two looks of a process at GitHub's list of deliveries.
 pub const REDELIVERY_LOOK: Millis = Millis::from_minutes(5);
 /// How far such a look goes back: what failed since the last one, with a wide margin.
@@ -129,6 +142,14 @@ pub const FAILURE_TAIL_LINES: usize = 20;
 pub const COMMIT_MESSAGE_CHARS: usize = 4096;
 /// A pull request's title, as queued. GitHub's own limit is 256.
 pub const TITLE_CHARS: usize = 256;
+/// A run's name, which may hold somebody's title.
+pub const RUN_NAME_CHARS: usize = 255;
+/// The text of a release or a comment, as queued: with it an event fits a queue and a row. GitHub's own limit is 65,536 and more.
+pub const BODY_CHARS: usize = 16 * 1024;
+/// Runs that follow each other by `workflow_run`, the first not counted. GitHub docs: three levels.
+pub const FOLLOWING_RUNS: u32 = 3;
+/// Names that the `workflow_run` triggers of one repository wait for, and those of one workflow file.
+pub const FOLLOWED_WORKFLOWS: usize = 200;
 /// An [`crate::End`]'s detail.
 pub const DETAIL_CHARS: usize = 1000;
 /// How long a finished run's rows are kept (DynamoDB TTL).

@@ -20,6 +20,9 @@ pub struct Run {
     pub workflow_path: String,
     /// The workflow's `name`, or its path.
     pub workflow_name: String,
+    /// What the workflow calls this run, where it has a `run-name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The policy of the default branch when the run was planned.
     pub policy: Policy,
     pub trust: Trust,

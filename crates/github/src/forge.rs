@@ -133,6 +133,8 @@ pub struct PlanningFiles {
     pub left_out: Vec<String>,
     /// The message of the commit, for `[skip ci]`.
     pub message: String,
+    /// The repository is archived: it takes no checks. Not known, and false, where there is no GraphQL.
+    pub archived: bool,
 }
 
 /// A file of a repository at a branch, a tag (which comes first where both are there) or a commit.

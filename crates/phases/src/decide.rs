@@ -3,11 +3,13 @@
 
 use crate::called::Remote;
 use crate::dirs::{self, POLICY_PATH, WORKFLOW_DIRS};
+use crate::evaluate;
 use crate::planned::{self, Callable, FileMatch, Planned};
+use crate::timetable::Awaited;
 use crate::view;
-use checkmill_core::event::GitRef;
 use checkmill_core::policy::Policy;
 use checkmill_core::run::{Diagnosis, Hold, Trust};
+use checkmill_core::schedule::Waits;
 use checkmill_core::{CommitSha, Event, EventKind, JobKey, Run, RunId, UnixMillis};
 use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
 use checkmill_workflow::{Changed, RemoteWorkflow};
@@ -18,6 +20,8 @@ pub(crate) struct Decided {
     /// The default one where the policy can't be read.
     pub(crate) policy: Policy,
     pub(crate) files: Vec<Decision>,
+    /// What the default branch's files wait for, where the event is about them.
+    pub(crate) waits: Option<Waits>,
 }
 
 pub(crate) struct Decision {
@@ -105,9 +109,16 @@ pub(crate) fn decide(
         let diagnosis = view::files_left_out(left_out).into();
         decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
     }
+    let awaited = Awaited::of(event, files, &policy);
+    if let Some(awaited) = awaited.as_ref().filter(|_| planned::changes_files(event))
+        && let Some(diagnosis) = view::waits_left_out(awaited.schedules_left_out, awaited.followed_left_out)
+    {
+        decisions.push(broken(WORKFLOW_DIRS[0], diagnosis.into()));
+    }
     Deciding::Decided(Decided {
         policy,
         files: decisions,
+        waits: awaited.map(|awaited| awaited.waits),
     })
 }
 
@@ -153,17 +164,17 @@ fn broken(path: &str, diagnosis: Diagnosis) -> Decision {
 
 /// A broken policy stops what it would govern. Its places are those of the default branch: elsewhere, the file may differ.
 fn broken_policy(event: &Event, files: &PlanningFiles, mut diagnosis: Diagnosis) -> Decided {
-    let default_branch = GitRef::Branch(event.repository.default_branch.clone());
-    if !matches!(&event.kind, EventKind::Push(push) if push.git_ref == default_branch) {
+    if !event.moves_default_branch() {
         diagnosis.marks.clear();
     }
-    let stops = !files.workflows.is_empty();
+    let stops = !files.workflows.is_empty() && planned::changes_files(event);
     Decided {
         policy: Policy::default(),
         files: stops
             .then(|| broken(POLICY_PATH, diagnosis))
             .into_iter()
             .collect(),
+        waits: None,
     }
 }
 
@@ -187,13 +198,15 @@ pub(crate) fn run_of(
     planned: Planned,
     now: UnixMillis,
 ) -> Run {
-    Run {
+    let workflow = planned.workflow;
+    let mut run = Run {
         id: RunId::derive(&event.delivery, &planned.path),
         installation: event.installation,
         event: event.clone(),
         sha: sha.clone(),
         workflow_path: planned.path,
         workflow_name: planned.name,
+        title: None,
         policy: policy.clone(),
         trust: if event.is_from_fork() {
             Trust::ForkUnapproved
@@ -207,5 +220,14 @@ pub(crate) fn run_of(
         comment_claimed_until: None,
         created_at: now,
         version: 1,
+    };
+    match workflow.map(|workflow| evaluate::run_name(&workflow, &run)) {
+        Some(Ok(title)) => run.title = title,
+        Some(Err(diagnosis)) => {
+            let broken = Planned::broken(&run.workflow_path, diagnosis);
+            (run.hold, run.nodes) = (broken.hold, broken.nodes);
+        }
+        None => {}
     }
+    run
 }

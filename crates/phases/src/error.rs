@@ -51,6 +51,12 @@ impl PhaseError {
         )
     }
 
+    /// GitHub refuses, and will refuse again unless somebody changes something there.
+    #[must_use]
+    pub const fn is_for_good(&self) -> bool {
+        self.is_out_of_reach() || matches!(self, Self::Forge(ForgeError::Forbidden(_)))
+    }
+
     /// What GitHub does not know now it may know soon: one of its servers may be behind. That the App is not installed is
     /// the word of the one that must know.
     #[must_use]

@@ -193,6 +193,13 @@ pub(crate) async fn expand(
     Ok(expanded)
 }
 
+/// What the workflow calls this run.
+pub(crate) fn run_name(workflow: &Workflow, run: &Run) -> Result<Option<String>, Diagnosis> {
+    let contexts = Contexts::new(workflow, run, AttemptNumber::FIRST, BTreeMap::new());
+    let name = checkmill_workflow::run_name(workflow, &contexts.github, &contexts.inputs, &run.policy.vars);
+    name.map_err(|diagnostics| diagnosis(&diagnostics))
+}
+
 /// A job of a run that is held as one queued leg, of which nothing is evaluated: `start` ends it, too.
 pub(crate) fn held(workflow: &Workflow, run: &Run, key: &JobKey, now: UnixMillis) -> Option<Expanded> {
     let name = match run.hold.as_ref()? {

@@ -8,8 +8,9 @@ use crate::decide::{Decided, Deciding, Decision, Outcome, decide, run_of};
 use crate::dirs::{self, POLICY_PATH};
 use crate::error::PhaseError;
 use crate::planned::Planned;
-use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs, StoreError};
+use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs, Schedules, StoreError};
 use crate::rerun::Rerun;
+use crate::timetable::Timetables;
 use crate::{keys, view};
 use checkmill_backends::registry::Backends;
 use checkmill_core::event::{ButtonAction, EventKind};
@@ -30,6 +31,7 @@ pub struct Plan<'a> {
     pub deliveries: &'a dyn Deliveries,
     pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
+    pub schedules: &'a dyn Schedules,
     pub blobs: &'a dyn Blobs,
     pub forge: &'a dyn Forge,
     pub engine: &'a dyn Engine,
@@ -113,7 +115,11 @@ impl Plan<'_> {
             EventKind::Push(_)
             | EventKind::PullRequest(_)
             | EventKind::MergeGroup(_)
-            | EventKind::WorkflowDispatch(_) => self.plan_workflows(event).await.map(PlanOutcome::Runs),
+            | EventKind::WorkflowDispatch(_)
+            | EventKind::Release(_)
+            | EventKind::IssueComment(_)
+            | EventKind::WorkflowRun(_) => self.plan_workflows(event).await.map(PlanOutcome::Runs),
+            EventKind::Schedule(_) => self.plan_scheduled(event).await.map(PlanOutcome::Runs),
             EventKind::CheckRunRerequested(check) => {
                 self.rerun().job(event, check).await?;
                 Ok(PlanOutcome::Acted)
@@ -132,6 +138,18 @@ impl Plan<'_> {
         }
     }
 
+    /// A repository that can't be had any more, or that takes no checks, must not be asked for every five minutes, nor fill
+    /// the dead letters.
+    async fn plan_scheduled(&self, event: &Event) -> Result<PlannedRuns, PhaseError> {
+        match self.plan_workflows(event).await {
+            Err(error) if error.is_for_good() => {
+                self.timetables().rest(event.repository.id, &error).await?;
+                Ok(PlannedRuns::default())
+            }
+            planned => planned,
+        }
+    }
+
     async fn plan_workflows(&self, event: &Event) -> Result<PlannedRuns, PhaseError> {
         let repo = RepoRef {
             installation: event.installation,
@@ -145,7 +163,13 @@ impl Plan<'_> {
             .forge
             .planning_files(&repo, &sha, &dirs::all(), POLICY_PATH)
             .await?;
+        if files.archived && matches!(event.kind, EventKind::Schedule(_)) {
+            return Err(ForgeError::Forbidden(format!("{} is archived", repo.name)).into());
+        }
         let decided = self.decide(event, &repo, &files).await?;
+        if let Some(waits) = &decided.waits {
+            self.timetables().keep(event, &repo, &sha, waits).await?;
+        }
         let mut planned = PlannedRuns::default();
         for Decision { path, outcome } in decided.files {
             match outcome {
@@ -220,12 +244,16 @@ impl Plan<'_> {
     }
 
     async fn sha(&self, event: &Event, repo: &RepoRef) -> Result<Option<CommitSha>, PhaseError> {
-        match (event.sha(), &event.kind) {
-            (Some(sha), _) => Ok(Some(sha.clone())),
-            (None, EventKind::WorkflowDispatch(dispatch)) => {
-                Ok(self.forge.resolve_ref(repo, &dispatch.git_ref).await?)
-            }
-            (None, _) => Ok(None),
+        if let Some(sha) = event.sha() {
+            return Ok(Some(sha.clone()));
+        }
+        let Some(git_ref) = event.git_ref() else {
+            return Ok(None);
+        };
+        let sha = self.forge.resolve_ref(repo, &git_ref).await?;
+        match event.kind {
+            EventKind::Schedule(_) if sha.is_none() => Err(ForgeError::NotFound(git_ref.to_string()).into()),
+            _ => Ok(sha),
         }
     }
 
@@ -291,6 +319,14 @@ impl Plan<'_> {
             blobs: self.blobs,
             engine: self.engine,
             backends: self.backends,
+            clock: self.clock,
+        }
+    }
+
+    fn timetables(&self) -> Timetables<'_> {
+        Timetables {
+            schedules: self.schedules,
+            forge: self.forge,
             clock: self.clock,
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct Planned {
     pub(crate) nodes: BTreeMap<JobKey, Node>,
     /// The files that it calls.
     pub(crate) called: Vec<CalledFile>,
+    /// None where the file is broken.
+    pub(crate) workflow: Option<Box<Workflow>>,
 }
 
 impl Planned {
@@ -34,6 +36,7 @@ impl Planned {
             hold: None,
             nodes: workflow.graph(),
             called: Vec::new(),
+            workflow: Some(Box::new(workflow.clone())),
         }
     }
 
@@ -52,6 +55,7 @@ impl Planned {
                 },
             )]),
             called: Vec::new(),
+            workflow: None,
         }
     }
 
@@ -98,10 +102,7 @@ pub(crate) fn plan_file(
     callable: Callable<'_>,
 ) -> FileMatch {
     let broken = |diagnosis: Diagnosis| match &event.kind {
-        // Labels and comments change no file: once for each commit is enough.
-        EventKind::PullRequest(pr)
-            if !["opened", "synchronize", "reopened"].contains(&pr.action.as_str()) =>
-        {
+        _ if !changes_files(event) => {
             FileMatch::No("the file is broken, which its commit's checks say".to_owned())
         }
         _ => FileMatch::Runs(Planned::broken(&file.path, diagnosis)),
@@ -137,6 +138,19 @@ pub(crate) fn plan_file(
                 }
             }
         },
+    }
+}
+
+/// Whether it may be about a commit that nobody has seen before. Labels, comments and the clock change no file: what is broken
+/// has been said.
+pub(crate) fn changes_files(event: &Event) -> bool {
+    match &event.kind {
+        EventKind::PullRequest(pr) => ["opened", "synchronize", "reopened"].contains(&pr.action.as_str()),
+        EventKind::Schedule(_)
+        | EventKind::Release(_)
+        | EventKind::IssueComment(_)
+        | EventKind::WorkflowRun(_) => false,
+        _ => true,
     }
 }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use checkmill_core::execution::{ExecutionInput, ExecutionName};
 use checkmill_core::history::JobHistory;
 use checkmill_core::limits::{DELIVERY_REDRIVE, DELIVERY_REDRIVE_ENQUEUED};
+use checkmill_core::schedule::Schedule;
 use checkmill_core::{
     CommitSha, DeliveryId, ErrorName, Event, HistoryId, Job, JobId, Millis, RepositoryId, Run, RunId,
     UnixMillis,
@@ -111,6 +112,19 @@ pub trait History: Send + Sync {
 
     /// `history.version` is one more than the stored row's, or 1 where there is none; else [`StoreError::Conflict`].
     async fn save(&self, history: &JobHistory) -> Result<(), StoreError>;
+}
+
+/// The schedules of repositories, one row for each.
+#[async_trait]
+pub trait Schedules: Send + Sync {
+    async fn load(&self, repository: RepositoryId) -> Result<Option<Schedule>, StoreError>;
+
+    /// `schedule.version` is one more than the stored row's, or 1 where there is none; else [`StoreError::Conflict`].
+    async fn save(&self, schedule: &Schedule) -> Result<(), StoreError>;
+
+    /// Those of which a timer is due at or before `at`, the longest due first, at most `limit`. A row that can't be read is
+    /// logged and left out.
+    async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Schedule>, StoreError>;
 }
 
 /// What travels through the queue: an id; the event is in its row.

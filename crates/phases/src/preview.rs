@@ -30,6 +30,8 @@ pub enum WorkflowOutcome {
     /// The file, or the policy, has mistakes.
     Broken(Diagnosis),
     Started {
+        /// `run-name`, where the workflow has one.
+        run_name: Option<String>,
         /// What its jobs wait for before anything runs: the approval of a fork's commit.
         waits_for: Option<String>,
         /// In the order of the file.
@@ -77,7 +79,7 @@ pub fn preview(
         truncated: false,
     };
     let mut remote = Remote::new();
-    let Decided { policy, files } = loop {
+    let Decided { policy, files, .. } = loop {
         match decide(event, files, Some(changed), &remote, None) {
             Deciding::Decided(decided) => break decided,
             Deciding::NeedsChangedFiles => return Vec::new(),
@@ -113,6 +115,7 @@ fn outcome_of(run: Run, source: Option<&str>, called: Vec<CalledFile>) -> Workfl
     match workflow.and_then(|workflow| called::link(workflow, &run.policy, called)) {
         Err(diagnostics) => WorkflowOutcome::Broken(diagnosis(&diagnostics)),
         Ok(workflow) => WorkflowOutcome::Started {
+            run_name: run.title.clone(),
             waits_for: (!run.trust.may_run()).then(|| view::untrusted(&run)),
             jobs: Walk::new(run, workflow).jobs(),
         },

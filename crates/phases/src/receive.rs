@@ -87,25 +87,37 @@ impl Receive<'_> {
     /// Keeps and queues an event; what was done, in words.
     ///
     /// # Errors
-    /// The store's or the queue's; calling again with the same event is safe.
+    /// As [`accept`].
     pub async fn accept(&self, event: &Event) -> Result<&'static str, PhaseError> {
-        match self.deliveries.record(event).await? {
-            // One that was given up and is delivered again gets another chance.
-            DeliveryState::Received | DeliveryState::Failed { .. } => {
-                self.queue
-                    .send(&PlanMessage {
-                        delivery: event.delivery.clone(),
-                    })
-                    .await?;
-                self.deliveries
-                    .advance(&event.delivery, &DeliveryState::Enqueued)
-                    .await?;
-                tracing::info!(delivery = %event.delivery, event = event.name(), repository = %event.repository.name,
-                    "a delivery was queued");
-                Ok("queued")
-            }
-            DeliveryState::Enqueued => Ok("queued before"),
-            DeliveryState::Planned => Ok("planned before"),
+        accept(self.deliveries, self.queue, event).await
+    }
+}
+
+/// Keeps and queues an event; what was done, in words.
+///
+/// # Errors
+/// The store's or the queue's; calling again with the same event is safe.
+pub async fn accept<I: Inbox + ?Sized>(
+    deliveries: &I,
+    queue: &dyn Queue,
+    event: &Event,
+) -> Result<&'static str, PhaseError> {
+    match deliveries.record(event).await? {
+        // One that was given up and is delivered again gets another chance.
+        DeliveryState::Received | DeliveryState::Failed { .. } => {
+            queue
+                .send(&PlanMessage {
+                    delivery: event.delivery.clone(),
+                })
+                .await?;
+            deliveries
+                .advance(&event.delivery, &DeliveryState::Enqueued)
+                .await?;
+            tracing::info!(delivery = %event.delivery, event = event.name(), repository = %event.repository.name,
+                "a delivery was queued");
+            Ok("queued")
         }
+        DeliveryState::Enqueued => Ok("queued before"),
+        DeliveryState::Planned => Ok("planned before"),
     }
 }

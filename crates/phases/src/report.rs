@@ -72,6 +72,7 @@ pub(crate) async fn report(
         log: log.as_deref(),
         diagnosis: diagnosis.as_ref(),
         changed: changed.as_ref(),
+        run_name: run.title.as_deref(),
         notes,
     }))
 }

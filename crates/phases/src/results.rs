@@ -1,12 +1,13 @@
 //! Results: on every way out of an execution. Keeps the log, completes the check run, starts the jobs that waited for this
-//! one, comments on the pull request; and only then calls the attempt concluded, so that a crash anywhere means doing it again.
+//! one, comments on the pull request, tells those who follow the run; and only then calls the attempt concluded, so that a crash anywhere means doing it again.
 
 use crate::advance::{Advance, Advanced, is_left_out};
 use crate::effects::{cancel_on_backend, start_execution};
 use crate::error::PhaseError;
+use crate::follow::Follow;
 use crate::learn::learn;
 use crate::outcome::{self, OUT_OF_REACH};
-use crate::ports::{Blobs, Clock, Engine, History, Jobs, Runs, StoreError};
+use crate::ports::{Blobs, Clock, Engine, History, Inbox, Jobs, Queue, Runs, Schedules, StoreError};
 use crate::report::{Ending, report, result};
 use crate::step::{load, step};
 use crate::view;
@@ -20,6 +21,9 @@ use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck};
 use serde::{Deserialize, Serialize};
 
 pub struct Results<'a> {
+    pub deliveries: &'a dyn Inbox,
+    pub queue: &'a dyn Queue,
+    pub schedules: &'a dyn Schedules,
     pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
     pub blobs: &'a dyn Blobs,
@@ -126,6 +130,7 @@ impl Results<'_> {
         let advanced = self.advance().run_after(&run.id, &job.key).await?;
         if advanced.finished {
             self.comment(&advanced).await?;
+            self.follow().run(&advanced.run, &advanced.jobs).await?;
         }
         self.discard(job).await;
         step(
@@ -137,6 +142,15 @@ impl Results<'_> {
         )
         .await?;
         Ok(outcome::done(input))
+    }
+
+    fn follow(&self) -> Follow<'_> {
+        Follow {
+            deliveries: self.deliveries,
+            queue: self.queue,
+            schedules: self.schedules,
+            clock: self.clock,
+        }
     }
 
     fn advance(&self) -> Advance<'_> {

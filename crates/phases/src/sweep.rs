@@ -1,21 +1,27 @@
 //! Sweep: makes the promise true when anything else was lost. It queues deliveries again that got stuck, restarts executions
-//! that vanished, removes compute that no live attempt owns, and asks GitHub for what it could not deliver.
+//! that vanished, removes compute that no live attempt owns, and asks GitHub for what it could not deliver. It is also the clock
+//! of what runs on a schedule.
 
 use crate::effects::start_execution;
 use crate::error::PhaseError;
-use crate::ports::{Clock, Deliveries, DeliveryState, Engine, Jobs, PlanMessage, Queue};
+use crate::ports::{
+    Clock, Deliveries, DeliveryState, Engine, Jobs, PlanMessage, Queue, Schedules, StoreError,
+};
+use crate::receive::accept;
 use crate::redeliver::{Looks, Redeliver};
 use crate::step::step;
 use checkmill_backends::port::{Backend, Owned};
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::ExecutionInput;
 use checkmill_core::limits::{DELIVERY_REDRIVE_ENQUEUED, SWEEP_LOOK, SWEEP_ROWS};
+use checkmill_core::schedule::Schedule;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{DeliveryId, Event, Job, JobState, Millis, UnixMillis};
 use checkmill_github::forge::Forge;
 
 pub struct Sweep<'a> {
     pub deliveries: &'a dyn Deliveries,
+    pub schedules: &'a dyn Schedules,
     pub jobs: &'a dyn Jobs,
     pub queue: &'a dyn Queue,
     pub forge: &'a dyn Forge,
@@ -33,6 +39,8 @@ pub struct Swept {
     pub deliveries_failed: usize,
     /// Those that GitHub could not make and was asked to make again.
     pub redeliveries_asked: usize,
+    /// Times of schedules that had come.
+    pub schedules_due: usize,
     pub executions_restarted: usize,
     pub orphans_cancelled: usize,
 }
@@ -54,6 +62,12 @@ impl Sweep<'_> {
         for (event, _) in self.deliveries.due(now, SWEEP_ROWS).await? {
             let result = self.redrive(&event, now, &mut swept).await;
             log_fault(result, "delivery", &event.delivery);
+        }
+        for schedule in self.schedules.due(now, SWEEP_ROWS).await? {
+            match self.strike(&schedule, now).await {
+                Ok(due) => swept.schedules_due += due,
+                Err(error) => log_fault(Err(error), "schedule", &schedule.repository.name),
+            }
         }
         for job in self.jobs.due(now, SWEEP_ROWS).await? {
             match self.revive(&job, now).await {
@@ -138,6 +152,20 @@ impl Sweep<'_> {
             swept.deliveries_queued += 1;
         }
         Ok(())
+    }
+
+    /// Takes in the events of what is due, then moves it on; how many those were. In this order: whoever is cut off in between
+    /// finds them due again, and known by their ids.
+    async fn strike(&self, schedule: &Schedule, now: UnixMillis) -> Result<usize, PhaseError> {
+        let events = schedule.events(now);
+        for event in &events {
+            accept(self.deliveries, self.queue, event).await?;
+        }
+        match self.schedules.save(&schedule.moved_on(now)).await {
+            // A push or another sweep came between: what it left due, the next sweep takes.
+            Ok(()) | Err(StoreError::Conflict) => Ok(events.len()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn enqueue(&self, delivery: &DeliveryId) -> Result<(), PhaseError> {

@@ -59,6 +59,8 @@ pub(crate) struct Completed<'a> {
     pub(crate) diagnosis: Option<&'a Diagnosis>,
     /// What the run's event changes, where it is needed.
     pub(crate) changed: Option<&'a ChangedLines>,
+    /// What the workflow calls the run.
+    pub(crate) run_name: Option<&'a str>,
     /// What earlier attempts teach.
     pub(crate) notes: &'a [Note<'a>],
 }
@@ -96,6 +98,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
         }),
         notes: of.notes,
         diagnostics: diagnostics.as_deref(),
+        run_name: of.run_name,
         log: of.log,
         step_summary: result.map_or("", |r| r.summary.as_str()),
         annotations: marks.iter().map(mark).chain(annotations).collect(),
@@ -201,6 +204,7 @@ pub(crate) fn comment(run: &Run, jobs: &[&Job]) -> String {
     render::comment(&RunComment {
         run: &run.id,
         workflow: &run.workflow_name,
+        title: run.title.as_deref(),
         sha: &run.sha,
         jobs: rows.collect(),
     })
@@ -340,6 +344,23 @@ pub(crate) fn files_left_out(left_out: usize) -> String {
         "{left_out} workflow files were not read: at most {limit} of a directory are, in the order of their paths. Merge \
          some."
     )
+}
+
+/// What workflows wait for past the limits, as diagnostics; none where all of it is kept.
+pub(crate) fn waits_left_out(schedules: usize, followed: usize) -> Option<String> {
+    use checkmill_core::limits::{FOLLOWED_WORKFLOWS, SCHEDULES};
+    if schedules > 0 {
+        return Some(format!(
+            "{schedules} schedules do not run: a repository can have {SCHEDULES} different ones. Use the same times where you \
+             can."
+        ));
+    }
+    (followed > 0).then(|| {
+        format!(
+            "{followed} names in `workflow_run` start nothing: the workflows of a repository can follow {FOLLOWED_WORKFLOWS} \
+             others. Follow fewer."
+        )
+    })
 }
 
 /// A file that is no text, as diagnostics.

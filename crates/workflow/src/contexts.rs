@@ -5,7 +5,10 @@
 use crate::model::Workflow;
 use crate::text::number_text;
 use checkmill_core::conclusion::NeedsResult;
-use checkmill_core::event::{Event, EventKind, MergeGroup, PullRequest, Push, WorkflowDispatch};
+use checkmill_core::event::{
+    EndedRun, Event, EventKind, GitRef, IssueComment, MergeGroup, PullRequest, Push, Release,
+    WorkflowDispatch,
+};
 use checkmill_core::{AttemptNumber, CallKey, CommitSha, JobKey, RunId};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -41,7 +44,7 @@ pub struct NeedsJob {
 pub fn github_context(run: &RunContext<'_>) -> Map<String, Json> {
     let event = run.event;
     let repository = &event.repository;
-    let git = refs(&event.kind);
+    let git = refs(event);
     let server = server_url(event);
     let workflow_ref = format!("{}/{}@{}", repository.name, run.workflow.path(), git.full);
     let graphql = match run.api_url.strip_suffix("/v3") {
@@ -78,7 +81,7 @@ pub fn github_context(run: &RunContext<'_>) -> Map<String, Json> {
 /// The full ref that an event's jobs check out: `refs/pull/N/head` for a pull request, whose head commit they run.
 #[must_use]
 pub fn full_ref(event: &Event) -> String {
-    refs(&event.kind).full
+    refs(event).full
 }
 
 /// `vars`, from the policy.
@@ -130,24 +133,28 @@ struct Refs {
     base: String,
 }
 
-fn refs(kind: &EventKind) -> Refs {
+fn refs(event: &Event) -> Refs {
     let none = String::new;
-    match kind {
+    let of = |git_ref: &GitRef| Refs {
+        full: git_ref.to_string(),
+        name: git_ref.short().to_owned(),
+        kind: match git_ref {
+            GitRef::Branch(_) => "branch",
+            GitRef::Tag(_) => "tag",
+        },
+        head: none(),
+        base: none(),
+    };
+    match &event.kind {
         EventKind::Push(Push { git_ref, .. })
         | EventKind::WorkflowDispatch(WorkflowDispatch { git_ref, .. })
         | EventKind::MergeGroup(MergeGroup {
             head_ref: git_ref, ..
-        }) => Refs {
-            full: git_ref.to_string(),
-            name: git_ref.short().to_owned(),
-            kind: if matches!(git_ref, checkmill_core::event::GitRef::Tag(_)) {
-                "tag"
-            } else {
-                "branch"
-            },
-            head: none(),
-            base: none(),
-        },
+        }) => of(git_ref),
+        EventKind::Release(release) => of(&GitRef::Tag(release.tag.clone())),
+        EventKind::Schedule(_) | EventKind::IssueComment(_) | EventKind::WorkflowRun(_) => {
+            of(&event.default_branch())
+        }
         EventKind::PullRequest(pull) => Refs {
             full: format!("refs/pull/{}/head", pull.number),
             name: format!("{}/head", pull.number),
@@ -175,8 +182,8 @@ fn server_url(event: &Event) -> String {
 }
 
 /// `github.event`: what we keep of GitHub's payload, with its names.
-fn payload(run: &RunContext<'_>) -> Json {
-    let event = run.event;
+fn payload(of: &RunContext<'_>) -> Json {
+    let event = of.event;
     let mut fields = match &event.kind {
         EventKind::Push(push) => push_payload(push),
         EventKind::PullRequest(pull) => pull_request_payload(pull, event),
@@ -192,10 +199,17 @@ fn payload(run: &RunContext<'_>) -> Json {
         })),
         EventKind::WorkflowDispatch(dispatch) => object(json!({
             // GitHub gives them here as texts, and in `inputs` in their types.
-            "inputs": run.inputs.iter().map(|(name, value)| (name.clone(), as_text(value))).collect::<Map<_, _>>(),
+            "inputs": of.inputs.iter().map(|(name, value)| (name.clone(), as_text(value))).collect::<Map<_, _>>(),
             "ref": dispatch.git_ref.to_string(),
             "workflow": dispatch.workflow,
         })),
+        EventKind::Schedule(run) => object(json!({
+            "schedule": run.timing.cron,
+            "workflow": of.workflow.path(),
+        })),
+        EventKind::Release(release) => release_payload(release),
+        EventKind::IssueComment(comment) => issue_comment_payload(comment),
+        EventKind::WorkflowRun(ended) => workflow_run_payload(ended, event),
         EventKind::CheckRunRerequested(_)
         | EventKind::CheckSuiteRerequested { .. }
         | EventKind::RequestedAction { .. } => Map::new(),
@@ -258,6 +272,88 @@ fn pull_request_payload(pull: &PullRequest, event: &Event) -> Map<String, Json> 
                 "sha": pull.base_sha.as_str(),
                 "repo": { "full_name": event.repository.name.to_string() },
             },
+        },
+    }))
+}
+
+fn release_payload(release: &Release) -> Map<String, Json> {
+    object(json!({
+        "action": release.action,
+        "release": {
+            "id": release.id,
+            "tag_name": release.tag,
+            "name": release.name,
+            "body": release.body,
+            "target_commitish": release.target,
+            "draft": release.draft,
+            "prerelease": release.prerelease,
+            "author": { "login": release.author.as_str() },
+            "html_url": release.html_url,
+        },
+    }))
+}
+
+fn issue_comment_payload(of: &IssueComment) -> Map<String, Json> {
+    let IssueComment {
+        action,
+        issue,
+        comment,
+    } = of;
+    let labels: Vec<Json> = issue.labels.iter().map(|name| json!({ "name": name })).collect();
+    let mut payload = object(json!({
+        "action": action,
+        "issue": {
+            "number": issue.number,
+            "title": issue.title,
+            "state": issue.state,
+            "user": { "login": issue.author.as_str() },
+            "labels": labels,
+            "html_url": issue.html_url,
+        },
+        "comment": {
+            "id": comment.id,
+            "body": comment.body,
+            "user": { "login": comment.author.as_str() },
+            "author_association": comment.association,
+            "html_url": comment.html_url,
+        },
+    }));
+    // Of an issue that is none, GitHub sends no such field: a condition asks for it.
+    if issue.is_pull_request
+        && let Some(Json::Object(fields)) = payload.get_mut("issue")
+    {
+        fields.insert("pull_request".to_owned(), json!({ "html_url": issue.html_url }));
+    }
+    payload
+}
+
+fn workflow_run_payload(ended: &EndedRun, event: &Event) -> Map<String, Json> {
+    let pulls = ended.pull_request.map(|number| json!({ "number": number }));
+    let head = ended.head_repository.as_ref();
+    let head = head.map(|name| {
+        json!({
+            "full_name": name.to_string(),
+            "fork": *name != event.repository.name,
+            "owner": { "login": name.owner() },
+        })
+    });
+    object(json!({
+        "action": "completed",
+        "workflow": { "name": ended.workflow_name, "path": ended.workflow_path },
+        "workflow_run": {
+            "id": ended.run.as_str(),
+            "name": ended.workflow_name,
+            "path": ended.workflow_path,
+            "display_title": ended.title.as_ref().unwrap_or(&ended.workflow_name),
+            "event": ended.event,
+            "status": "completed",
+            "conclusion": ended.conclusion,
+            "head_branch": ended.head_branch,
+            "head_sha": ended.head_sha.as_str(),
+            "head_repository": head,
+            "actor": { "login": ended.actor.as_str() },
+            "triggering_actor": { "login": ended.actor.as_str() },
+            "pull_requests": pulls.into_iter().collect::<Vec<_>>(),
         },
     }))
 }

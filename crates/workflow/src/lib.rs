@@ -27,6 +27,7 @@ mod policy;
 mod read;
 mod resolve;
 mod rule;
+mod run_name;
 mod source;
 mod text;
 mod trigger;
@@ -44,6 +45,7 @@ pub use keys::{Key, Keys, Support};
 pub use model::Workflow;
 pub use policy::{KEYS as POLICY_KEYS, parse_policy};
 pub use rule::{Rule, Severity};
+pub use run_name::run_name;
 pub use trigger::{Changed, Match, dispatched, matches, skip_ci};
 
 /// Every mapping with fixed keys that a file of `.lightning/workflows` can hold, with what is done about each key:

@@ -9,6 +9,7 @@ use crate::uses::ActionReference;
 use crate::yaml::{Entry, Node};
 use checkmill_core::graph;
 use checkmill_core::policy::TokenPermissions;
+use checkmill_core::schedule::Timing;
 use checkmill_core::{JobKey, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub struct Workflow {
     pub(crate) source: Source,
     /// What checks of its jobs begin with: `name`, else the path; the file's name in the Lightning dialect.
     pub(crate) name: String,
+    /// What its runs are called.
+    pub(crate) run_name: Option<Text>,
     pub(crate) triggers: Triggers,
     pub(crate) unmatched: Unmatched,
     pub(crate) env: Vec<EnvEntry>,
@@ -53,6 +56,19 @@ impl Workflow {
         let call = job.and_then(|(_, job)| job.call.as_ref());
         let callee = call.and_then(|call| call.callee.as_deref());
         callee.map_or_else(Vec::new, |callee| callee.keys().collect())
+    }
+
+    /// When it runs by the clock, in the order of the file.
+    #[must_use]
+    pub fn schedule(&self) -> &[Timing] {
+        &self.triggers.schedule
+    }
+
+    /// The names of the workflows whose runs it follows.
+    #[must_use]
+    pub fn follows(&self) -> &[String] {
+        let trigger = self.triggers.workflow_run.as_ref();
+        trigger.map_or(&[], |trigger| &trigger.workflows)
     }
 
     /// The names of the inputs that `workflow_dispatch` declares, in the order of the file.
@@ -160,6 +176,12 @@ pub(crate) struct Triggers {
     pub(crate) push: Option<PushTrigger>,
     pub(crate) pull_request: Option<PullRequestTrigger>,
     pub(crate) merge_group: bool,
+    pub(crate) schedule: Vec<Timing>,
+    /// Activity types of releases.
+    pub(crate) release: Option<Vec<String>>,
+    /// Activity types of comments.
+    pub(crate) issue_comment: Option<Vec<String>>,
+    pub(crate) workflow_run: Option<WorkflowRunTrigger>,
     pub(crate) workflow_dispatch: Option<DispatchTrigger>,
     pub(crate) workflow_call: Option<CallTrigger>,
 }
@@ -177,6 +199,14 @@ pub(crate) struct PullRequestTrigger {
     pub(crate) types: Vec<String>,
     pub(crate) branches: Option<Filter>,
     pub(crate) paths: Option<Filter>,
+}
+
+/// The ends of other workflows' runs.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkflowRunTrigger {
+    /// Their names; at least one.
+    pub(crate) workflows: Vec<String>,
+    pub(crate) branches: Option<Filter>,
 }
 
 /// `branches` or `branches-ignore`, and the same for tags and paths.

@@ -41,11 +41,12 @@ pub enum Rule {
     UnknownMatrixKey,
     UnknownInput,
     MatrixFilter,
+    ScheduleInterval,
     UntrustedInput,
 }
 
 impl Rule {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Yaml,
         Self::UnknownKey,
         Self::Unsupported,
@@ -61,6 +62,7 @@ impl Rule {
         Self::UnknownMatrixKey,
         Self::UnknownInput,
         Self::MatrixFilter,
+        Self::ScheduleInterval,
         Self::UntrustedInput,
     ];
 
@@ -82,6 +84,7 @@ impl Rule {
             Self::UnknownMatrixKey => "unknown-matrix-key",
             Self::UnknownInput => "unknown-input",
             Self::MatrixFilter => "matrix-filter",
+            Self::ScheduleInterval => "schedule-interval",
             Self::UntrustedInput => "untrusted-input",
         }
     }
@@ -104,7 +107,8 @@ impl Rule {
             | Self::UnknownOutput
             | Self::UnknownMatrixKey
             | Self::UnknownInput
-            | Self::MatrixFilter => Severity::Warning,
+            | Self::MatrixFilter
+            | Self::ScheduleInterval => Severity::Warning,
             Self::UntrustedInput => Severity::Note,
         }
     }
@@ -128,6 +132,9 @@ impl Rule {
             Self::UnknownMatrixKey => "An expression reads a value that the matrix does not have.",
             Self::UnknownInput => "An expression reads an input that the workflow does not declare.",
             Self::MatrixFilter => "An item of `include` or `exclude` that hardly does what it was meant to.",
+            Self::ScheduleInterval => {
+                "A schedule that comes oftener than every five minutes, which is as often as it runs."
+            }
             Self::UntrustedInput => {
                 "A script holds an expression whose text an outsider may choose. Checkmill hands it over as an environment \
                  variable; GitHub Actions pastes it into the script."

@@ -5,8 +5,10 @@
 
 use crate::diagnostic::quoted;
 use crate::expand::{NO_LEGS, check_name};
-use crate::model::{Filter, Legs, PullRequestTrigger, PushTrigger, Unmatched, Workflow};
-use checkmill_core::event::{Event, EventKind, GitRef, PullRequest, Push, WorkflowDispatch};
+use crate::model::{Filter, Legs, PullRequestTrigger, PushTrigger, Unmatched, Workflow, WorkflowRunTrigger};
+use checkmill_core::event::{
+    EndedRun, Event, EventKind, GitRef, PullRequest, Push, ScheduledRun, WorkflowDispatch,
+};
 use checkmill_core::limits;
 
 /// The answer for one workflow and one event.
@@ -59,6 +61,20 @@ pub fn matches(workflow: &Workflow, event: &Event, changed: Option<Changed<'_>>)
         EventKind::WorkflowDispatch(dispatch) => match &triggers.workflow_dispatch {
             Some(_) => decide(dispatch_matches(workflow, dispatch)),
             None => not_named("workflow_dispatch"),
+        },
+        EventKind::Schedule(_) if triggers.schedule.is_empty() => not_named("schedule"),
+        EventKind::Schedule(run) => decide(schedule_matches(workflow, run)),
+        EventKind::Release(release) => match &triggers.release {
+            Some(types) => decide(type_matches(types, &release.action, "release")),
+            None => not_named("release"),
+        },
+        EventKind::IssueComment(comment) => match &triggers.issue_comment {
+            Some(types) => decide(type_matches(types, &comment.action, "issue_comment")),
+            None => not_named("issue_comment"),
+        },
+        EventKind::WorkflowRun(ended) => match &triggers.workflow_run {
+            Some(trigger) => decide(workflow_run_matches(trigger, ended)),
+            None => not_named("workflow_run"),
         },
         EventKind::CheckRunRerequested(_)
         | EventKind::CheckSuiteRerequested { .. }
@@ -157,13 +173,7 @@ fn pull_request_matches(
     pull: &PullRequest,
     changed: Option<Changed<'_>>,
 ) -> Result<(), Stop> {
-    if !trigger.types.contains(&pull.action) {
-        let sentence = format!(
-            "`{}` is not among the `types` of `pull_request`",
-            quoted(&pull.action)
-        );
-        return Err(Stop::rule(sentence));
-    }
+    type_matches(&trigger.types, &pull.action, "pull_request")?;
     if let Some(filter) = &trigger.branches {
         names(filter, "branches", "base branch", &pull.base_ref)?;
     }
@@ -191,6 +201,44 @@ fn dispatch_matches(workflow: &Workflow, dispatch: &WorkflowDispatch) -> Result<
     Err(Stop::rule(format!(
         "the event is for `{}`",
         quoted(&dispatch.workflow)
+    )))
+}
+
+fn type_matches(types: &[String], action: &str, event: &str) -> Result<(), Stop> {
+    if types.iter().any(|of| of == action) {
+        return Ok(());
+    }
+    Err(Stop::rule(format!(
+        "`{}` is not among the `types` of `{event}`",
+        quoted(action)
+    )))
+}
+
+fn workflow_run_matches(trigger: &WorkflowRunTrigger, ended: &EndedRun) -> Result<(), Stop> {
+    if !trigger.workflows.contains(&ended.workflow_name) {
+        return Err(Stop::rule(format!(
+            "`{}` is not among the `workflows` of `workflow_run`",
+            quoted(&ended.workflow_name)
+        )));
+    }
+    match &trigger.branches {
+        Some(filter) => names(filter, "branches", "branch", &ended.head_branch),
+        None => Ok(()),
+    }
+}
+
+/// Each of a repository's schedules is an event of its own.
+fn schedule_matches(workflow: &Workflow, run: &ScheduledRun) -> Result<(), Stop> {
+    if workflow.schedule().contains(&run.timing) {
+        return Ok(());
+    }
+    Err(Stop::rule(format!(
+        "`{}`{} is not among its schedules",
+        quoted(&run.timing.cron),
+        match &run.timing.timezone {
+            Some(timezone) => format!(" in `{}`", quoted(timezone)),
+            None => String::new(),
+        }
     )))
 }
 

@@ -34,6 +34,9 @@ fn text_of_an_outsider_is_found() {
         "github.event.pull_request.head.label",
         "github.event.pull_request.head.repo.default_branch",
         "github.event.workflow_run.head_branch",
+        "github.event.workflow_run.display_title",
+        "github.event.release.name",
+        "github.event.release.tag_name",
         "github.head_ref",
         "github.base_ref",
         "github.ref",
@@ -92,6 +95,7 @@ fn text_of_an_outsider_is_found() {
 #[test]
 fn what_github_words_itself_is_left_alone() {
     for expression in [
+        "github.event.schedule",
         "github.sha",
         "github.run_id",
         "github.RUN_NUMBER",

@@ -28,6 +28,7 @@ async fn serve() -> Result<(), StartError> {
         deliveries: &store,
         runs: &store,
         jobs: &store,
+        schedules: &store,
         blobs: &blobs,
         forge: &forge,
         engine: &engine,

@@ -23,6 +23,7 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), StartError> {
     let deployment = Deployment::open(&[
         Variable::Table,
+        Variable::QueueUrl,
         Variable::Bucket,
         Variable::StateMachineArn,
         Variable::AppId,
@@ -31,7 +32,11 @@ async fn serve() -> Result<(), StartError> {
     let backends = deployment.backends();
     let ((), forge) = tokio::join!(store.warm_up(), deployment.forge());
     let forge = forge?;
+    let queue = deployment.queue()?;
     let results = Results {
+        deliveries: &store,
+        queue: &queue,
+        schedules: &store,
         runs: &store,
         jobs: &store,
         blobs: &blobs,

@@ -25,6 +25,7 @@ async fn serve() -> Result<(), StartError> {
     let looks = Looks::default();
     let sweep = Sweep {
         deliveries: &store,
+        schedules: &store,
         jobs: &store,
         queue: &queue,
         forge: &forge,
@@ -40,6 +41,7 @@ async fn serve() -> Result<(), StartError> {
             deliveries_queued = swept.deliveries_queued,
             deliveries_failed = swept.deliveries_failed,
             redeliveries_asked = swept.redeliveries_asked,
+            schedules_due = swept.schedules_due,
             executions_restarted = swept.executions_restarted,
             orphans_cancelled = swept.orphans_cancelled,
             "swept"
@@ -48,6 +50,7 @@ async fn serve() -> Result<(), StartError> {
             "deliveries_queued": swept.deliveries_queued,
             "deliveries_failed": swept.deliveries_failed,
             "redeliveries_asked": swept.redeliveries_asked,
+            "schedules_due": swept.schedules_due,
             "executions_restarted": swept.executions_restarted,
             "orphans_cancelled": swept.orphans_cancelled,
         }))

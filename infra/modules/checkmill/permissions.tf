@@ -188,8 +188,11 @@ locals {
       local.may.read_and_write_rows,
       local.may.wake_executions,
     ])
+    # It queues the ends of runs that other workflows follow.
     results = concat(local.decrypt["results"], local.rows, local.blobs, [
       local.read_parameters["results"],
+      local.may.advance_deliveries,
+      local.may.send_messages,
       local.may.start_executions,
       local.may.wake_executions,
     ])

@@ -33,6 +33,8 @@ struct Inner {
     deliveries: Vec<DeliveryAttempt>,
     /// Deliveries that it was asked to make again.
     asked: Vec<DeliveryId>,
+    /// What every ref points to.
+    head: Option<CommitSha>,
 }
 
 pub struct MemForge {
@@ -83,6 +85,11 @@ impl MemForge {
     #[must_use]
     pub fn checks(&self) -> BTreeMap<CheckRunId, SimCheck> {
         self.inner().checks.clone()
+    }
+
+    /// Lets every ref point to this commit from now on.
+    pub fn set_head(&self, sha: &CommitSha) {
+        self.inner().head = Some(sha.clone());
     }
 
     /// Remembers an attempt to deliver an event.
@@ -168,6 +175,7 @@ impl Forge for MemForge {
                     workflows,
                     left_out: Vec::new(),
                     message: "Change".to_owned(),
+                    archived: false,
                 })
             })
             .await
@@ -194,7 +202,9 @@ impl Forge for MemForge {
     }
 
     async fn resolve_ref(&self, _repo: &RepoRef, _git_ref: &GitRef) -> Result<Option<CommitSha>, ForgeError> {
-        self.faults.call(Peer::Forge, failed, || Ok(None)).await
+        self.faults
+            .call(Peer::Forge, failed, || Ok(self.inner().head.clone()))
+            .await
     }
 
     async fn may_write(&self, _repo: &RepoRef, login: &Login) -> Result<bool, ForgeError> {

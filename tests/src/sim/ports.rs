@@ -53,6 +53,7 @@ impl Ports {
             deliveries: &*self.store,
             runs: &*self.store,
             jobs: &*self.store,
+            schedules: &*self.store,
             blobs: &*self.store,
             forge: &*self.forge,
             engine: &*self.engine,
@@ -66,6 +67,7 @@ impl Ports {
     fn sweeper(&self) -> Sweep<'_> {
         Sweep {
             deliveries: &*self.store,
+            schedules: &*self.store,
             jobs: &*self.store,
             queue: &*self.store,
             forge: &*self.forge,
@@ -160,6 +162,9 @@ impl Ports {
             }
             (Some("results"), _) => {
                 let results = Results {
+                    deliveries: store,
+                    queue: store,
+                    schedules: store,
                     runs: store,
                     jobs: store,
                     blobs: store,

@@ -6,12 +6,13 @@ use super::world::SimClock;
 use async_trait::async_trait;
 use checkmill_core::history::JobHistory;
 use checkmill_core::limits::DELIVERY_REDRIVE;
+use checkmill_core::schedule::Timer;
 use checkmill_core::{
-    CommitSha, DeliveryId, Event, HistoryId, Job, JobId, RepositoryId, Run, RunId, UnixMillis,
+    CommitSha, DeliveryId, Event, HistoryId, Job, JobId, RepositoryId, Run, RunId, Schedule, UnixMillis,
 };
 use checkmill_phases::ports::{
     BlobInfo, Blobs, Clock as _, Deliveries, DeliveryState, History, Inbox, Jobs, PlanMessage, Queue,
-    QueueError, Runs, StoreError,
+    QueueError, Runs, Schedules, StoreError,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,6 +26,7 @@ struct Rows {
     /// The version at which the sweep put its next look at a job off, and until when.
     deferred: BTreeMap<JobId, (u64, UnixMillis)>,
     histories: BTreeMap<(RepositoryId, HistoryId), JobHistory>,
+    schedules: BTreeMap<RepositoryId, Schedule>,
     blobs: BTreeMap<String, Vec<u8>>,
     queue: VecDeque<PlanMessage>,
     /// Promises that were broken by a write.
@@ -110,10 +112,21 @@ impl MemStore {
             .collect()
     }
 
+    #[must_use]
+    pub fn delivery_ids(&self) -> Vec<DeliveryId> {
+        self.rows().deliveries.keys().cloned().collect()
+    }
+
     /// Promises of the rows that were broken by a write.
     #[must_use]
     pub fn broken(&self) -> Vec<String> {
         self.rows().broken.clone()
+    }
+
+    /// The schedules of all repositories, past every fault.
+    #[must_use]
+    pub fn all_schedules(&self) -> Vec<Schedule> {
+        self.rows().schedules.values().cloned().collect()
     }
 
     /// A blob, past every fault.
@@ -376,6 +389,70 @@ impl History for MemStore {
                 self.check_version(Some(stored), history.version)?;
                 rows.histories.insert(key, history.clone());
                 Ok(())
+            })
+            .await
+    }
+}
+
+/// A time that this write moves on from although nobody took its event in; a repository that can't be had may rest.
+fn passed_over(rows: &Rows, next: &Schedule) -> Option<String> {
+    let stored = rows.schedules.get(&next.id())?;
+    let mut moved = next
+        .timers
+        .iter()
+        .filter(|_| next.rests <= stored.rests)
+        .filter_map(|timer| {
+            let before = stored
+                .timers
+                .iter()
+                .find(|before| before.timing == timer.timing)?;
+            (before.next < timer.next).then_some(before)
+        });
+    let is_lost = |before: &&Timer| {
+        let id = DeliveryId::of_schedule(next.id(), &before.timing, before.next);
+        !rows.deliveries.contains_key(&id)
+    };
+    moved
+        .find(is_lost)
+        .map(|before| format!("{:?} at {} was passed over", before.timing, before.next.0))
+}
+
+#[async_trait]
+impl Schedules for MemStore {
+    async fn load(&self, repository: RepositoryId) -> Result<Option<Schedule>, StoreError> {
+        self.faults
+            .call(Peer::Store, failed, || {
+                Ok(self.rows().schedules.get(&repository).cloned())
+            })
+            .await
+    }
+
+    async fn save(&self, schedule: &Schedule) -> Result<(), StoreError> {
+        self.faults
+            .conditional(Peer::Store, failed, || {
+                let mut rows = self.rows();
+                let stored = rows
+                    .schedules
+                    .get(&schedule.id())
+                    .map_or(0, |stored| stored.version);
+                self.check_version(Some(stored), schedule.version)?;
+                if let Some(lost) = passed_over(&rows, schedule) {
+                    rows.broken.push(lost);
+                }
+                rows.schedules.insert(schedule.id(), schedule.clone());
+                Ok(())
+            })
+            .await
+    }
+
+    async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Schedule>, StoreError> {
+        self.faults
+            .call(Peer::Store, failed, || {
+                let rows = self.rows();
+                let is_due = |schedule: &&Schedule| schedule.due_at().is_some_and(|due| due <= at);
+                let mut due: Vec<_> = rows.schedules.values().filter(is_due).collect();
+                due.sort_by_key(|schedule| schedule.due_at());
+                Ok(due.into_iter().take(limit).cloned().collect())
             })
             .await
     }

@@ -12,6 +12,7 @@ mod calls;
 mod events;
 mod property;
 mod reruns;
+mod schedules;
 mod stories;
 mod verdict;
 

@@ -7,6 +7,7 @@
 //! | job                  | `RUN#id of its run`     | `JOB#id`           |
 //! | a run of a commit    | `COMMIT#repository#sha` | `RUN#created#id`   |
 //! | a job's history      | `HISTORY#repository`    | `JOB#id`           |
+//! | schedules            | `SCHEDULE#repository`   | `SCHEDULE`         |
 
 use super::item::Item;
 use super::schema::{OPEN_PK, OPEN_SK, PK, SK};
@@ -36,6 +37,7 @@ pub(crate) enum Key<'a> {
         repository: RepositoryId,
         id: &'a HistoryId,
     },
+    Schedule(RepositoryId),
 }
 
 /// The partition keys' beginning of what was learned.
@@ -52,6 +54,7 @@ impl Key<'_> {
             Self::Job(id) => run_partition(&id.run()),
             Self::CommitRun { repository, sha, .. } => commit_partition(*repository, sha),
             Self::History { repository, .. } => format!("{HISTORY_PARTITION}{repository}"),
+            Self::Schedule(repository) => format!("SCHEDULE#{repository}"),
         }
     }
 
@@ -64,6 +67,7 @@ impl Key<'_> {
                 format!("{COMMIT_RUN}{}#{run}", sortable(*created_at))
             }
             Self::History { id, .. } => format!("JOB#{id}"),
+            Self::Schedule(_) => "SCHEDULE".to_owned(),
         }
     }
 
@@ -89,6 +93,7 @@ pub(crate) fn commit_partition(repository: RepositoryId, sha: &CommitSha) -> Str
 pub(crate) enum Open {
     Delivery,
     Job,
+    Schedule,
 }
 
 impl Open {
@@ -97,12 +102,22 @@ impl Open {
         match self {
             Self::Delivery => format!("DELIVERY#{shard}"),
             Self::Job => format!("JOB#{shard}"),
+            Self::Schedule => format!("SCHEDULE#{shard}"),
+        }
+    }
+
+    /// How many shards there are. A repository's schedules are written once in five minutes at the most: one will do, and
+    /// saves the sweep its queries.
+    pub(crate) const fn shards(self) -> u32 {
+        match self {
+            Self::Delivery | Self::Job => OPEN_SHARDS,
+            Self::Schedule => 1,
         }
     }
 
     /// The index attributes of an open row; a row without them is not in the index.
     pub(crate) fn attributes(self, id: &str, at: UnixMillis) -> [(String, AttributeValue); 2] {
-        let partition = self.partition(shard(id));
+        let partition = self.partition(shard(id) % self.shards());
         let sort = format!("{}#{id}", sortable(at));
         [
             (OPEN_PK.to_owned(), AttributeValue::S(partition)),
@@ -152,6 +167,7 @@ mod tests {
             Key::Job(&job),
             commit,
             history,
+            Key::Schedule(RepositoryId(7)),
         ]
         .map(|key| format!("{} | {}", key.pk(), key.sk()))
         .join("\n");
@@ -161,6 +177,7 @@ mod tests {
         RUN#0123456789abcdef | JOB#0123456789abcdef-01234567
         COMMIT#7#aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | RUN#00000001700000000123#0123456789abcdef
         HISTORY#7 | JOB#557911ef82f8ff410fff0dea1ab14a08
+        SCHEDULE#7 | SCHEDULE
         ");
     }
 

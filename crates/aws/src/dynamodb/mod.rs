@@ -1,4 +1,4 @@
-//! The store: one DynamoDB table behind [`Deliveries`], [`Runs`], [`Jobs`] and [`History`]. On AWS the client speaks to DynamoDB, on one
+//! The store: one DynamoDB table behind [`Deliveries`], [`Runs`], [`Jobs`], [`Schedules`] and [`History`]. On AWS the client speaks to DynamoDB, on one
 //! machine to the engine in [`crate::embedded`]; the code here is the same.
 //!
 //! Every write is conditional, and a write whose answer is lost is sent again by the SDK. The second try of one that had
@@ -14,6 +14,7 @@ mod jobs;
 mod keys;
 mod open;
 mod runs;
+mod schedules;
 pub mod schema;
 mod size;
 mod usage;
@@ -29,7 +30,7 @@ pub use usage::Usage;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use checkmill_core::UnixMillis;
-use checkmill_phases::ports::{Clock, Deliveries, History, Jobs, Runs, StoreError};
+use checkmill_phases::ports::{Clock, Deliveries, History, Jobs, Runs, Schedules, StoreError};
 use fault::store_error;
 use item::Item;
 use keys::Key;
@@ -163,6 +164,6 @@ pub fn counted(config: Builder, usage: &Arc<Usage>) -> Builder {
 
 /// The ports, checked here rather than where they are first used.
 const _: fn() = || {
-    fn implements<T: Deliveries + Runs + Jobs + History>() {}
+    fn implements<T: Deliveries + Runs + Jobs + Schedules + History>() {}
     implements::<DynamoStore>();
 };

@@ -3,7 +3,7 @@
 use super::DynamoStore;
 use super::fault::store_error;
 use super::item::{Item, unreadable};
-use super::keys::{OPEN_SHARDS, Open, sortable};
+use super::keys::{Open, sortable};
 use super::schema::{OPEN_INDEX, OPEN_PK, OPEN_SK, PK, SK};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use checkmill_core::UnixMillis;
@@ -22,7 +22,7 @@ impl DynamoStore {
         bound: UnixMillis,
         limit: usize,
     ) -> Result<Vec<Item>, StoreError> {
-        let shards = (0..OPEN_SHARDS).map(|shard| self.open_keys(kind.partition(shard), bound, limit));
+        let shards = (0..kind.shards()).map(|shard| self.open_keys(kind.partition(shard), bound, limit));
         let mut keys: Vec<Item> = try_join_all(shards).await?.into_iter().flatten().collect();
         keys.sort_by(|a, b| sort_key(a).cmp(sort_key(b)));
         keys.truncate(limit);

@@ -12,7 +12,7 @@ use checkmill_aws::dynamodb::DynamoStore;
 use checkmill_aws::embedded::Embedded;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
-use checkmill_core::{DeliveryId, Job, JobKey, Millis, Reason};
+use checkmill_core::{DeliveryId, Event, Job, JobKey, Millis, Reason};
 use checkmill_github::forge::Forge;
 use checkmill_github::webhook::WebhookSecrets;
 use checkmill_phases::PhaseError;
@@ -20,8 +20,8 @@ use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
 use checkmill_phases::outcome::WaitSettings;
 use checkmill_phases::plan::{Plan, PlanOutcome};
 use checkmill_phases::poll::{AwaitCallback, Poll};
-use checkmill_phases::ports::{Clock as _, Jobs as _};
-use checkmill_phases::receive::{Receive, WebhookAnswer, WebhookRequest};
+use checkmill_phases::ports::Clock as _;
+use checkmill_phases::receive::{Receive, WebhookAnswer, WebhookRequest, accept};
 use checkmill_phases::redeliver::Looks;
 use checkmill_phases::results::{CaughtError, Results};
 use checkmill_phases::start::{Start, StartSettings};
@@ -195,6 +195,14 @@ impl System {
         receive.handle(request).await
     }
 
+    /// Takes in an event that no webhook tells of.
+    ///
+    /// # Errors
+    /// The store's and the queue's.
+    pub(crate) async fn accept(&self, event: &Event) -> Result<(), PhaseError> {
+        accept(&self.store, &self.queue, event).await.map(drop)
+    }
+
     pub(crate) async fn callback(&self, request: &CallbackRequest<'_>) -> Result<CallbackAnswer, PhaseError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let callback = Callback {
@@ -214,6 +222,7 @@ impl System {
             deliveries: &self.store,
             runs: &self.store,
             jobs: &self.store,
+            schedules: &self.store,
             blobs: &self.blobs,
             forge: &*self.forge,
             engine: &self.engine,
@@ -267,6 +276,9 @@ impl System {
         caught: Option<&CaughtError>,
     ) -> Result<PhaseOutput, PhaseError> {
         let results = Results {
+            deliveries: &self.store,
+            queue: &self.queue,
+            schedules: &self.store,
             runs: &self.store,
             jobs: &self.store,
             blobs: &self.blobs,
@@ -284,13 +296,14 @@ impl System {
     /// # Errors
     /// The store's.
     pub(crate) async fn healthy(&self) -> Result<(), PhaseError> {
-        self.store.due(checkmill_core::UnixMillis(0), 1).await?;
+        checkmill_phases::ports::Jobs::due(&self.store, checkmill_core::UnixMillis(0), 1).await?;
         Ok(())
     }
 
     fn sweeper(&self) -> Sweep<'_> {
         Sweep {
             deliveries: &self.store,
+            schedules: &self.store,
             jobs: &self.store,
             queue: &self.queue,
             forge: &*self.forge,

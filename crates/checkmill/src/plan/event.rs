@@ -2,11 +2,12 @@
 
 use crate::cli::PlanArgs;
 use crate::run::event::{check_inputs, find};
+use crate::schedules;
 use crate::source::{self, Source, repository_name};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_core::event::{
-    Event, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository, WorkflowDispatch,
+    Event, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository, ScheduledRun, WorkflowDispatch,
 };
 use checkmill_core::{CommitSha, InstallationId, RepoName, RepositoryId, UnixMillis};
 use checkmill_github::webhook::{Parsed, guess_event, parse_sample};
@@ -44,15 +45,19 @@ pub(super) fn make(args: &PlanArgs, source: &Source) -> anyhow::Result<Made> {
         bail!("--input and --workflow go with --event workflow_dispatch.");
     }
     if args.event_name.is_some()
-        && ["push", "pull_request", "workflow_dispatch"].contains(&args.event.as_str())
+        && ["push", "pull_request", "workflow_dispatch", "schedule"].contains(&args.event.as_str())
     {
         bail!("--event-name goes with --event FILE.");
+    }
+    if args.cron.is_some() && args.event != "schedule" {
+        bail!("--cron goes with --event schedule.");
     }
     let before = base.clone().or_else(|| source.parent.clone());
     match args.event.as_str() {
         "push" => push(args, source, before),
         "pull_request" => pull_request(args, source, base),
         "workflow_dispatch" => dispatch(args, source, before),
+        "schedule" => schedule(args, source),
         file => payload(args, source, file, before),
     }
 }
@@ -142,9 +147,26 @@ fn dispatch(args: &PlanArgs, source: &Source, before: Option<CommitSha>) -> anyh
     })
 }
 
+/// What runs is what is given, as if it were the default branch's head.
+fn schedule(args: &PlanArgs, source: &Source) -> anyhow::Result<Made> {
+    let workflows = source.workflows(&source.policy(&source.sha)?)?;
+    let timing = schedules::chosen(&workflows, args.cron.as_deref())?;
+    let description = format!("the schedule {:?} with {}", timing.cron, source.description);
+    let kind = EventKind::Schedule(ScheduledRun {
+        timing,
+        at: SystemClock.now(),
+    });
+    Ok(Made {
+        description,
+        planned: event(args, source, kind)?,
+        from: None,
+        policy_of: source.sha.clone(),
+    })
+}
+
 fn payload(args: &PlanArgs, source: &Source, file: &str, before: Option<CommitSha>) -> anyhow::Result<Made> {
     let body = std::fs::read(file).with_context(|| {
-        format!("--event must be push, pull_request, workflow_dispatch or a webhook's payload; {file:?} can't be read.")
+        format!("--event must be push, pull_request, workflow_dispatch, schedule or a webhook's payload; {file:?} can't be read.")
     })?;
     let Some(name) = args.event_name.as_deref().or_else(|| guess_event(&body)) else {
         bail!("{file} looks like no event that Checkmill acts on. Name it with --event-name.");
@@ -156,7 +178,9 @@ fn payload(args: &PlanArgs, source: &Source, file: &str, before: Option<CommitSh
             EventKind::Push(_)
             | EventKind::PullRequest(_)
             | EventKind::MergeGroup(_)
-            | EventKind::WorkflowDispatch(_) => Planned::Event(event),
+            | EventKind::WorkflowDispatch(_)
+            | EventKind::Release(_)
+            | EventKind::IssueComment(_) => Planned::Event(event),
             _ => Planned::Ignored("it is about checks, and starts no workflow".to_owned()),
         },
         Parsed::Ping => Planned::Ignored("GitHub only tries the webhook out".to_owned()),

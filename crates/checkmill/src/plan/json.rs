@@ -25,6 +25,7 @@ struct WorkflowObject<'a> {
     state: &'static str,
     reason: Option<&'a str>,
     waits_for: Option<&'a str>,
+    run_name: Option<&'a str>,
     diagnostics: Option<Diagnostics<'a>>,
     jobs: Vec<JobObject<'a>>,
 }
@@ -78,6 +79,7 @@ fn workflow(of: &WorkflowPreview) -> WorkflowObject<'_> {
         state: "starts",
         reason: None,
         waits_for: None,
+        run_name: None,
         diagnostics: None,
         jobs: Vec::new(),
     };
@@ -90,7 +92,12 @@ fn workflow(of: &WorkflowPreview) -> WorkflowObject<'_> {
             object.state = "broken";
             object.diagnostics = Some(diagnostics(diagnosis));
         }
-        WorkflowOutcome::Started { waits_for, jobs } => {
+        WorkflowOutcome::Started {
+            run_name,
+            waits_for,
+            jobs,
+        } => {
+            object.run_name = run_name.as_deref();
             object.waits_for = waits_for.as_deref();
             object.jobs = jobs.iter().map(job).collect();
         }

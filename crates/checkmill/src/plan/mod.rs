@@ -117,6 +117,7 @@ fn files(source: &Source, policy_of: &CommitSha) -> anyhow::Result<PlanningFiles
         workflows: Vec::new(),
         left_out: Vec::new(),
         message: source.commit(&source.sha)?.1,
+        archived: false,
     };
     let all = source.workflows(&everything)?;
     for dir in dirs::all() {

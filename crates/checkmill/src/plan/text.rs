@@ -31,7 +31,7 @@ fn workflow_text(text: &mut String, workflow: &WorkflowPreview) {
             let _ = writeln!(text, "\n✗ {path} is broken");
             quote(text, &diagnosis.text);
         }
-        WorkflowOutcome::Started { waits_for, jobs } => {
+        WorkflowOutcome::Started { waits_for, jobs, .. } => {
             let title = if name == path {
                 path.clone()
             } else {

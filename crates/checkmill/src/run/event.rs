@@ -2,11 +2,15 @@
 
 use super::content::GitContent;
 use crate::cli::{EventName, RunArgs};
+use crate::schedules;
 use crate::source::{self, Source, repository_name};
 use anyhow::{Context as _, bail};
-use checkmill_core::JobKey;
-use checkmill_core::event::GitRef;
+use checkmill_aws::clock::SystemClock;
+use checkmill_core::event::{EventKind, GitRef, Repository as EventRepository, ScheduledRun};
+use checkmill_core::schedule::Timing;
+use checkmill_core::{DeliveryId, Event, JobKey, RepositoryId};
 use checkmill_phases::dirs::WORKFLOW_DIRS;
+use checkmill_phases::ports::Clock as _;
 use checkmill_testkit::{FakeGitHub, NewPullRequest, NewRepository};
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +30,8 @@ pub(crate) struct Repository {
     inputs: Vec<(String, String)>,
     /// For `workflow_dispatch`: the workflow's path.
     dispatched: Option<String>,
+    /// For `schedule`: which one has come.
+    timing: Option<Timing>,
 }
 
 impl Repository {
@@ -65,6 +71,9 @@ impl Repository {
         if args.event != EventName::WorkflowDispatch && !args.inputs.is_empty() {
             bail!("--input goes with --event workflow_dispatch.");
         }
+        if args.event != EventName::Schedule && args.cron.is_some() {
+            bail!("--cron goes with --event schedule.");
+        }
         let dispatched = match (args.event, &only_workflow, paths.as_slice()) {
             (EventName::WorkflowDispatch, Some(path), _) => Some(path.clone()),
             (EventName::WorkflowDispatch, None, [path]) => Some((*path).to_owned()),
@@ -79,6 +88,13 @@ impl Repository {
         if let Some(path) = &dispatched {
             check_inputs(&args.inputs, &workflows, path)?;
         }
+        let is_considered =
+            |(path, _): &(String, Vec<u8>)| only_workflow.as_ref().is_none_or(|only| only == path);
+        let considered: Vec<_> = workflows
+            .iter()
+            .filter(|file| is_considered(file))
+            .cloned()
+            .collect();
         Ok(Self {
             name: format!("{OWNER}/{}", repository_name(&args.path)),
             policy_note: source.policy_note(&policy_of)?,
@@ -87,6 +103,10 @@ impl Repository {
             only_workflow,
             inputs: args.inputs.clone(),
             dispatched,
+            timing: match args.event {
+                EventName::Schedule => Some(schedules::chosen(&considered, args.cron.as_deref())?),
+                _ => None,
+            },
         })
     }
 
@@ -101,19 +121,25 @@ impl Repository {
             EventName::Push => format!("a push to {short}"),
             EventName::PullRequest => format!("a pull request onto {short}"),
             EventName::WorkflowDispatch => format!("a workflow_dispatch on {short}"),
+            EventName::Schedule => {
+                let cron = self.timing.as_ref().map_or("", |timing| &timing.cron);
+                format!("the schedule {cron:?} on {short}")
+            }
         };
         event + &self.policy_note
     }
 
-    /// Makes the repository on the fake GitHub, and the event happen.
+    /// Makes the repository on the fake GitHub, and the event happen; the event itself where GitHub would not tell of it.
     ///
     /// # Errors
     /// What the fake refuses.
-    pub(crate) fn announce(&self, github: &FakeGitHub) -> anyhow::Result<()> {
+    pub(crate) fn announce(&self, github: &FakeGitHub) -> anyhow::Result<Option<Event>> {
         let Source {
             sha, parent, git_ref, ..
         } = &self.source;
+        // A schedule is the default branch's: the one whose files are here stands for it.
         let default = self.source.default_branch.as_ref();
+        let default = default.filter(|_| self.event != EventName::Schedule);
         let branch = match (GitRef::parse(git_ref), default) {
             (Some(GitRef::Branch(branch)), _) => branch,
             (_, Some(default)) => default.name.clone(),
@@ -130,7 +156,9 @@ impl Repository {
         }
         // What was there before the event.
         match (self.event, parent) {
-            (EventName::WorkflowDispatch, _) => repository = repository.git_ref(git_ref, sha.clone()),
+            (EventName::WorkflowDispatch | EventName::Schedule, _) => {
+                repository = repository.git_ref(git_ref, sha.clone())
+            }
             (_, Some(parent)) => repository = repository.git_ref(&trunk, parent.clone()),
             (EventName::PullRequest, None) => repository = repository.git_ref(&trunk, sha.clone()),
             (EventName::Push, None) => {}
@@ -140,7 +168,7 @@ impl Repository {
         } else if *git_ref != trunk {
             repository = repository.git_ref(&trunk, default.map_or(sha, |default| &default.sha).clone());
         }
-        github.add_repository(repository)?;
+        let id = github.add_repository(repository)?;
         match self.event {
             EventName::Push => github.update_ref(&self.name, git_ref, Some(sha.clone()), OWNER)?,
             EventName::PullRequest => {
@@ -158,8 +186,34 @@ impl Repository {
                 let workflow = self.dispatched.as_deref().context("a workflow is named")?;
                 github.dispatch_workflow(&self.name, workflow, git_ref, &inputs, OWNER)?;
             }
+            EventName::Schedule => return self.struck(github, id).map(Some),
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// What the sweep would make of the schedule when its time has come.
+    fn struck(&self, github: &FakeGitHub, id: RepositoryId) -> anyhow::Result<Event> {
+        let timing = self.timing.clone().context("a schedule is chosen")?;
+        let at = SystemClock.now();
+        let repository = github.read(|state| {
+            let known = state.repositories.get(&id)?;
+            Some(EventRepository {
+                id,
+                name: known.name.clone(),
+                default_branch: known.default_branch.clone(),
+                private: known.private,
+                clone_url: known.clone_url.clone(),
+                html_url: state.repository_web_url(known),
+            })
+        });
+        Ok(Event {
+            delivery: DeliveryId::of_schedule(id, &timing, at),
+            installation: github.installation(github.app_id(), OWNER)?,
+            repository: repository.context("the repository was just made")?,
+            sender: OWNER.parse()?,
+            received_at: at,
+            kind: EventKind::Schedule(ScheduledRun { timing, at }),
+        })
     }
 }
 

@@ -92,7 +92,9 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         repository.source.description,
         repository.event_text()
     ));
-    repository.announce(&github)?;
+    if let Some(event) = repository.announce(&github)? {
+        system.accept(&event).await?;
+    }
     let planned = plan(&system, &mut receiver).await?;
     if planned.runs.is_empty() {
         bail!("{}", nothing_to_run(&planned));

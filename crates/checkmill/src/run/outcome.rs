@@ -1,7 +1,7 @@
 //! From the fake GitHub's checks to the live table, and from the rows to the report.
 
 use super::progress::CheckLine;
-use super::report::{CheckReport, Report};
+use super::report::{CheckReport, Report, RunReport};
 use crate::local::system::System;
 use anyhow::Context as _;
 use checkmill_core::limits::CHECK_TEXT_CHARS;
@@ -106,8 +106,18 @@ pub(crate) async fn report(
     for job in jobs(system, planned).await? {
         checks.push(check(system, &job).await?);
     }
+    let mut runs = Vec::new();
+    for id in &planned.runs {
+        let run = Runs::load(system.store(), id).await?;
+        runs.extend(run.map(|run| RunReport {
+            id: run.id.to_string(),
+            workflow: run.workflow_name,
+            name: run.title,
+        }));
+    }
     Ok(Report {
         run: planned.runs.iter().map(ToString::to_string).collect(),
+        runs,
         checks,
         usage,
     })

@@ -11,8 +11,18 @@ use std::fmt::Write as _;
 pub(crate) struct Report {
     /// Ids of the runs, one for each workflow file that matched.
     pub(crate) run: Vec<String>,
+    /// The same runs with their workflows.
+    pub(crate) runs: Vec<RunReport>,
     pub(crate) checks: Vec<CheckReport>,
     pub(crate) usage: Usage,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct RunReport {
+    pub(crate) id: String,
+    pub(crate) workflow: String,
+    /// `run-name`, where the workflow has one.
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -132,6 +142,7 @@ mod tests {
     fn people_see_a_table_and_what_failed() {
         let report = Report {
             run: vec!["0123456789abcdef".to_owned()],
+            runs: Vec::new(),
             checks: vec![
                 check("CI / build", "success", "success", true),
                 check("CI / test (2)", "failure", "test", false),
@@ -160,6 +171,7 @@ mod tests {
     fn the_json_has_the_documented_fields() {
         let report = Report {
             run: vec!["0123456789abcdef".to_owned()],
+            runs: Vec::new(),
             checks: vec![check("CI / build", "success", "success", true)],
             usage: Usage {
                 state_transitions: 7,
@@ -168,7 +180,7 @@ mod tests {
         };
         insta::assert_snapshot!(
             serde_json::to_string(&report).unwrap(),
-            @r#"{"run":["0123456789abcdef"],"checks":[{"name":"CI / build","conclusion":"success","reason":"success","attempt":1,"queued_ms":120,"run_ms":2345,"log":"line\n"}],"usage":{"state_transitions":7,"lambda_invocations":0,"store_reads":0,"store_writes":0,"queue_messages":0,"forge_requests":0,"backend_requests":0}}"#
+            @r#"{"run":["0123456789abcdef"],"runs":[],"checks":[{"name":"CI / build","conclusion":"success","reason":"success","attempt":1,"queued_ms":120,"run_ms":2345,"log":"line\n"}],"usage":{"state_transitions":7,"lambda_invocations":0,"store_reads":0,"store_writes":0,"queue_messages":0,"forge_requests":0,"backend_requests":0}}"#
         );
     }
 }

@@ -111,8 +111,31 @@ async fn kept_payloads() {
     == none
     2: checkmill: none.json looks like no event that Checkmill acts on. Name it with --event-name.
     == nowhere
-    2: checkmill: --event must be push, pull_request, workflow_dispatch or a webhook's payload; "nowhere.json" can't be read: No such file or directory (os error 2)
+    2: checkmill: --event must be push, pull_request, workflow_dispatch, schedule or a webhook's payload; "nowhere.json" can't be read: No such file or directory (os error 2)
     "#);
     let named = ["plan", "--event", "issue.json", "--event-name", "issues"];
     insta::assert_snapshot!(plan(&project.checkmill(&named).await), @"0: Nothing starts: Checkmill does not act on the event `issues`.");
+}
+
+#[tokio::test]
+async fn a_schedule() {
+    let text = "\
+name: CI
+on:
+  schedule: [{cron: '0 3 * * *'}]
+jobs: {a: {runs-on: linux, steps: [{run: make}]}}
+";
+    let project = Project::new(&[(CI, text)]);
+    insta::assert_snapshot!(plan(&project.checkmill(&["plan", "--event", "schedule"]).await), @"
+    0: ✓ CI (.checkmill/workflows/ci.yml)
+         JOB     RUNS ON  AFTER
+      ✓  CI / a  linux
+
+    1 job would start
+    ");
+    let other = ["plan", "--event", "schedule", "--cron", "0 4 * * *"];
+    insta::assert_snapshot!(plan(&project.checkmill(&other).await), @r#"2: checkmill: There is no schedule "0 4 * * *". There is: "0 3 * * *"."#);
+    insta::assert_snapshot!(plan(&project.checkmill(&["plan", "--cron", "0 3 * * *"]).await), @"2: checkmill: --cron goes with --event schedule.");
+    let project = Project::new(&[(CI, TEXT)]);
+    insta::assert_snapshot!(plan(&project.checkmill(&["plan", "--event", "schedule"]).await), @"2: checkmill: No workflow has a schedule.");
 }

@@ -224,6 +224,7 @@ jobs:
         "name": ".checkmill/workflows/ci.yml",
         "path": ".checkmill/workflows/ci.yml",
         "reason": null,
+        "run_name": null,
         "state": "starts",
         "waits_for": null
       },
@@ -233,6 +234,7 @@ jobs:
         "name": ".checkmill/workflows/pr.yml",
         "path": ".checkmill/workflows/pr.yml",
         "reason": "`on` does not name `push`",
+        "run_name": null,
         "state": "not_started",
         "waits_for": null
       }

@@ -118,3 +118,38 @@ async fn one_workflow_of_two() {
         }
     }
 }
+
+const NIGHTLY: &str = r#"
+name: Nightly
+on:
+  push:
+  schedule:
+    - cron: '30 5 * * 1-5'
+    - cron: '0 12 * * *'
+      timezone: Europe/Berlin
+jobs:
+  clean:
+    if: github.event.schedule == '0 12 * * *'
+    runs-on: linux
+    steps:
+      - run: echo "$GITHUB_EVENT_NAME ${{ github.event.schedule }} $GITHUB_REF" > {desk}/ran
+"#;
+
+#[tokio::test]
+async fn a_schedule_whose_time_has_come() {
+    let project = Project::with_workflow(NIGHTLY);
+    let schedule = ["--event", "schedule"];
+    insta::assert_snapshot!(project.run(&schedule).await.table(), @"exit code 2");
+    let noon = [&schedule[..], &["--cron", "0 12 * * *"]].concat();
+    insta::assert_snapshot!(project.run(&noon).await.table(), @"
+    exit code 0
+        CHECK            CONCLUSION  REASON
+     ✓  Nightly / clean  success     success
+
+    1 passed, 0 failed
+    ");
+    insta::assert_snapshot!(project.mark("ran").unwrap(), @"schedule 0 12 * * * refs/heads/main");
+    let none = [&schedule[..], &["--cron", "0 13 * * *"]].concat();
+    insta::assert_snapshot!(project.run(&none).await.table(), @"exit code 2");
+    insta::assert_snapshot!(project.run(&["--cron", "0 12 * * *"]).await.table(), @"exit code 2");
+}

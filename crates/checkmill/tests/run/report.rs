@@ -29,7 +29,7 @@ async fn json_is_all_that_is_on_standard_output() {
     assert_eq!(ended.code, Some(1));
     assert_eq!(ended.stdout.lines().count(), 1, "one line: {}", ended.stdout);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
-    insta::assert_snapshot!(keys(&report), @"checks run usage");
+    insta::assert_snapshot!(keys(&report), @"checks run runs usage");
     insta::assert_snapshot!(keys(&report["checks"][0]), @"attempt conclusion log name queued_ms reason run_ms");
     insta::assert_snapshot!(keys(&report["usage"]), @"
     backend_requests forge_requests lambda_invocations queue_messages state_transitions store_reads store_writes
@@ -102,4 +102,19 @@ async fn state_is_kept_where_it_is_asked_for() {
         2,
         "two runs, each with its blobs"
     );
+}
+
+#[tokio::test]
+async fn the_json_has_the_runs_names() {
+    let project = Project::with_workflow(
+        "name: CI\nrun-name: Built by ${{ github.actor }}\non: push\njobs:\n  a:\n    runs-on: linux\n    steps:\n      - run: echo\n",
+    );
+    let report: Value = serde_json::from_str(&project.run(&["--json"]).await.stdout).unwrap();
+    assert_eq!(report["runs"][0]["id"], report["run"][0]);
+    assert_eq!(
+        (&report["runs"][0]["workflow"], &report["runs"][0]["name"]),
+        (&"CI".into(), &"Built by local".into())
+    );
+    let plan: Value = serde_json::from_str(&project.checkmill(&["plan", "--json"]).await.stdout).unwrap();
+    assert_eq!(plan["workflows"][0]["run_name"], "Built by local");
 }

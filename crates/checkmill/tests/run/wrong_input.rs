@@ -91,7 +91,7 @@ async fn inputs_that_do_not_fit() {
     ");
     insta::assert_snapshot!(refusal(&project, &["--event", "issues"]).await, @"
     2: error: invalid value 'issues' for '--event <EVENT>'
-      [possible values: push, pull_request, workflow_dispatch]
+      [possible values: push, pull_request, workflow_dispatch, schedule]
 
     For more information, try '--help'.
     ");

@@ -21,6 +21,33 @@ jobs:
         run: test -e {desk}/repaired
 ";
 
+/// What the workflow calls the run is somebody's title.
+#[tokio::test]
+async fn a_run_with_a_name_is_called_by_it() {
+    let served = Served::start(NewRepository::new(REPO).file("README.md", "x")).await;
+    let named =
+        format!("run-name: 'Test of `${{{{ github.head_ref }}}}` for @${{{{ github.actor }}}}'{WORKFLOW}");
+    let commit = NewCommit::new("Change").write(CI, served.workflow(&named));
+    let pull = served.pull_request("change", commit).await;
+    insta::assert_snapshot!(comment(&only_comment(&served, pull, 0).await), @r#"
+    <!-- checkmill:run:RUN -->
+    ### ❌ CI: 1 of 2 jobs did not pass
+
+    Test of \`change\` for @&#8203;octocat
+
+    | | Job | Result | Duration |
+    |---|---|---|---:|
+    | ✅ | [CI / build](<https://github.com/octocat/hello/runs/CHECK>) | success | TIME |
+    | ❌ | [CI / test](<https://github.com/octocat/hello/runs/CHECK>) | **test**: Step "Test" failed with exit code 1 | TIME |
+
+    Commit SHA
+    "#);
+    let check = served.completed("CI / build").await;
+    let summary = check.output.summary.unwrap_or_default();
+    insta::assert_snapshot!(summary.lines().last().unwrap_or_default(), @r"Run: Test of \`change\` for @&#8203;octocat");
+    served.finish().await;
+}
+
 fn change(served: &Served) -> NewCommit {
     NewCommit::new("Change").write(CI, served.workflow(WORKFLOW))
 }

@@ -145,6 +145,14 @@ impl Served {
         .await;
     }
 
+    /// The program has logged so many lines with these words.
+    pub(crate) async fn logged_times(&self, words: &str, times: usize) {
+        self.until(&format!("the log to say {words:?} {times} times"), || {
+            (self.log().matches(words).count() >= times).then_some(())
+        })
+        .await;
+    }
+
     /// So many attempts have been reported, with everything that follows from their ends.
     pub(crate) async fn concluded(&self, attempts: usize) {
         let concluded = || self.log().matches(r#""to":"concluded""#).count();

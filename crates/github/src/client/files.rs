@@ -103,6 +103,7 @@ async fn complete(
         workflows,
         left_out,
         message,
+        archived: false,
     })
 }
 

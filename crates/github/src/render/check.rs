@@ -46,6 +46,8 @@ pub struct Ended<'a> {
     pub tests: Tests<'a>,
     /// What earlier attempts teach about this one.
     pub notes: &'a [Note<'a>],
+    /// What the workflow calls the run: anybody's text.
+    pub run_name: Option<&'a str>,
     /// What is wrong with the workflow file or the policy: Markdown of ours, with quoted lines in fences.
     pub diagnostics: Option<&'a str>,
     /// Plain text.
@@ -208,6 +210,12 @@ fn summary(ended: &Ended<'_>) -> String {
         ));
     }
     parts.push(footer(&ended.attempt, Some(ended.queued_for), ended.ran_for));
+    if let Some(name) = ended.run_name {
+        parts.push(format!(
+            "Run: {}\n",
+            inline(&cut_line(name, limits::RUN_NAME_CHARS))
+        ));
+    }
     paragraphs(parts)
 }
 

@@ -18,6 +18,8 @@ const DETAIL_BYTES: usize = 200;
 pub struct RunComment<'a> {
     pub run: &'a RunId,
     pub workflow: &'a str,
+    /// What the workflow calls this run: anybody's text.
+    pub title: Option<&'a str>,
     pub sha: &'a CommitSha,
     pub jobs: Vec<JobRow<'a>>,
 }
@@ -59,6 +61,9 @@ pub fn comment(run: &RunComment<'_>) -> String {
         inline(&cut_line(run.workflow, NAME_BYTES)),
         headline(&run.jobs),
     );
+    if let Some(title) = run.title {
+        out.push_str(&format!("{}\n\n", inline(&cut_line(title, NAME_BYTES))));
+    }
     out.push_str("| | Job | Result | Duration |\n|---|---|---|---:|\n");
     for row in shown(&run.jobs) {
         out.push_str(&line(row));

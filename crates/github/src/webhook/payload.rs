@@ -13,6 +13,8 @@
 //! | `check_suite` | `rerequested` | event, where the suite is ours |
 //! | `check_suite` | others | ignored |
 //! | `workflow_dispatch` | | event |
+//! | `release` | any | event; drafts that are created, edited or deleted are ignored, as GitHub's own workflows do |
+//! | `issue_comment` | `created`, `edited`, `deleted` | event, unless our App made the comment |
 //! | any other | | ignored |
 //!
 //! Ignored is an answer of its own (202 with the reason), an error is not: it says that GitHub, or somebody with the
@@ -21,8 +23,8 @@
 use super::need::Need;
 use super::wire;
 use checkmill_core::event::{
-    ButtonAction, CheckRef, GitRef, MergeGroup, PullRequest, PullRequestHead, Push, Repository,
-    WorkflowDispatch,
+    ButtonAction, CheckRef, Comment, GitRef, Issue, IssueComment, MergeGroup, PullRequest, PullRequestHead,
+    Push, Release, Repository, WorkflowDispatch,
 };
 use checkmill_core::{
     CheckRunId, CommitSha, DeliveryId, Event, EventKind, InstallationId, JobId, Login, RepositoryId,
@@ -73,7 +75,7 @@ pub enum PayloadError {
 #[must_use]
 pub fn may_concern_us(event_name: &str, action: Option<&str>) -> bool {
     match event_name {
-        "push" | "pull_request" | "workflow_dispatch" => true,
+        "push" | "pull_request" | "workflow_dispatch" | "release" | "issue_comment" => true,
         "merge_group" => action == Some("checks_requested"),
         "check_run" => matches!(action, Some("rerequested" | "requested_action")),
         "check_suite" => action == Some("rerequested"),
@@ -122,6 +124,8 @@ pub fn parse_for_app(
         "check_run" => reader.read("check_run", Reader::check_run),
         "check_suite" => reader.read("check_suite", Reader::check_suite),
         "workflow_dispatch" => reader.read("workflow_dispatch", Reader::workflow_dispatch),
+        "release" => reader.read("release", Reader::release),
+        "issue_comment" => reader.read("issue_comment", Reader::issue_comment),
         "" => Ok(ignored("the header X-GitHub-Event is empty")),
         other => Ok(ignored(format!(
             "Checkmill does not act on the event `{}`",
@@ -221,12 +225,7 @@ impl Reader<'_> {
             title: cut(pr.title.unwrap_or_default(), limits::TITLE_CHARS),
             author: login(need, pr.user, "pull_request.user.login")?,
             draft: pr.draft.unwrap_or(false),
-            labels: pr
-                .labels
-                .into_iter()
-                .map(|label| label.name)
-                .take(LABELS)
-                .collect(),
+            labels: label_names(pr.labels),
             head: PullRequestHead {
                 git_ref: need.text(head.git_ref, "pull_request.head.ref")?,
                 sha: need.id(head.sha, "pull_request.head.sha")?,
@@ -343,6 +342,61 @@ impl Reader<'_> {
         })))
     }
 
+    fn release(&self, need: Need, payload: &wire::Payload) -> Result<Kind, PayloadError> {
+        let action = need.text(payload.action.clone(), "action")?;
+        let body: wire::ReleasePayload = self.json(need)?;
+        let release = need.value(body.release, "release")?;
+        let draft = release.draft.unwrap_or(false);
+        if draft && matches!(action.as_str(), "created" | "edited" | "deleted") {
+            return Ok(Err("nothing follows from a draft of a release".to_owned()));
+        }
+        Ok(Ok(EventKind::Release(Release {
+            action,
+            id: need.value(release.id, "release.id")?,
+            tag: need.text(release.tag_name, "release.tag_name")?,
+            name: cut(release.name.unwrap_or_default(), limits::TITLE_CHARS),
+            body: cut(release.body.unwrap_or_default(), limits::BODY_CHARS),
+            target: release.target_commitish.unwrap_or_default(),
+            draft,
+            prerelease: release.prerelease.unwrap_or(false),
+            author: login(need, release.author, "release.author.login")?,
+            html_url: release.html_url.unwrap_or_default(),
+        })))
+    }
+
+    fn issue_comment(&self, need: Need, payload: &wire::Payload) -> Result<Kind, PayloadError> {
+        let action = need.text(payload.action.clone(), "action")?;
+        let body: wire::IssueCommentPayload = self.json(need)?;
+        let issue = need.value(body.issue, "issue")?;
+        let comment = need.value(body.comment, "comment")?;
+        let by_app = comment.performed_via_github_app.and_then(|app| app.id);
+        if by_app.is_some() && by_app == self.app_id {
+            return Ok(Err(
+                "the comment is one of Checkmill's own, or of its jobs: a workflow must not answer itself"
+                    .to_owned(),
+            ));
+        }
+        Ok(Ok(EventKind::IssueComment(IssueComment {
+            action,
+            issue: Issue {
+                number: need.value(issue.number, "issue.number")?,
+                title: cut(issue.title.unwrap_or_default(), limits::TITLE_CHARS),
+                state: issue.state.unwrap_or_default(),
+                author: login(need, issue.user, "issue.user.login")?,
+                labels: label_names(issue.labels),
+                is_pull_request: issue.pull_request.is_some(),
+                html_url: issue.html_url.unwrap_or_default(),
+            },
+            comment: Comment {
+                id: need.value(comment.id, "comment.id")?,
+                body: cut(comment.body.unwrap_or_default(), limits::BODY_CHARS),
+                author: login(need, comment.user, "comment.user.login")?,
+                association: comment.author_association.unwrap_or_default(),
+                html_url: comment.html_url.unwrap_or_default(),
+            },
+        })))
+    }
+
     /// Whether the payload says that this is another App's. GitHub sends a re-run to the App that owns the check only;
     /// emulators and forwarders are not always so careful.
     fn is_foreign(&self, app: Option<&wire::Numbered>) -> bool {
@@ -376,6 +430,10 @@ fn login(need: Need, user: Option<wire::User>, field: &'static str) -> Result<Lo
         Some(user) => need.id(user.login, field),
         None => need.id(Some(GHOST.to_owned()), field),
     }
+}
+
+fn label_names(labels: Vec<wire::Label>) -> Vec<String> {
+    labels.into_iter().map(|label| label.name).take(LABELS).collect()
 }
 
 fn inputs(inputs: BTreeMap<String, wire::Input>) -> BTreeMap<String, String> {

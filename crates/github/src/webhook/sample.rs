@@ -22,6 +22,9 @@ struct Shape {
     merge_group: Option<IgnoredAny>,
     check_run: Option<IgnoredAny>,
     check_suite: Option<IgnoredAny>,
+    release: Option<IgnoredAny>,
+    issue: Option<IgnoredAny>,
+    comment: Option<IgnoredAny>,
     /// A path here; an object in the payloads of `workflow_run` and `workflow_job`.
     workflow: Option<Value>,
 }
@@ -40,6 +43,10 @@ pub fn guess_event(body: &[u8]) -> Option<&'static str> {
         Some("merge_group")
     } else if shape.pull_request.is_some() && shape.number.is_some() {
         Some("pull_request")
+    } else if shape.release.is_some() {
+        Some("release")
+    } else if shape.issue.is_some() && shape.comment.is_some() {
+        Some("issue_comment")
     } else if shape.git_ref.is_some() && shape.workflow.is_some_and(|workflow| workflow.is_string()) {
         Some("workflow_dispatch")
     } else if shape.git_ref.is_some() && shape.before.is_some() && shape.after.is_some() {
@@ -99,7 +106,12 @@ mod tests {
                 Some("check_suite"),
             ),
             (r#"{"zen": "Keep it simple.", "hook": {}}"#, Some("ping")),
-            (r#"{"action": "created", "comment": {}, "issue": {}}"#, None),
+            (
+                r#"{"action": "created", "comment": {}, "issue": {}}"#,
+                Some("issue_comment"),
+            ),
+            (r#"{"action": "published", "release": {}}"#, Some("release")),
+            (r#"{"action": "opened", "issue": {}}"#, None),
             (
                 r#"{"action": "submitted", "pull_request": {}, "review": {}}"#,
                 None,

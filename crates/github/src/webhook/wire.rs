@@ -2,6 +2,7 @@
 //! that are not listed are skipped unread. Source: GitHub docs, "Webhook events and payloads".
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default, Deserialize)]
@@ -174,4 +175,57 @@ pub(super) enum Input {
     Flag(bool),
     Number(serde_json::Number),
     Null(()),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ReleasePayload {
+    pub(super) release: Option<Release>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Release {
+    pub(super) id: Option<u64>,
+    pub(super) tag_name: Option<String>,
+    /// `null` where nobody wrote one; so is the body.
+    pub(super) name: Option<String>,
+    pub(super) body: Option<String>,
+    pub(super) target_commitish: Option<String>,
+    pub(super) draft: Option<bool>,
+    pub(super) prerelease: Option<bool>,
+    pub(super) author: Option<User>,
+    pub(super) html_url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct IssueCommentPayload {
+    pub(super) issue: Option<Issue>,
+    pub(super) comment: Option<Comment>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Issue {
+    pub(super) number: Option<u64>,
+    pub(super) title: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) user: Option<User>,
+    pub(super) labels: Vec<Label>,
+    /// There where the issue is a pull request.
+    pub(super) pull_request: Option<IgnoredAny>,
+    pub(super) html_url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Comment {
+    pub(super) id: Option<u64>,
+    pub(super) body: Option<String>,
+    pub(super) user: Option<User>,
+    pub(super) author_association: Option<String>,
+    pub(super) html_url: Option<String>,
+    /// `null` where a person wrote it.
+    pub(super) performed_via_github_app: Option<Numbered>,
 }

@@ -223,6 +223,7 @@ async fn one_comment_that_is_kept_up_to_date() {
             url: None,
         }];
         comment(&RunComment {
+            title: None,
             run: &run,
             workflow: "CI",
             sha: &sha,

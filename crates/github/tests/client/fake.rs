@@ -171,6 +171,7 @@ pub(crate) fn ended(reason: Reason, at: UnixMillis, annotations: usize) -> Check
         notes: &[],
         steps: &[],
         tests: Tests::default(),
+        run_name: None,
         diagnostics: None,
         log: Some(&"line\n".repeat(100_000)),
         step_summary: "",

@@ -120,6 +120,7 @@ fn run(kind: EventKind) -> Run {
         event,
         workflow_path: String::new(),
         workflow_name: String::new(),
+        title: None,
         policy: Policy::default(),
         trust: Trust::Own,
         hold: None,

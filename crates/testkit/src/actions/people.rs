@@ -126,6 +126,33 @@ impl State {
             .map_err(|wrong| FakeError::Inputs(wrong.summary()))
     }
 
+    /// Somebody publishes a release of a tag that is there.
+    pub(crate) fn publish_release(
+        &mut self,
+        repo: &str,
+        tag: &str,
+        notes: &str,
+        by: &str,
+    ) -> Result<Option<DeliveryId>, FakeError> {
+        let by = login(by)?;
+        self.user(&by);
+        let repo = self.repo(&repo_name(repo)?)?.id;
+        let release = self.next_id("release", 9000);
+        let repository = self.repo_by_id(repo);
+        let full = format!("refs/tags/{tag}");
+        if !repository.refs.contains_key(&full) {
+            return Err(FakeError::NoRef(repository.name.to_string(), full));
+        }
+        let webhook = Webhook {
+            event: "release",
+            action: Some("published"),
+            payload: self.release_payload(repository, release, tag, notes, &by),
+            echo: false,
+        };
+        self.note(format!("{by} published the release {tag}"));
+        Ok(self.emit(repo, None, &webhook).into_iter().next())
+    }
+
     /// A merge queue asks for checks of a branch of its own, which has been pushed before.
     pub(crate) fn request_merge_group(
         &mut self,

@@ -22,6 +22,7 @@ const EVENTS: &[&str] = &[
     "merge_group",
     "pull_request",
     "push",
+    "release",
     "workflow_dispatch",
 ];
 
@@ -215,6 +216,7 @@ impl State {
             id,
             name,
             private: new.private,
+            archived: false,
             default_branch: new.default_branch.clone(),
             clone_url,
             fork_of: None,
@@ -243,6 +245,13 @@ impl State {
             self.grant(installation, id)?;
         }
         Ok(id)
+    }
+
+    /// Makes a repository read-only for everybody, or takes that back.
+    pub(crate) fn set_archived(&mut self, repo: &str, archived: bool) -> Result<(), FakeError> {
+        let id = self.repo(&repo_name(repo)?)?.id;
+        self.repo_mut(id).archived = archived;
+        Ok(())
     }
 
     /// Gives an installation access to a repository, without a webhook.

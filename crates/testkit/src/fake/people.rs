@@ -120,6 +120,18 @@ impl FakeGitHub {
             .change(|state| state.dispatch_workflow(repo, workflow, git_ref, inputs, by))
     }
 
+    /// Publishes a release of a tag that is there.
+    pub fn publish_release(
+        &self,
+        repo: &str,
+        tag: &str,
+        notes: &str,
+        by: &str,
+    ) -> Result<Option<DeliveryId>, FakeError> {
+        self.shared
+            .change(|state| state.publish_release(repo, tag, notes, by))
+    }
+
     /// A merge queue asks for checks of its branch, which has been pushed before, to be merged into `base`.
     pub fn request_merge_group(
         &self,

@@ -30,6 +30,11 @@ impl FakeGitHub {
         self.shared.change(|state| state.grant(installation, repository))
     }
 
+    /// Makes a repository read-only for everybody, or takes that back.
+    pub fn set_archived(&self, repo: &str, archived: bool) -> Result<(), FakeError> {
+        self.shared.change(|state| state.set_archived(repo, archived))
+    }
+
     pub fn make_organization(&self, login: &str) -> Result<(), FakeError> {
         self.shared.change(|state| state.make_organization(login))
     }

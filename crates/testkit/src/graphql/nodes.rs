@@ -133,6 +133,7 @@ fn repository<'s>(
         "name" => repo.name.name().into(),
         "nameWithOwner" => repo.name.to_string().into(),
         "isPrivate" => repo.private.into(),
+        "isArchived" => repo.archived.into(),
         "isFork" => repo.fork_of.is_some().into(),
         "url" => state.repository_web_url(repo).into(),
         "owner" => return Outcome::Node(Some(Node::Owner(repo))),

@@ -95,6 +95,7 @@ const REPOSITORY: &[FieldDef] = &[
     scalar("nameWithOwner"),
     scalar("isPrivate"),
     scalar("isFork"),
+    scalar("isArchived"),
     scalar("url"),
     object("owner", TypeName::RepositoryOwner, &[]),
     object("defaultBranchRef", TypeName::Ref, &[]),

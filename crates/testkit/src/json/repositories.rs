@@ -51,7 +51,7 @@ impl State {
         format!("{}/repos/{}", self.urls.api, repo.name)
     }
 
-    pub(crate) fn repository_web_url(&self, repo: &Repository) -> String {
+    pub fn repository_web_url(&self, repo: &Repository) -> String {
         format!("{}/{}", self.urls.web, repo.name)
     }
 
@@ -97,7 +97,7 @@ impl State {
             "has_pages": false,
             "forks_count": forks,
             "mirror_url": null,
-            "archived": false,
+            "archived": repo.archived,
             "disabled": false,
             "open_issues_count": open,
             "license": null,

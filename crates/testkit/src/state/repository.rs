@@ -54,6 +54,8 @@ pub struct Repository {
     pub id: RepositoryId,
     pub name: RepoName,
     pub private: bool,
+    /// Read-only for everybody.
+    pub archived: bool,
     pub default_branch: String,
     pub clone_url: String,
     /// The repository this is a fork of.

@@ -154,6 +154,44 @@ impl State {
         })
     }
 
+    pub(crate) fn release_payload(
+        &self,
+        repo: &Repository,
+        id: u64,
+        tag: &str,
+        notes: &str,
+        by: &Login,
+    ) -> Value {
+        let (api, web) = (self.repository_api_url(repo), self.repository_web_url(repo));
+        let url = format!("{api}/releases/{id}");
+        let now = crate::timestamp::format(self.now());
+        json!({
+            "action": "published",
+            "release": {
+                "url": url,
+                "assets_url": format!("{url}/assets"),
+                "upload_url": format!("{url}/assets{{?name,label}}"),
+                "html_url": format!("{web}/releases/tag/{tag}"),
+                "id": id,
+                "node_id": crate::json::node_id("RE", id),
+                "tag_name": tag,
+                "target_commitish": repo.default_branch,
+                "name": tag,
+                "draft": false,
+                "author": self.user_json(by),
+                "prerelease": false,
+                "created_at": now,
+                "published_at": now,
+                "assets": [],
+                "tarball_url": format!("{api}/tarball/{tag}"),
+                "zipball_url": format!("{api}/zipball/{tag}"),
+                "body": notes,
+            },
+            "repository": self.repository_json(repo),
+            "sender": self.user_json(by),
+        })
+    }
+
     /// GitHub sends `null` where the workflow takes no inputs.
     pub(crate) fn merge_group_payload(
         &self,

@@ -175,7 +175,7 @@ const FIXED_OBJECTS: [&str; 23] = [
 const FIXED_LISTS: [&str; 2] = ["commits", "pull_requests"];
 
 /// Fields of those objects that are a number, a hash or a boolean in each of them.
-const SAFE_FIELDS: [&str; 24] = [
+const SAFE_FIELDS: [&str; 25] = [
     "additions",
     "after",
     "before",
@@ -198,6 +198,8 @@ const SAFE_FIELDS: [&str; 24] = [
     "private",
     "run_attempt",
     "run_number",
+    // Of digits, letters and `*,-/` by its grammar, from the default branch's file.
+    "schedule",
     "sha",
     "tree_id",
 ];

@@ -1,6 +1,8 @@
 //! The contexts, with GitHub's names. Source: GitHub docs, "Contexts", and the webhook payloads.
 
-use crate::support::{World, dispatch, event, job, key, pull_request, push, sha};
+use crate::support::{
+    World, comment, dispatch, ended_run, event, job, key, pull_request, push, release, schedule, sha,
+};
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{Event, EventKind, PullRequest};
 use checkmill_workflow::full_ref;
@@ -211,4 +213,63 @@ fn vars_come_from_the_policy() {
     let mut world = World::new(&job("runs-on: ${{ vars.MACHINE }}"));
     world.vars.insert("MACHINE".to_owned(), "big".to_owned());
     assert_eq!(world.legs("build")[0].runs_on, ["big"]);
+}
+
+/// The payloads' fields that workflows read, at their places.
+#[test]
+fn releases_comments_and_runs_that_are_followed() {
+    let of = |event: &Event| github(event);
+    let release = of(&release("published"));
+    assert_eq!(
+        (
+            &release["ref"],
+            &release["ref_type"],
+            &release["event"]["release"]["tag_name"]
+        ),
+        (&json!("refs/tags/v1"), &json!("tag"), &json!("v1"))
+    );
+    let on_pull = of(&comment("created", true));
+    assert_eq!(on_pull["ref"], "refs/heads/main");
+    assert_eq!(on_pull["event"]["comment"]["author_association"], "NONE");
+    assert!(on_pull["event"]["issue"]["pull_request"].is_object());
+    let on_issue = of(&comment("created", false));
+    assert!(on_issue["event"]["issue"].get("pull_request").is_none());
+    let followed = of(&ended_run("Build", "feature"));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&followed["event"]["workflow_run"]).unwrap(), @r#"
+    {
+      "actor": {
+        "login": "mona"
+      },
+      "conclusion": "failure",
+      "display_title": "Build for mona",
+      "event": "pull_request",
+      "head_branch": "feature",
+      "head_repository": {
+        "fork": true,
+        "full_name": "mona/hello",
+        "owner": {
+          "login": "mona"
+        }
+      },
+      "head_sha": "3333333333333333333333333333333333333333",
+      "id": "0123456789abcdef",
+      "name": "Build",
+      "path": ".checkmill/workflows/build.yml",
+      "pull_requests": [
+        {
+          "number": 5
+        }
+      ],
+      "status": "completed",
+      "triggering_actor": {
+        "login": "mona"
+      }
+    }
+    "#);
+    let scheduled = of(&schedule("0 3 * * *", None));
+    assert_eq!(scheduled["event"]["schedule"], "0 3 * * *");
+    assert_eq!(
+        (&scheduled["event_name"], &scheduled["ref"]),
+        (&json!("schedule"), &json!("refs/heads/main"))
+    );
 }

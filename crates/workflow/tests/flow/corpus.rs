@@ -1,7 +1,7 @@
 //! Workflow files as they are: those that the crates in `Cargo.lock` are published with, which a build has put on this machine.
 //! Each has a verdict: it is read, and its jobs are expanded, or it is refused with reasons that name a key this version lacks.
 
-use crate::support::{World, pull_request, push};
+use crate::support::{World, comment, pull_request, push, release, schedule};
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::policy::AllowedActions;
 use checkmill_workflow::{
@@ -89,11 +89,16 @@ fn linked(path: &Path, workflow: Workflow) -> Result<Workflow, Diagnostics> {
 
 /// Starts the workflow by each event and expands what does not wait for other jobs; whether all of it went well.
 fn plan(path: &Path, workflow: &Workflow) -> Result<(), String> {
-    for event in [
+    let mut events = vec![
         push("refs/heads/main"),
         push("refs/tags/v1.2.3"),
         pull_request("opened", "main"),
-    ] {
+        release("published"),
+        comment("created", true),
+    ];
+    let timings = workflow.schedule().iter();
+    events.extend(timings.map(|timing| schedule(&timing.cron, timing.timezone.as_deref())));
+    for event in events {
         let mut world = World::of(workflow.clone(), &event);
         let changed = ["src/lib.rs".to_owned()];
         let changed = Changed::Files {
@@ -154,7 +159,7 @@ fn every_file_has_a_verdict() {
         files.len()
     );
     assert!(
-        run * 2 > files.len(),
+        run * 3 > files.len() * 2,
         "only {run} of {} run: {refused:#?}",
         files.len()
     );

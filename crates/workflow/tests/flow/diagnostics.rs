@@ -214,8 +214,7 @@ fn unknown_events() {
 fn what_this_version_does_not_support() {
     let text = "\
 on:
-  schedule:
-    - cron: '0 0 * * *'
+  status:
 concurrency: ci
 jobs:
   called:
@@ -237,28 +236,38 @@ jobs:
         wait: all
 ";
     insta::assert_snapshot!(wrong(text), @"
-    .checkmill/workflows/ci.yml:2:3: `schedule` is not supported yet in this version
-    2 |   schedule:
-      |   ^^^^^^^^
-      = help: remove it; start the workflow from outside with `workflow_dispatch`
+    .checkmill/workflows/ci.yml:2:3: `status` is not supported yet in this version
+    2 |   status:
+      |   ^^^^^^
+      = help: remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, `issue_comment` and `workflow_run`
 
-    .checkmill/workflows/ci.yml:4:1: `concurrency` is not supported yet in this version
-    4 | concurrency: ci
+    .checkmill/workflows/ci.yml:3:1: `concurrency` is not supported yet in this version
+    3 | concurrency: ci
       | ^^^^^^^^^^^
       = help: remove it; every event's jobs run, side by side
 
-    .checkmill/workflows/ci.yml:12:5: `container` is not supported yet in this version
-    12 |     container: node:20
+    .checkmill/workflows/ci.yml:6:5: `uses` is not supported yet in this version
+    6 |     uses: octo/workflows/.github/workflows/ci.yml@v1
+      |     ^^^^
+      = help: write the jobs of the called workflow in this file
+
+    .checkmill/workflows/ci.yml:7:5: `with` is not supported yet in this version
+    7 |     with:
+      |     ^^^^
+      = help: it belongs to `uses`, which is not supported for jobs
+
+    .checkmill/workflows/ci.yml:11:5: `container` is not supported yet in this version
+    11 |     container: node:20
        |     ^^^^^^^^^
       = help: install what the job needs in a step, or choose a machine that has it with `runs-on`
 
-    .checkmill/workflows/ci.yml:13:5: `services` is not supported yet in this version
-    13 |     services:
+    .checkmill/workflows/ci.yml:12:5: `services` is not supported yet in this version
+    12 |     services:
        |     ^^^^^^^^
       = help: start what the job needs in a step
 
-    .checkmill/workflows/ci.yml:22:9: `wait` is not supported yet in this version
-    22 |         wait: all
+    .checkmill/workflows/ci.yml:21:9: `wait` is not supported yet in this version
+    21 |         wait: all
        |         ^^^^
       = help: remove it; the steps of a job run one after the other
     ");
@@ -660,4 +669,120 @@ fn a_diagnostic_tells_an_annotation_where_to_go() {
         wrong.summary(),
         ".checkmill/workflows/ci.yml:3:3: the job `build` has no `steps` (and 1 more error)"
     );
+}
+
+#[test]
+fn schedules_that_are_none() {
+    let text = "\
+on:
+  schedule:
+    - cron: '@daily'
+    - cron: 0 0 * * 7
+    - cron: \"0 \\x30 1-32 * *\"
+    - cron: '0 0 * * *'
+      timezone: Europe/Munich
+    - timezone: UTC
+    - cron: '0 0 30 feb *'
+      time-zone: UTC
+jobs: {a: {runs-on: x, steps: [run: y]}}
+";
+    insta::assert_snapshot!(wrong(text), @r#"
+    .checkmill/workflows/ci.yml:3:14: `@daily` is not POSIX cron, which has five fields
+    3 |     - cron: '@daily'
+      |              ^
+      = help: write `0 0 * * *`
+
+    .checkmill/workflows/ci.yml:4:21: `7` is not a day of the week
+    4 |     - cron: 0 0 * * 7
+      |                     ^
+      = help: Sunday is `0` or `SUN`
+
+    .checkmill/workflows/ci.yml:5:23: `32` is not a day of the month
+    5 |     - cron: "0 \x30 1-32 * *"
+      |                       ^
+      = help: it is a number from 1 to 31
+
+    .checkmill/workflows/ci.yml:7:17: there is no such time zone
+    7 |       timezone: Europe/Munich
+      |                 ^
+      = help: name one of the IANA database, such as `Europe/Berlin` or `America/New_York`
+
+    .checkmill/workflows/ci.yml:8:7: `cron` is missing
+    8 |     - timezone: UTC
+      |       ^
+      = help: name one, such as `- cron: '30 5 * * 1-5'`
+
+    .checkmill/workflows/ci.yml:9:18: there is no such day in any of its months: it would never run
+    9 |     - cron: '0 0 30 feb *'
+      |                  ^
+      = help: choose a day that the month has
+
+    .checkmill/workflows/ci.yml:10:7: unknown key `time-zone` in an item of `schedule`
+    10 |       time-zone: UTC
+       |       ^^^^^^^^^
+      = help: did you mean `timezone`?
+    "#);
+    insta::assert_snapshot!(wrong("on: schedule\njobs: {a: {runs-on: x, steps: [run: y]}}\n"), @"
+    .checkmill/workflows/ci.yml:1:5: `schedule` names no time
+    1 | on: schedule
+      |     ^^^^^^^^
+      = help: name one, such as `- cron: '30 5 * * 1-5'`
+    ");
+    insta::assert_snapshot!(wrong("on: {schedule: {cron: '0 0 * * *'}}\njobs: {a: {runs-on: x, steps: [run: y]}}\n"), @"
+    .checkmill/workflows/ci.yml:1:16: `schedule` must be a list, not a mapping
+    1 | on: {schedule: {cron: '0 0 * * *'}}
+      |                ^
+    ");
+    insta::assert_snapshot!(wrong("on: {schedule: []}\njobs: {a: {runs-on: x, steps: [run: y]}}\n"), @"
+    .checkmill/workflows/ci.yml:1:16: `schedule` is empty
+    1 | on: {schedule: []}
+      |                ^
+      = help: name one, such as `- cron: '30 5 * * 1-5'`
+    ");
+}
+
+#[test]
+fn events_that_are_set_wrong() {
+    let text = "\
+on:
+  release: {types: [publish]}
+  issue_comment: {types: []}
+  workflow_run:
+    types: [completed, requested]
+    workflow: CI
+jobs: {a: {runs-on: x, steps: [run: y]}}
+";
+    insta::assert_snapshot!(wrong(text), @"
+    .checkmill/workflows/ci.yml:2:21: `publish` is not an activity type of `release`
+    2 |   release: {types: [publish]}
+      |                     ^^^^^^^
+      = help: did you mean `published`?
+
+    .checkmill/workflows/ci.yml:3:26: `types` is empty
+    3 |   issue_comment: {types: []}
+      |                          ^
+      = help: remove it; there are types that hold without it
+
+    .checkmill/workflows/ci.yml:5:5: `workflow_run` needs `workflows`
+    5 |     types: [completed, requested]
+      |     ^
+      = help: name the workflows to follow, such as `workflows: [CI]`
+
+    .checkmill/workflows/ci.yml:6:5: unknown key `workflow` in `workflow_run`
+    6 |     workflow: CI
+      |     ^^^^^^^^
+      = help: did you mean `workflows`?
+    ");
+    let text = "on: {workflow_run: {workflows: [CI], types: [requested, complete]}}\njobs: {a: {runs-on: x, steps: [run: y]}}\n";
+    insta::assert_snapshot!(wrong(text), @"
+    .checkmill/workflows/ci.yml:1:45: the type `requested` of `workflow_run` is not supported yet in this version
+    1 | on: {workflow_run: {workflows: [CI], types: [requested, complete]}}
+      |                                             ^
+      = help: use `completed`; or `needs` in one workflow
+
+    .checkmill/workflows/ci.yml:1:57: `complete` is not an activity type of `workflow_run`
+    1 | on: {workflow_run: {workflows: [CI], types: [requested, complete]}}
+      |                                                         ^^^^^^^^
+      = help: did you mean `completed`?
+    ");
 }

@@ -97,6 +97,10 @@ fn file_with(keys: &Keys, key: &str) -> String {
         "on.push" => ("on:\n  push:\n    ", ""),
         "on.pull_request" => ("on:\n  pull_request:\n    ", ""),
         "on.merge_group" => ("on:\n  merge_group:\n    ", ""),
+        "on.schedule[*]" => ("on:\n  schedule:\n    - ", ""),
+        "on.release" => ("on:\n  release:\n    ", ""),
+        "on.issue_comment" => ("on:\n  issue_comment:\n    ", ""),
+        "on.workflow_run" => ("on:\n  workflow_run:\n    ", ""),
         "on.workflow_dispatch" => ("on:\n  workflow_dispatch:\n    ", ""),
         "on.workflow_dispatch.inputs.<input_id>" => (
             "on:\n  workflow_dispatch:\n    inputs:\n      level:\n        ",

@@ -211,8 +211,12 @@ fn each_mistake_has_its_rule() {
             "unknown-key 3:36",
         ),
         (
-            "on: schedule\njobs:\n  a: {runs-on: x, steps: [run: y]}\n",
-            "unsupported 1:5",
+            "on: [status]\njobs:\n  a: {runs-on: x, steps: [run: y]}\n",
+            "unsupported 1:6",
+        ),
+        (
+            "on: {schedule: [{cron: '* * * * *'}, {cron: '*/5 * * * *'}]}\njobs:\n  a: {runs-on: x, steps: [run: y]}\n",
+            "schedule-interval 1:24",
         ),
         ("on: push\njobs:\n  a: {runs-on: x, steps: y}\n", "invalid 3:26"),
         (

@@ -35,6 +35,8 @@ mod policy;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod run_name;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod triggers;

@@ -2,9 +2,11 @@
 
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{
-    Event, EventKind, GitRef, PullRequest, PullRequestHead, Push, Repository, WorkflowDispatch,
+    Comment, EndedRun, Event, EventKind, GitRef, Issue, IssueComment, PullRequest, PullRequestHead, Push,
+    Release, Repository, ScheduledRun, WorkflowDispatch,
 };
 use checkmill_core::policy::AllowedActions;
+use checkmill_core::schedule::Timing;
 use checkmill_core::{
     AttemptNumber, CommitSha, InstallationId, JobKey, RepositoryId, RunId, UnixMillis, limits,
 };
@@ -76,6 +78,71 @@ pub(crate) fn dispatch(inputs: &[(&str, &str)]) -> Event {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
+    }))
+}
+
+pub(crate) fn schedule(cron: &str, timezone: Option<&str>) -> Event {
+    event(EventKind::Schedule(ScheduledRun {
+        timing: Timing {
+            cron: cron.to_owned(),
+            timezone: timezone.map(str::to_owned),
+        },
+        at: UnixMillis(0),
+    }))
+}
+
+pub(crate) fn release(action: &str) -> Event {
+    event(EventKind::Release(Release {
+        action: action.to_owned(),
+        id: 11,
+        tag: "v1".to_owned(),
+        name: "One".to_owned(),
+        body: "The first".to_owned(),
+        target: "main".to_owned(),
+        draft: false,
+        prerelease: false,
+        author: "mona".parse().unwrap(),
+        html_url: "https://github.com/octo/hello/releases/tag/v1".to_owned(),
+    }))
+}
+
+pub(crate) fn comment(action: &str, is_pull_request: bool) -> Event {
+    event(EventKind::IssueComment(IssueComment {
+        action: action.to_owned(),
+        issue: Issue {
+            number: 5,
+            title: "Add a greeting".to_owned(),
+            state: "open".to_owned(),
+            author: "mona".parse().unwrap(),
+            labels: vec!["greeting".to_owned()],
+            is_pull_request,
+            html_url: "https://github.com/octo/hello/pull/5".to_owned(),
+        },
+        comment: Comment {
+            id: 7,
+            body: "/deploy $(id)".to_owned(),
+            author: "hubot".parse().unwrap(),
+            association: "NONE".to_owned(),
+            html_url: String::new(),
+        },
+    }))
+}
+
+/// The end of a run of a fork's pull request.
+pub(crate) fn ended_run(workflow: &str, head_branch: &str) -> Event {
+    event(EventKind::WorkflowRun(EndedRun {
+        run: run_id(),
+        workflow_name: workflow.to_owned(),
+        workflow_path: ".checkmill/workflows/build.yml".to_owned(),
+        title: Some("Build for mona".to_owned()),
+        event: "pull_request".to_owned(),
+        conclusion: "failure".to_owned(),
+        head_branch: head_branch.to_owned(),
+        head_sha: sha('3'),
+        head_repository: Some("mona/hello".parse().unwrap()),
+        actor: "mona".parse().unwrap(),
+        pull_request: Some(5),
+        depth: 1,
     }))
 }
 

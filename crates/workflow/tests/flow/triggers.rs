@@ -1,7 +1,9 @@
 //! Which events start a workflow. Source of each table: GitHub docs, "Workflow syntax for GitHub Actions" and "Events that
 //! trigger workflows".
 
-use crate::support::{PATH, dispatch, event, pull_request, push, sha, workflow};
+use crate::support::{
+    PATH, comment, dispatch, ended_run, event, pull_request, push, release, schedule, sha, workflow,
+};
 use checkmill_core::CheckRunId;
 use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, MergeGroup, Push};
 use checkmill_workflow::{Changed, Match, dispatched, matches, parse, skip_ci};
@@ -415,4 +417,116 @@ fn commit_messages_that_skip() {
     ] {
         assert_eq!(skip_ci(message), expected, "{message:?}");
     }
+}
+
+/// Each schedule of a repository is an event of its own, for the workflows that have it.
+#[test]
+fn schedules() {
+    let on = " {schedule: [{cron: '0 3 * * *'}, {cron: '0 4 * * *', timezone: Europe/Berlin}]}";
+    for (cron, timezone, expected) in [
+        ("0 3 * * *", None, Match::Yes),
+        ("0 4 * * *", Some("Europe/Berlin"), Match::Yes),
+        ("0 4 * * *", None, no("`0 4 * * *` is not among its schedules")),
+        (
+            "0 3 * * *",
+            Some("Europe/Berlin"),
+            no("`0 3 * * *` in `Europe/Berlin` is not among its schedules"),
+        ),
+    ] {
+        assert_eq!(
+            ask(on, &schedule(cron, timezone), None),
+            expected,
+            "{cron} {timezone:?}"
+        );
+    }
+    assert_eq!(
+        ask(" push", &schedule("0 3 * * *", None), None),
+        no("`on` does not name `schedule`")
+    );
+    assert_eq!(
+        ask(on, &push("refs/heads/main"), None),
+        no("`on` does not name `push`")
+    );
+    let crons: Vec<String> = workflow(&format!("on:{on}\n{JOBS}"))
+        .schedule()
+        .iter()
+        .map(|timing| timing.cron.clone())
+        .collect();
+    assert_eq!(crons, ["0 3 * * *", "0 4 * * *"]);
+}
+
+#[test]
+fn releases_and_comments() {
+    for (on, event, expected) in [
+        (" release", release("published"), Match::Yes),
+        (
+            " {release: {types: [published]}}",
+            release("published"),
+            Match::Yes,
+        ),
+        (
+            " {release: {types: [published]}}",
+            release("edited"),
+            no("`edited` is not among the `types` of `release`"),
+        ),
+        (" push", release("published"), no("`on` does not name `release`")),
+        (" [issue_comment]", comment("deleted", true), Match::Yes),
+        (
+            " {issue_comment: {types: created}}",
+            comment("created", false),
+            Match::Yes,
+        ),
+        (
+            " {issue_comment: {types: created}}",
+            comment("edited", false),
+            no("`edited` is not among the `types` of `issue_comment`"),
+        ),
+        (
+            " push",
+            comment("created", true),
+            no("`on` does not name `issue_comment`"),
+        ),
+    ] {
+        assert_eq!(ask(on, &event, None), expected, "{on}");
+    }
+}
+
+#[test]
+fn runs_that_follow_others() {
+    let on = |more: &str| format!(" {{workflow_run: {{workflows: [Build, Other]{more}}}}}");
+    for (more, workflow, branch, expected) in [
+        ("", "Build", "feature", Match::Yes),
+        (", types: [completed]", "Other", "feature", Match::Yes),
+        (
+            "",
+            "Test",
+            "main",
+            no("`Test` is not among the `workflows` of `workflow_run`"),
+        ),
+        (", branches: [main, 'r/**']", "Build", "r/1", Match::Yes),
+        (
+            ", branches: [main]",
+            "Build",
+            "feature",
+            no("the branch `feature` does not match `branches` (`main`)"),
+        ),
+        (
+            ", branches-ignore: [feature]",
+            "Build",
+            "feature",
+            no("the branch `feature` matches `feature` of `branches-ignore`"),
+        ),
+    ] {
+        assert_eq!(
+            ask(&on(more), &ended_run(workflow, branch), None),
+            expected,
+            "{more} {workflow}"
+        );
+    }
+    assert_eq!(
+        ask(" push", &ended_run("Build", "main"), None),
+        no("`on` does not name `workflow_run`")
+    );
+    let follows = workflow(&format!("on:{}\n{JOBS}", on("")));
+    assert_eq!(follows.follows(), ["Build", "Other"]);
 }

@@ -149,8 +149,10 @@ run "least_privilege" {
         WakeExecutions    = ["states:SendTaskSuccess"]
       }
       results = {
+        AdvanceDeliveries = ["dynamodb:UpdateItem"]
         Blobs             = ["s3:GetObject", "s3:PutObject"]
         DecryptParameters = ["kms:Decrypt"]
+        Enqueue           = ["sqs:SendMessage"]
         ListBlobs         = ["s3:ListBucket"]
         OwnLog            = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Parameters        = ["ssm:GetParameters"]

@@ -8,6 +8,7 @@ use checkmill_core::job::BackendHandle;
 use checkmill_core::policy::Policy;
 use checkmill_core::retry::{Retries, RetryCause, RetryCounts};
 use checkmill_core::run::Trust;
+use checkmill_core::schedule::{Schedule, Timing, Waits};
 use checkmill_core::{
     AttemptNumber, CommitSha, DeliveryId, Event, HistoryId, InstallationId, Job, JobId, JobKey, JobState,
     Millis, RepositoryId, Run, RunId, UnixMillis,
@@ -70,6 +71,7 @@ pub(crate) fn run(id: &str) -> Run {
         sha: sha(),
         workflow_path: ".checkmill/workflows/ci.yml".to_owned(),
         workflow_name: "CI".to_owned(),
+        title: None,
         policy: Policy::default(),
         trust: Trust::Own,
         hold: None,
@@ -204,4 +206,17 @@ fn attempt(n: u64, step: &str, line: &str) -> AttemptSummary {
             ran: Millis(1200),
         }],
     }
+}
+
+/// The schedules that the first push to the default branch made.
+pub(crate) fn schedule(crons: &[&str]) -> Schedule {
+    let timing = |cron: &&str| Timing {
+        cron: (*cron).to_owned(),
+        timezone: Some("Europe/Berlin".to_owned()),
+    };
+    let waits = Waits {
+        timings: crons.iter().map(timing).collect(),
+        ..Waits::default()
+    };
+    Schedule::replanned(None, &event("d-1"), &waits, START).unwrap()
 }

@@ -1,9 +1,11 @@
 //! The exact attributes of each kind of row: what is in a table of users is a format, and changes here are migrations.
 
-use super::fixtures::{REPOSITORY, changed, claimed, event, expanded, handle, history, job, legs, run};
+use super::fixtures::{
+    REPOSITORY, changed, claimed, event, expanded, handle, history, job, legs, run, schedule,
+};
 use super::world::START;
 use crate::dynamodb::item::Item;
-use crate::dynamodb::{deliveries, history as histories, jobs, runs};
+use crate::dynamodb::{deliveries, history as histories, jobs, runs, schedules};
 use aws_sdk_dynamodb::types::AttributeValue;
 use checkmill_core::{CheckRunId, JobState};
 
@@ -243,6 +245,61 @@ fn what_was_learned() {
     history.version N 1
     pk S "HISTORY#42"
     sk S "JOB#557911ef82f8ff410fff0dea1ab14a08"
+    version N 1
+    "#);
+}
+
+#[test]
+fn schedules_with_timers_and_without() {
+    let with = schedule(&["30 5 * * 1-5"]);
+    insta::assert_snapshot!(show(&schedules::row(&with, START).unwrap()), @r#"
+    open_pk S "SCHEDULE#0"
+    open_sk S "00000004000073400000#42"
+    pk S "SCHEDULE#42"
+    schedule.actor S "octocat"
+    schedule.installation N 7
+    schedule.repository.clone_url S "https://github.com/octocat/hello.git"
+    schedule.repository.default_branch S "main"
+    schedule.repository.html_url S "https://github.com/octocat/hello"
+    schedule.repository.id N 42
+    schedule.repository.name S "octocat/hello"
+    schedule.repository.private BOOL false
+    schedule.rests N 0
+    schedule.timers[0].next N 4000073400000
+    schedule.timers[0].timing.cron S "30 5 * * 1-5"
+    schedule.timers[0].timing.timezone S "Europe/Berlin"
+    schedule.version N 1
+    sk S "SCHEDULE"
+    version N 1
+    "#);
+    let without = checkmill_core::Schedule {
+        timers: Vec::new(),
+        ..with
+    };
+    let followed = checkmill_core::Schedule {
+        followed: ["CI".to_owned()].into(),
+        ..without.clone()
+    };
+    let row = schedules::row(&followed, START).unwrap();
+    assert!(
+        !row.contains_key("expires_at") && !row.contains_key("open_pk"),
+        "{row:?}"
+    );
+    insta::assert_snapshot!(show(&schedules::row(&without, START).unwrap()), @r#"
+    expires_at N 4007776000
+    pk S "SCHEDULE#42"
+    schedule.actor S "octocat"
+    schedule.installation N 7
+    schedule.repository.clone_url S "https://github.com/octocat/hello.git"
+    schedule.repository.default_branch S "main"
+    schedule.repository.html_url S "https://github.com/octocat/hello"
+    schedule.repository.id N 42
+    schedule.repository.name S "octocat/hello"
+    schedule.repository.private BOOL false
+    schedule.rests N 0
+    schedule.timers L []
+    schedule.version N 1
+    sk S "SCHEDULE"
     version N 1
     "#);
 }

@@ -10,6 +10,7 @@ mod history;
 mod jobs;
 mod round_trip;
 mod runs;
+mod schedules;
 pub(crate) mod world;
 
 /// Each case as a test on the embedded engine, and all of them as one function for another endpoint.
@@ -50,6 +51,8 @@ suite! {
         a_job_that_owes_nothing_is_not_due, a_job_that_is_at_work_makes_place_for_others, every_row_says_when_it_is_forgotten;
     history:
         a_history_is_replaced_only_at_the_version_that_was_read, all_histories_are_found_among_other_rows;
+    schedules:
+        a_schedule_is_replaced_only_at_the_version_that_was_read, due_schedules_come_oldest_first_and_are_never_forgotten;
     concurrency:
         each_version_has_one_writer, a_run_has_one_creator, an_expansion_has_one_winner,
         a_delivery_has_one_row;

@@ -5,11 +5,13 @@ use super::world::START;
 use crate::dynamodb::item::{Item, decode, encode};
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::event::{
-    ButtonAction, CheckRef, EventKind, GitRef, PullRequest, PullRequestHead, Push, WorkflowDispatch,
+    ButtonAction, CheckRef, Comment, EndedRun, EventKind, GitRef, Issue, IssueComment, PullRequest,
+    PullRequestHead, Push, Release, ScheduledRun, WorkflowDispatch,
 };
 use checkmill_core::job::Stop;
 use checkmill_core::policy::{Access, TokenPermissions};
 use checkmill_core::run::Trust;
+use checkmill_core::schedule::Timing;
 use checkmill_core::{AttemptNumber, CheckRunId, End, JobState, Millis, Reason, RepositoryId, UnixMillis};
 use proptest::prelude::*;
 use serde::Serialize;
@@ -52,6 +54,45 @@ fn events_of_every_kind() {
             },
             base_ref: "main".to_owned(),
             base_sha: sha(),
+        }),
+        EventKind::Release(Release {
+            action: "published".to_owned(),
+            id: 1,
+            tag: "v1".to_owned(),
+            name: String::new(),
+            body: "a\nb".to_owned(),
+            target: "main".to_owned(),
+            draft: false,
+            prerelease: true,
+            author: "ann".parse().unwrap(),
+            html_url: String::new(),
+        }),
+        EventKind::IssueComment(IssueComment {
+            action: "created".to_owned(),
+            issue: Issue {
+                number: 1,
+                title: String::new(),
+                state: "open".to_owned(),
+                author: "ann".parse().unwrap(),
+                labels: vec![],
+                is_pull_request: true,
+                html_url: String::new(),
+            },
+            comment: Comment {
+                id: 2,
+                body: "/deploy".to_owned(),
+                author: "bob".parse().unwrap(),
+                association: "NONE".to_owned(),
+                html_url: String::new(),
+            },
+        }),
+        EventKind::WorkflowRun(EndedRun::of(&run("d-1"), "success")),
+        EventKind::Schedule(ScheduledRun {
+            timing: Timing {
+                cron: "0 0 * * *".to_owned(),
+                timezone: None,
+            },
+            at: START,
         }),
         EventKind::CheckRunRerequested(CheckRef {
             job: None,

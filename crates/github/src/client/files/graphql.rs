@@ -35,9 +35,18 @@ struct Answer {
 
 #[derive(Debug, Deserialize)]
 struct Data {
-    /// The aliases of the query.
     #[serde(default)]
-    repository: Option<HashMap<String, Option<Object>>>,
+    repository: Option<Repository>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Repository {
+    #[serde(default)]
+    is_archived: bool,
+    /// The aliases of the query.
+    #[serde(flatten)]
+    objects: HashMap<String, Option<Object>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,6 +95,7 @@ enum Read {
         policy: Option<Listed>,
         listed: Vec<Listed>,
         message: String,
+        archived: bool,
     },
     NoCommit,
     TooMuch,
@@ -111,10 +121,11 @@ pub(in crate::client) async fn by_graphql(
             policy,
             listed,
             message,
+            archived,
         } => {
             let files = complete(api, wanted, policy, listed, message).await;
             files
-                .map(ByGraphql::Files)
+                .map(|files| ByGraphql::Files(PlanningFiles { archived, ..files }))
                 .map_err(|failure| failure.into_forge(&what()))
         }
         Read::NoCommit => Err(ForgeError::NotFound(format!(
@@ -162,7 +173,7 @@ fn query(dirs: usize) -> String {
     }
     format!(
         "query PlanningFiles({parameters}) {{ repository(owner: $owner, name: $name) {{ \
-         policy: object(expression: $policy) {{ {BLOB} }} \
+         isArchived policy: object(expression: $policy) {{ {BLOB} }} \
          commit: object(expression: $commit) {{ ... on Commit {{ message }} }}{fields} }} }}"
     )
 }
@@ -181,8 +192,8 @@ fn variables(wanted: &Wanted<'_>) -> Map<String, Value> {
     variables
 }
 
-fn found(wanted: &Wanted<'_>, mut repository: HashMap<String, Option<Object>>) -> Read {
-    let mut take = |alias: &str| repository.remove(alias).flatten();
+fn found(wanted: &Wanted<'_>, mut repository: Repository) -> Read {
+    let mut take = |alias: &str| repository.objects.remove(alias).flatten();
     let Some(message) = take("commit").and_then(|commit| commit.message) else {
         return Read::NoCommit;
     };
@@ -208,6 +219,7 @@ fn found(wanted: &Wanted<'_>, mut repository: HashMap<String, Option<Object>>) -
         policy,
         listed: files,
         message,
+        archived: repository.is_archived,
     }
 }
 

@@ -27,6 +27,7 @@ const fn ended<'a>(reason: &'a Reason, detail: &'a str, millis: u64) -> JobRowSt
 
 fn written(jobs: Vec<JobRow<'_>>) -> String {
     comment(&RunComment {
+        title: None,
         run: &run(),
         workflow: "CI",
         sha: &sha(),

@@ -463,3 +463,70 @@ fn pointers(value: &Value, prefix: &str) -> Vec<String> {
         .chain(below)
         .collect()
 }
+
+fn release(action: &str, draft: bool) -> Value {
+    json!({
+        "action": action,
+        "release": {
+            "id": 11, "tag_name": "v1.0", "name": null, "body": "x".repeat(limits::BODY_CHARS + 5), "draft": draft,
+            "prerelease": true, "target_commitish": "main", "author": {"login": "ann"}, "html_url": "https://github.com/r",
+        },
+    })
+}
+
+#[test]
+fn releases() {
+    let EventKind::Release(of) = kind("release", release("published", false)) else {
+        panic!()
+    };
+    assert_eq!(
+        (
+            of.action.as_str(),
+            of.tag.as_str(),
+            of.name.as_str(),
+            of.prerelease
+        ),
+        ("published", "v1.0", "", true)
+    );
+    assert_eq!(of.body.len(), limits::BODY_CHARS);
+    assert_eq!(
+        reason("release", release("edited", true)),
+        "nothing follows from a draft of a release"
+    );
+    let mut without = release("published", false);
+    without["release"]["tag_name"] = Value::Null;
+    let error = read("release", without).unwrap_err().to_string();
+    assert_eq!(error, "the body of the event `release` has no `release.tag_name`");
+}
+
+#[test]
+fn comments_but_not_our_own() {
+    let comment = |app: Value, pull_request: Value| {
+        let mut payload = json!({
+            "action": "created",
+            "issue": {"number": 3, "title": "T", "state": "open", "user": {"login": "ann"}, "labels": [{"name": "bug"}]},
+            "comment": {
+                "id": 5, "body": "/deploy", "user": {"login": "bob"}, "author_association": "MEMBER",
+                "performed_via_github_app": app,
+            },
+        });
+        if !pull_request.is_null() {
+            payload["issue"]["pull_request"] = pull_request;
+        }
+        payload
+    };
+    let EventKind::IssueComment(of) = kind("issue_comment", comment(Value::Null, json!({"url": "u"}))) else {
+        panic!()
+    };
+    assert!(of.issue.is_pull_request);
+    assert_eq!(
+        (of.comment.body.as_str(), of.comment.association.as_str()),
+        ("/deploy", "MEMBER")
+    );
+    let EventKind::IssueComment(of) = kind("issue_comment", comment(json!({"id": APP + 1}), Value::Null))
+    else {
+        panic!()
+    };
+    assert!(!of.issue.is_pull_request, "another App's comment on an issue");
+    insta::assert_snapshot!(reason("issue_comment", comment(json!({"id": APP}), Value::Null)), @"the comment is one of Checkmill's own, or of its jobs: a workflow must not answer itself");
+}

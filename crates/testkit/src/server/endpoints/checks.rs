@@ -22,6 +22,9 @@ pub(super) fn create(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     };
     let input = check_input::of_create(&call.object()?)?;
     let repo = code::repo(state, call)?;
+    if repo.archived {
+        return Err(Refusal::new(403, "Repository was archived so is read-only."));
+    }
     let (repository, given) = (repo.id, input.head_sha.clone().unwrap_or_default());
     let sha: CommitSha = given
         .parse()

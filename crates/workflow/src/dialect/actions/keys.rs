@@ -3,12 +3,16 @@
 use crate::keys::{Keys, full, no_effect, refused};
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 18] = [
+pub(crate) const ALL: [&Keys; 22] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
     &PULL_REQUEST,
     &MERGE_GROUP,
+    &SCHEDULE,
+    &RELEASE,
+    &ISSUE_COMMENT,
+    &WORKFLOW_RUN,
     &DISPATCH,
     &INPUT,
     &CALL,
@@ -30,7 +34,7 @@ pub(super) const WORKFLOW: Keys = Keys {
     keys: &[
         full("name"),
         no_effect("description", "it is for readers of the file"),
-        no_effect("run-name", "checks are named after the workflow and the job"),
+        full("run-name"),
         full("on"),
         full("permissions"),
         full("env"),
@@ -41,8 +45,8 @@ pub(super) const WORKFLOW: Keys = Keys {
 };
 
 /// What to do instead of an event that this version doesn't listen to.
-const OTHER_EVENT: &str =
-    "remove it; the events are `push`, `pull_request`, `merge_group` and `workflow_dispatch`";
+const OTHER_EVENT: &str = "remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, \
+     `issue_comment` and `workflow_run`";
 
 pub(super) const EVENTS: Keys = Keys {
     path: "on",
@@ -53,15 +57,14 @@ pub(super) const EVENTS: Keys = Keys {
         full("merge_group"),
         full("workflow_dispatch"),
         full("workflow_call"),
-        refused(
-            "schedule",
-            "remove it; start the workflow from outside with `workflow_dispatch`",
-        ),
+        full("schedule"),
+        full("release"),
+        full("issue_comment"),
+        full("workflow_run"),
         refused(
             "pull_request_target",
             "use `pull_request`; pull requests from forks run after an approval of their commit",
         ),
-        refused("workflow_run", OTHER_EVENT),
         refused("repository_dispatch", "use `workflow_dispatch`"),
         refused("branch_protection_rule", OTHER_EVENT),
         refused("check_run", OTHER_EVENT),
@@ -78,7 +81,6 @@ pub(super) const EVENTS: Keys = Keys {
         refused("fork", OTHER_EVENT),
         refused("gollum", OTHER_EVENT),
         refused("image_version", OTHER_EVENT),
-        refused("issue_comment", OTHER_EVENT),
         refused("issues", OTHER_EVENT),
         refused("label", OTHER_EVENT),
         refused("milestone", OTHER_EVENT),
@@ -91,7 +93,6 @@ pub(super) const EVENTS: Keys = Keys {
         refused("pull_request_review", OTHER_EVENT),
         refused("pull_request_review_comment", OTHER_EVENT),
         refused("registry_package", OTHER_EVENT),
-        refused("release", "use `push` with `tags`; a release comes with a tag"),
         refused("status", OTHER_EVENT),
         refused("watch", OTHER_EVENT),
     ],
@@ -126,6 +127,35 @@ pub(super) const MERGE_GROUP: Keys = Keys {
     path: "on.merge_group",
     noun: "key",
     keys: &[full("types")],
+};
+
+pub(super) const SCHEDULE: Keys = Keys {
+    path: "on.schedule[*]",
+    noun: "key",
+    keys: &[full("cron"), full("timezone")],
+};
+
+pub(super) const RELEASE: Keys = Keys {
+    path: "on.release",
+    noun: "key",
+    keys: &[full("types")],
+};
+
+pub(super) const ISSUE_COMMENT: Keys = Keys {
+    path: "on.issue_comment",
+    noun: "key",
+    keys: &[full("types")],
+};
+
+pub(super) const WORKFLOW_RUN: Keys = Keys {
+    path: "on.workflow_run",
+    noun: "key",
+    keys: &[
+        full("workflows"),
+        full("types"),
+        full("branches"),
+        full("branches-ignore"),
+    ],
 };
 
 pub(super) const DISPATCH: Keys = Keys {

@@ -13,6 +13,7 @@ mod local;
 mod manifest;
 mod needs;
 mod permissions;
+mod schedule;
 mod step;
 mod strategy;
 mod triggers;
@@ -56,9 +57,9 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     if let Some(node) = fields.get("description") {
         reader.literal(node, "`description`");
     }
-    if let Some(node) = fields.get("run-name") {
-        reader.template(node, "`run-name`", Place::RunName);
-    }
+    let run_name = fields
+        .get("run-name")
+        .and_then(|node| reader.template(node, "`run-name`", Place::RunName));
     let triggers = match fields.entry("on") {
         Some(entry) => Some(triggers::triggers(reader, entry)),
         None => {
@@ -91,6 +92,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     Some(Workflow {
         name: name.map_or_else(|| reader.source.path().to_owned(), |name| name.value),
         source: reader.source.clone(),
+        run_name,
         triggers: triggers?,
         unmatched: Unmatched::Silent,
         env: env.unwrap_or_default(),

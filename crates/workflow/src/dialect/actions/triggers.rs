@@ -1,16 +1,18 @@
 //! `on`: the events and their filters.
 
 use super::workflow_call::workflow_call;
-use super::{dispatch, keys};
+use super::{dispatch, keys, schedule};
 use crate::diagnostic::quoted;
 use crate::filter::{PatternError, PatternList};
 use crate::keys::Keys;
-use crate::model::{Filter, PullRequestTrigger, PushTrigger, Triggers};
+use crate::model::{Filter, PullRequestTrigger, PushTrigger, Triggers, WorkflowRunTrigger};
 use crate::nearest::nearest;
 use crate::read::{Fields, Reader, list_of};
+use crate::rule::Rule;
 use crate::source::Span;
 use crate::text::Text;
 use crate::yaml::{Entry, Node, Value};
+use checkmill_core::limits::FOLLOWED_WORKFLOWS;
 
 /// The activity types of `pull_request`. GitHub docs: "Events that trigger workflows".
 const PULL_REQUEST_TYPES: [&str; 21] = [
@@ -38,6 +40,20 @@ const PULL_REQUEST_TYPES: [&str; 21] = [
 ];
 /// The only one of `merge_group`, from the same page.
 const MERGE_GROUP_TYPES: [&str; 1] = ["checks_requested"];
+/// Those of `release`, from the same page.
+const RELEASE_TYPES: [&str; 7] = [
+    "published",
+    "unpublished",
+    "created",
+    "edited",
+    "deleted",
+    "prereleased",
+    "released",
+];
+/// Those of `issue_comment`.
+const COMMENT_TYPES: [&str; 3] = ["created", "edited", "deleted"];
+/// Those of `workflow_run`.
+const WORKFLOW_RUN_TYPES: [&str; 3] = ["completed", "requested", "in_progress"];
 /// Those that run a workflow which names none.
 const PULL_REQUEST_DEFAULT: [&str; 3] = ["opened", "synchronize", "reopened"];
 
@@ -94,6 +110,25 @@ fn from_mapping(reader: &mut Reader<'_>, fields: &Fields<'_>, triggers: &mut Tri
     if let Some(node) = fields.get("merge_group") {
         merge_group(reader, node);
         triggers.merge_group = true;
+    }
+    if let Some(node) = fields.get("schedule") {
+        triggers.schedule = schedule::schedule(reader, node);
+    }
+    if let Some(node) = fields.get("release") {
+        triggers.release = Some(types_of(reader, node, "release", &keys::RELEASE, &RELEASE_TYPES));
+    }
+    if let Some(node) = fields.get("issue_comment") {
+        let types = types_of(
+            reader,
+            node,
+            "issue_comment",
+            &keys::ISSUE_COMMENT,
+            &COMMENT_TYPES,
+        );
+        triggers.issue_comment = Some(types);
+    }
+    if let Some(node) = fields.get("workflow_run") {
+        triggers.workflow_run = workflow_run(reader, node);
     }
     if let Some(entry) = fields.entry("workflow_dispatch") {
         triggers.workflow_dispatch = Some(dispatch::dispatch(reader, entry));
@@ -152,6 +187,57 @@ fn merge_group(reader: &mut Reader<'_>, node: &Node) {
     if let Some(types) = fields.and_then(|fields| fields.get("types")) {
         activity_types(reader, types, "merge_group", &MERGE_GROUP_TYPES);
     }
+}
+
+/// The activity types of an event that has no other settings; all where the workflow names none.
+fn types_of(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    event: &str,
+    keys: &Keys,
+    known: &'static [&'static str],
+) -> Vec<String> {
+    let fields = settings(reader, node, keys, &format!("`{event}`"));
+    match fields.and_then(|fields| fields.get("types")) {
+        Some(types) => activity_types(reader, types, event, known),
+        None => known.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+fn workflow_run(reader: &mut Reader<'_>, node: &Node) -> Option<WorkflowRunTrigger> {
+    let fields = settings(reader, node, &keys::WORKFLOW_RUN, "`workflow_run`");
+    let fields = fields.as_ref();
+    let Some(workflows) = fields.and_then(|fields| fields.get("workflows")) else {
+        let hint = "name the workflows to follow, such as `workflows: [CI]`";
+        reader.report_with(node.span, "`workflow_run` needs `workflows`", hint);
+        return None;
+    };
+    let names = reader.literals(workflows, "`workflows`");
+    if names.is_empty() && matches!(&workflows.value, Value::List(items) if items.is_empty()) {
+        reader.report_with(
+            workflows.span,
+            "`workflows` is empty",
+            "name at least one workflow",
+        );
+    }
+    if let Some(surplus) = names.get(FOLLOWED_WORKFLOWS) {
+        let message = format!("a workflow can follow at most {FOLLOWED_WORKFLOWS} others");
+        reader.report(surplus.span, message);
+    }
+    if let Some(types) = fields.and_then(|fields| fields.get("types")) {
+        let named = activity_types(reader, types, "workflow_run", &WORKFLOW_RUN_TYPES);
+        let early = |name: &String| name != "completed" && WORKFLOW_RUN_TYPES.contains(&name.as_str());
+        if let Some(early) = named.iter().find(|name| early(name)) {
+            let message =
+                format!("the type `{early}` of `workflow_run` is not supported yet in this version");
+            let hint = "use `completed`; or `needs` in one workflow".to_owned();
+            reader.report_as(Rule::Unsupported, types.span, message, Some(hint));
+        }
+    }
+    Some(WorkflowRunTrigger {
+        workflows: names.into_iter().map(|name| name.value).collect(),
+        branches: fields.and_then(|fields| filter(reader, fields, "branches", "branches-ignore")),
+    })
 }
 
 fn activity_types(

@@ -26,7 +26,7 @@ fn read(repository: Value) -> Read {
 
 #[test]
 fn the_query_holds_no_text_from_outside() {
-    insta::assert_snapshot!(query(2), @"query PlanningFiles($owner: String!, $name: String!, $policy: String!, $commit: String!, $d0: String!, $d1: String!) { repository(owner: $owner, name: $name) { policy: object(expression: $policy) { ... on Blob { text byteSize isBinary isTruncated } } commit: object(expression: $commit) { ... on Commit { message } } d0: object(expression: $d0) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } d1: object(expression: $d1) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } } }");
+    insta::assert_snapshot!(query(2), @"query PlanningFiles($owner: String!, $name: String!, $policy: String!, $commit: String!, $d0: String!, $d1: String!) { repository(owner: $owner, name: $name) { isArchived policy: object(expression: $policy) { ... on Blob { text byteSize isBinary isTruncated } } commit: object(expression: $commit) { ... on Commit { message } } d0: object(expression: $d0) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } d1: object(expression: $d1) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } } }");
     with_wanted(&[".checkmill/workflows"], |wanted| {
         insta::assert_snapshot!(Value::Object(variables(wanted)), @r#"{"commit":"6113728f27ae82c7b1a177c8d03f9e96e0adf246","d0":"6113728f27ae82c7b1a177c8d03f9e96e0adf246:.checkmill/workflows","name":"r","owner":"o","policy":"HEAD:.checkmill/config.yml"}"#);
     });
@@ -43,7 +43,9 @@ fn what_is_read_and_what_must_be_asked_for_again() {
         policy,
         listed,
         message,
+        archived,
     } = read(json!({
+        "isArchived": true,
         "policy": blob(json!("forks: never"), 12),
         "commit": {"message": "Hi"},
         "d0": {"entries": [
@@ -60,7 +62,7 @@ fn what_is_read_and_what_must_be_asked_for_again() {
     else {
         panic!()
     };
-    assert_eq!(message, "Hi");
+    assert_eq!((message.as_str(), archived), ("Hi", true));
     let known = |path: &str, content| Listed {
         path: path.to_owned(),
         content: Content::Known(content),

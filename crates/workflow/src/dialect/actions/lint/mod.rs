@@ -14,6 +14,7 @@ use crate::read::Reader;
 use crate::rule::Rule;
 use crate::source::{Source, Span};
 use crate::yaml::{self, Entry, Node, Value, offset_in_source};
+use checkmill_core::schedule::Timing;
 use facts::{Facts, JobFacts};
 
 /// Everything that is noticed in a file.
@@ -42,6 +43,7 @@ pub(crate) fn notices(path: &str, text: &str) -> Vec<Diagnostic> {
             outputs
                 .into_iter()
                 .for_each(|outputs| lint.texts(outputs, false, &Scope::default()));
+            lint.schedule(&entry.value);
         } else {
             lint.texts(&entry.value, false, &Scope::default());
         }
@@ -70,6 +72,26 @@ impl Lint<'_> {
             Some(hint) => diagnostic.with_hint(hint),
             None => diagnostic,
         });
+    }
+
+    fn schedule(&mut self, on: &Node) {
+        let Some(Value::List(items)) = on.get("schedule").map(|node| &node.value) else {
+            return;
+        };
+        for cron in items.iter().filter_map(|item| item.get("cron")) {
+            let Value::Text(text) = &cron.value else { continue };
+            let timing = Timing {
+                cron: text.clone(),
+                timezone: None,
+            };
+            if timing.is_too_often() {
+                let message =
+                    "this schedule comes oftener than every five minutes, and runs no oftener".to_owned();
+                let hint =
+                    Some("leave at least five minutes between its times, such as `*/5 * * * *`".to_owned());
+                self.report(Rule::ScheduleInterval, cron.span, message, hint);
+            }
+        }
     }
 
     fn job(&mut self, entry: &Entry) {
