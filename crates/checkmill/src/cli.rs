@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Serve as a GitHub App on this machine.
     ///
-    /// Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
+    /// A language model that translates steps is off unless CHECKMILL_MODEL says which (docs/model.md). Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
     /// GITHUB_API_URL for GitHub Enterprise Server.
     Serve(ServeArgs),
     /// Show what was learned of the jobs: durations, failures, flakiness.

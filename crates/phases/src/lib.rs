@@ -31,6 +31,7 @@ pub mod stop;
 pub mod sweep;
 pub mod times;
 pub mod token;
+mod translate;
 mod verdict;
 mod view;
 

@@ -9,7 +9,7 @@ use checkmill_core::run::Hold;
 use checkmill_core::{End, Job, Reason, Run};
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{ChangeSet, ChangedFiles, CheckState, Forge};
-use checkmill_github::render::Note;
+use checkmill_github::render::{Note, Translated};
 use checkmill_workflow::job::JobResult;
 
 /// What the attempt's agent said, where it said anything.
@@ -29,6 +29,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) result: Option<&'a JobResult>,
     /// What earlier attempts teach.
     pub(crate) notes: &'a [Note<'a>],
+    /// Scripts of a language model.
+    pub(crate) translated: &'a [Translated<'a>],
 }
 
 /// Gathers the log, which is kept from now on, and puts the check together.
@@ -47,6 +49,7 @@ pub(crate) async fn report(
         end,
         result,
         notes,
+        translated,
     } = ending;
     let log = log::collect(blobs, backends, job, result.map(|r| r.log_bytes)).await?;
     let diagnosis = match (&run.hold, &end.reason) {
@@ -69,6 +72,7 @@ pub(crate) async fn report(
         diagnosis: diagnosis.as_ref(),
         changed: changed.as_ref(),
         notes,
+        translated,
     }))
 }
 

@@ -81,6 +81,7 @@ pub fn describe(
         interruptible: settings.interruptible,
         steps: job.steps.iter().map(step).collect(),
         actions: attempt.actions.clone(),
+        translations: None,
         outputs: job.outputs.clone(),
         timeout_ms: timeout.0,
         callback: attempt.callback,

@@ -27,6 +27,7 @@ mod resolve;
 mod rule;
 mod source;
 mod text;
+pub mod translation;
 mod trigger;
 pub mod uses;
 mod yaml;

@@ -168,6 +168,7 @@ impl Ports {
                     backends: &self.backends,
                     engine,
                     clock,
+                    model: None,
                 };
                 let caught: Option<CaughtError> = input
                     .get("error")

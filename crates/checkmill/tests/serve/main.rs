@@ -28,6 +28,7 @@ mod learning;
 mod lost_deliveries;
 mod matrix;
 mod merge_queue;
+mod models;
 mod reruns;
 mod secrets;
 mod timeouts;
