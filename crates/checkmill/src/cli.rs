@@ -28,6 +28,11 @@ pub(crate) enum Command {
     ///
     /// Exit code: 0; 1 when a file is broken; 2 when the input is wrong.
     Plan(PlanArgs),
+    /// Say what each step of a workflow file becomes, and why: by which rule, with which tools, variables and caches.
+    ///
+    /// Nothing runs and nobody is asked, no language model either. What it says of Node.js and container engines is about this
+    /// machine. Exit code: 0; 1 when the file is broken or a step is refused; 2 when the input is wrong.
+    Explain(ExplainArgs),
     /// Serve as a GitHub App on this machine.
     ///
     /// A language model that translates steps is off unless CHECKMILL_MODEL says which (docs/model.md). Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
@@ -123,6 +128,16 @@ pub(crate) struct PlanArgs {
     /// An input of workflow_dispatch; may be given several times.
     #[arg(long = "input", value_name = "K=V", value_parser = key_value)]
     pub(crate) inputs: Vec<(String, String)>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The workflow file. Its repository is the directory above .checkmill, .lightning or .github, else its own directory.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

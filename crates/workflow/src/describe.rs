@@ -153,7 +153,7 @@ fn defaults(workflow: &Workflow, job: &Job) -> RunDefaults {
     }
 }
 
-fn step(step: &Step) -> StepDescription {
+pub(crate) fn step(step: &Step) -> StepDescription {
     StepDescription {
         id: step.id.clone(),
         name: step.name.clone(),

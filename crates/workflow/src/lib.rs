@@ -21,6 +21,7 @@ pub mod manifest;
 mod matrix;
 mod model;
 mod nearest;
+mod outline;
 mod policy;
 mod read;
 mod resolve;
@@ -40,6 +41,7 @@ pub use expand::{Expansion, JobContext, LaterKey, Leg, expand, unevaluated_name}
 pub use inputs::inputs;
 pub use keys::{Key, Keys, Support};
 pub use model::Workflow;
+pub use outline::JobOutline;
 pub use policy::{KEYS as POLICY_KEYS, parse_policy};
 pub use rule::{Rule, Severity};
 pub use trigger::{Changed, Match, dispatched, matches, skip_ci};
