@@ -34,6 +34,8 @@ pub fn without_steps(conclusion: JobVerdict, detail: &str) -> JobResult {
         annotations: Vec::new(),
         tests: TestSummary::default(),
         summary: String::new(),
+        wanted: Vec::new(),
+        translated: Vec::new(),
         log_bytes: 0,
     }
 }

@@ -29,9 +29,14 @@ pub(crate) enum Command {
     ///
     /// Exit code: 0; 1 when a file is broken or wants what the policy refuses; 2 when the input is wrong.
     Plan(PlanArgs),
+    /// Say what each step of a workflow file becomes, and why: by which rule, with which tools, variables and caches.
+    ///
+    /// Nothing runs and nobody is asked, no language model either. What it says of Node.js and container engines is about this
+    /// machine. Exit code: 0; 1 when the file is broken or a step is refused; 2 when the input is wrong.
+    Explain(ExplainArgs),
     /// Serve as a GitHub App on this machine.
     ///
-    /// Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
+    /// A language model that translates steps is off unless CHECKMILL_MODEL says which (docs/model.md). Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
     /// GITHUB_API_URL for GitHub Enterprise Server.
     Serve(ServeArgs),
     /// Show what was learned of the jobs: durations, failures, flakiness.
@@ -132,6 +137,16 @@ pub(crate) struct PlanArgs {
     /// The schedule that has come, as its workflow file writes it, where there are several.
     #[arg(long, value_name = "CRON")]
     pub(crate) cron: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The workflow file. Its repository is the directory above .checkmill, .lightning or .github, else its own directory.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

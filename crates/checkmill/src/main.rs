@@ -1,6 +1,7 @@
 //! The `checkmill` command.
 
 mod cli;
+mod explain;
 mod lint;
 mod local;
 mod output;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Stats(args) => in_runtime(stats::stats(args)),
         Command::Lint(args) => ended(lint::lint(&args)),
         Command::Plan(args) => ended(plan::plan(&args)),
+        Command::Explain(args) => ended(explain::explain(&args)),
         Command::Serve(args) => {
             log_to_stderr(tracing::Level::INFO);
             in_runtime(async move { serve::serve(&args).await.map(|()| ExitCode::SUCCESS) })

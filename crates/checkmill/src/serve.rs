@@ -15,6 +15,7 @@ use checkmill_backends::process::{AgentCommand, Host, ProcessBackend, ProcessSet
 use checkmill_backends::registry::Backends;
 use checkmill_github::client::{AppFault, GitHub, GitHubSettings};
 use checkmill_github::settings::AppEnvironment;
+use checkmill_model::client::ModelSettings;
 use checkmill_phases::ports::Clock as _;
 use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use std::path::Path;
@@ -73,6 +74,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
             .public_url
             .clone()
             .unwrap_or_else(|| format!("http://{address}")),
+        model: ModelSettings::read(std::env::vars())?.open()?,
         only_job: None,
     };
     let (system, receiver) = System::new(parts)?;

@@ -209,3 +209,33 @@ pub const RETRIES_MAX: u32 = 10;
 /// The longest that a running job whose backend can't call back is left alone until it usually ends: one that ends early is
 /// noticed no later than this.
 pub const USUAL_WAIT_MAX: Millis = Millis::from_minutes(10);
+/// Steps of one attempt that a language model is asked to translate. With the next four, what it says of all of them fits a
+/// check's text ([`CHECK_TEXT_CHARS`]) in full.
+pub const TRANSLATIONS: usize = 4;
+/// A translated step's script.
+pub const TRANSLATION_SCRIPT_BYTES: usize = 8 * 1024;
+/// What a model says about a script.
+pub const TRANSLATION_EXPLANATION_BYTES: usize = 1024;
+/// One thing that a model assumes.
+pub const TRANSLATION_ASSUMPTION_BYTES: usize = 256;
+/// Things that a model may assume.
+pub const TRANSLATION_ASSUMPTIONS: usize = 8;
+/// All scripts that one attempt may run or was made, with what is said about them and what is around them: a check's text
+/// holds that much in full.
+pub const TRANSLATIONS_SHOWN_BYTES: usize = 60 * 1024;
+/// Retries of a job because a step of it was translated: only a step that is reached is known to need it, so each takes one.
+pub const TRANSLATION_RETRIES: u32 = 8;
+/// Translations that are remembered of one job.
+pub const TRANSLATIONS_KNOWN: usize = 16;
+/// Translations of a repository that are kept, with what is kept about them; past it the oldest go.
+pub const TRANSLATIONS_STORED: usize = 1000;
+/// What a model is shown of one file of an action, `action.yml` or a Dockerfile; a step with a longer one is not translated.
+pub const MODEL_FILE_BYTES: usize = 32 * 1024;
+/// For all that a model is asked about one attempt. The state Results has it on top of what its other requests take.
+pub const MODEL_TIME: Millis = Millis::from_secs(60);
+/// How long a question counts as being asked: longer than [`MODEL_TIME`], shorter than the state machine's tries of a conflict.
+pub const MODEL_CLAIM: Millis = Millis::from_secs(90);
+/// Tokens of a model's answer: a script of the longest kind with what is said about it.
+pub const MODEL_TOKENS: u32 = 4096;
+/// A model server's answer. [`MODEL_TOKENS`] are some 16 KB; the rest is what servers put around them.
+pub const MODEL_ANSWER_BYTES: usize = 256 * 1024;

@@ -21,6 +21,9 @@ pub struct Policy {
     /// How often a failure that is not the code's is retried.
     #[serde(default)]
     pub retry: RetryCounts,
+    /// What a language model may do.
+    #[serde(default, skip_serializing_if = "ModelPolicy::is_default")]
+    pub model: ModelPolicy,
     /// The `vars` context.
     pub vars: BTreeMap<String, String>,
     /// Whether the files of `.github/workflows` are Checkmill's too.
@@ -39,6 +42,7 @@ impl Default for Policy {
             comment: CommentPolicy::OnFailure,
             actions: AllowedActions::All,
             retry: RetryCounts::POLICY_DEFAULT,
+            model: ModelPolicy::NEVER,
             vars: BTreeMap::new(),
             actions_workflows: false,
             queue_timeout: limits::QUEUE_TIMEOUT_DEFAULT,
@@ -74,6 +78,54 @@ pub enum CommentPolicy {
     Always,
     OnFailure,
     Never,
+}
+
+/// What a language model may do for the repository's jobs. Nothing, unless the policy says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelPolicy {
+    /// Translating steps that the machine can't run into scripts.
+    pub translate: TranslatePolicy,
+    /// Whether that goes for actions that run in a container, too: their scripts run outside of one, so they see what a `run`
+    /// step sees, and the action did not.
+    #[serde(default)]
+    pub containers: bool,
+}
+
+impl ModelPolicy {
+    pub const NEVER: Self = Self {
+        translate: TranslatePolicy::Never,
+        containers: false,
+    };
+
+    fn is_default(&self) -> bool {
+        *self == Self::NEVER
+    }
+
+    /// The retries of a policy, with those that follow a translation.
+    #[must_use]
+    pub const fn retries(&self, retry: RetryCounts) -> RetryCounts {
+        let translated = match self.translate {
+            TranslatePolicy::Always => limits::TRANSLATION_RETRIES,
+            TranslatePolicy::Never | TranslatePolicy::Review => 0,
+        };
+        RetryCounts { translated, ..retry }
+    }
+}
+
+impl Default for ModelPolicy {
+    fn default() -> Self {
+        Self::NEVER
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TranslatePolicy {
+    Never,
+    /// A translation is shown, and used once somebody who may write has read it and runs the job again.
+    Review,
+    /// It is shown, and used at once.
+    Always,
 }
 
 /// Access that a token has, by GitHub's permission name (`contents`, `checks`, `packages`, …). Absent means none.

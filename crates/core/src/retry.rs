@@ -15,6 +15,8 @@ pub enum RetryCause {
     Infrastructure,
     /// The same failure has come and gone on the same commit before.
     Flaky,
+    /// Steps that the machine can't run have been translated, and the policy lets that be used at once.
+    Translated,
 }
 
 /// A number of retries for each cause.
@@ -22,17 +24,27 @@ pub enum RetryCause {
 pub struct RetryCounts {
     pub infrastructure: u32,
     pub flaky: u32,
+    /// Not a policy's own number: [`crate::policy::ModelPolicy::retries`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub translated: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl RetryCounts {
     pub const NONE: Self = Self {
         infrastructure: 0,
         flaky: 0,
+        translated: 0,
     };
     /// Of a policy that says nothing: what a person would do once before looking closer.
     pub const POLICY_DEFAULT: Self = Self {
         infrastructure: 1,
         flaky: 1,
+        translated: 0,
     };
 
     #[must_use]
@@ -40,13 +52,16 @@ impl RetryCounts {
         match cause {
             RetryCause::Infrastructure => self.infrastructure,
             RetryCause::Flaky => self.flaky,
+            RetryCause::Translated => self.translated,
         }
     }
 
     /// All causes together.
     #[must_use]
     pub const fn total(&self) -> u32 {
-        self.infrastructure.saturating_add(self.flaky)
+        self.infrastructure
+            .saturating_add(self.flaky)
+            .saturating_add(self.translated)
     }
 
     /// One more for this cause.
@@ -59,6 +74,10 @@ impl RetryCounts {
             },
             RetryCause::Flaky => Self {
                 flaky: self.flaky.saturating_add(1),
+                ..self
+            },
+            RetryCause::Translated => Self {
+                translated: self.translated.saturating_add(1),
                 ..self
             },
         }
@@ -113,16 +132,27 @@ impl Job {
     /// retried here: the state machine has tried that phase again for a quarter of an hour, or the backend refused.
     #[must_use]
     pub fn may_be_retried(&self) -> bool {
+        const ALL: [RetryCause; 3] = [
+            RetryCause::Infrastructure,
+            RetryCause::Flaky,
+            RetryCause::Translated,
+        ];
+        ALL.into_iter().any(|cause| self.may_be_retried_for(cause))
+    }
+
+    /// The same, for one cause.
+    #[must_use]
+    pub fn may_be_retried_for(&self, cause: RetryCause) -> bool {
         let JobState::Ended { handle, end } = &self.state else {
             return false;
         };
-        let left = |cause| self.retries.leave(cause);
-        let possible = match end.reason {
-            Reason::Infrastructure => left(RetryCause::Infrastructure),
-            Reason::Test => left(RetryCause::Infrastructure) || left(RetryCause::Flaky),
+        let fits = match end.reason {
+            Reason::Infrastructure => cause == RetryCause::Infrastructure,
+            Reason::Test => cause != RetryCause::Translated,
+            Reason::Configuration => cause == RetryCause::Translated,
             _ => false,
         };
-        possible
+        fits && self.retries.leave(cause)
             && handle.is_some()
             && self.stop.is_none()
             && !self.retries.settled

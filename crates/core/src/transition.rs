@@ -418,7 +418,7 @@ fn settled(job: &Job) -> Outcome {
 }
 
 fn retry(job: &Job, cause: RetryCause, check: Option<CheckRunId>, now: UnixMillis) -> Outcome {
-    if !job.may_be_retried() || !job.retries.leave(cause) {
+    if !job.may_be_retried_for(cause) {
         return LATE;
     }
     moved(job, [Effect::StartExecution], |next| {

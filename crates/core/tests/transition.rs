@@ -4,6 +4,7 @@
 
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::job::{BackendHandle, Stop};
+use checkmill_core::policy::{ModelPolicy, TranslatePolicy};
 use checkmill_core::retry::{Retries, RetryCause, RetryCounts};
 use checkmill_core::transition::{Effect, JobEvent, Outcome, apply};
 use checkmill_core::{AttemptNumber, CheckRunId, End, Job, JobState, Millis, Reason, UnixMillis};
@@ -440,6 +441,55 @@ fn a_retry_is_the_next_attempt_at_once_and_uses_up_one_of_its_cause() {
         panic!()
     };
     assert_eq!(rerun.retries, Retries::allowed(RetryCounts::POLICY_DEFAULT));
+}
+
+#[test]
+fn a_step_that_was_translated_is_worth_another_attempt_where_the_policy_says_so() {
+    let counts = |translated| RetryCounts {
+        translated,
+        ..RetryCounts::POLICY_DEFAULT
+    };
+    let ended = |translated| Job {
+        retries: Retries::allowed(counts(translated)),
+        ..ended(Reason::Configuration)
+    };
+    assert_eq!(
+        apply(&ended(0), &retry(RetryCause::Translated), NOW),
+        Outcome::Unchanged { effects: vec![] }
+    );
+    let Outcome::Moved { job: next, .. } = apply(&ended(1), &retry(RetryCause::Translated), NOW) else {
+        panic!("the policy allows it")
+    };
+    assert_eq!(
+        (next.attempt, next.retries.used),
+        (
+            AttemptNumber(2),
+            RetryCounts {
+                translated: 1,
+                ..RetryCounts::NONE
+            }
+        )
+    );
+    // The other causes' retries are not for it.
+    for cause in [RetryCause::Infrastructure, RetryCause::Flaky] {
+        let Outcome::Moved { job: next, .. } = apply(&ended(1), &retry(cause), NOW) else {
+            continue;
+        };
+        panic!("{next:?}");
+    }
+    let policy = |translate| {
+        ModelPolicy {
+            translate,
+            containers: false,
+        }
+        .retries(RetryCounts::POLICY_DEFAULT)
+    };
+    assert_eq!(policy(TranslatePolicy::Never), RetryCounts::POLICY_DEFAULT);
+    assert_eq!(policy(TranslatePolicy::Review), RetryCounts::POLICY_DEFAULT);
+    assert_eq!(
+        policy(TranslatePolicy::Always),
+        counts(checkmill_core::limits::TRANSLATION_RETRIES)
+    );
 }
 
 #[test]

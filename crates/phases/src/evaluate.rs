@@ -394,7 +394,7 @@ fn row(run: &Run, key: &JobKey, leg: &Leg, state: JobState, now: UnixMillis) -> 
         continue_on_error: leg.continue_on_error,
         queue_timeout: run.policy.queue_timeout,
         run_timeout: leg.timeout,
-        retries: Retries::allowed(run.policy.retry),
+        retries: Retries::allowed(run.policy.model.retries(run.policy.retry)),
         attempt: AttemptNumber::FIRST,
         generation: 0,
         state,

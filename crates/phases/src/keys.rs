@@ -2,7 +2,7 @@
 
 use crate::ports::StoreError;
 use checkmill_core::run::Diagnosis;
-use checkmill_core::{AttemptNumber, JobId, RunId};
+use checkmill_core::{AttemptNumber, HistoryId, JobId, RepositoryId, RunId};
 
 /// What the names of all that belongs to runs begin with.
 pub const RUNS: &str = "runs/";
@@ -70,6 +70,48 @@ pub fn encode_diagnosis(diagnosis: &Diagnosis) -> Result<Vec<u8>, StoreError> {
 #[must_use]
 pub fn decode_diagnosis(bytes: &[u8]) -> Option<Diagnosis> {
     serde_json::from_slice(bytes).ok()
+}
+
+/// What came of asking a model for an attempt's steps (`crate::translate`).
+#[must_use]
+pub fn translations(job: &JobId, attempt: AttemptNumber) -> String {
+    format!("{}/translations.json", attempt_prefix(job, attempt))
+}
+
+/// The translations that an attempt was given.
+#[must_use]
+pub fn offered(job: &JobId, attempt: AttemptNumber) -> String {
+    format!("{}/offered.json", attempt_prefix(job, attempt))
+}
+
+/// A translation, under the hash of the step, the prompt and the model. It outlives the run that asked for it.
+#[must_use]
+pub fn translation(repository: RepositoryId, key: &str) -> String {
+    format!("translations/{repository}/{key}.json")
+}
+
+/// That somebody asks a model for it now.
+#[must_use]
+pub fn asking(repository: RepositoryId, key: &str) -> String {
+    format!("translations/{repository}/asking/{key}.json")
+}
+
+/// What the names of all those begin with.
+#[must_use]
+pub fn translations_of_repository(repository: RepositoryId) -> String {
+    format!("translations/{repository}/")
+}
+
+/// Why a model gave no translation to the attempts of this number, for all jobs of the run.
+#[must_use]
+pub fn not_translated(run: &RunId, attempt: AttemptNumber, key: &str) -> String {
+    format!("runs/{run}/not-translated/{attempt}/{key}.json")
+}
+
+/// Which translations the attempts of a job came to need.
+#[must_use]
+pub fn translations_of(repository: RepositoryId, job: &HistoryId) -> String {
+    format!("translations/{repository}/jobs/{job}.json")
 }
 
 fn attempt_prefix(job: &JobId, attempt: AttemptNumber) -> String {

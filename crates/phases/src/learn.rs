@@ -156,7 +156,7 @@ fn decide(known: &JobHistory, job: &Job, end: &End, failure: Option<&Failure>) -
         Reason::Test => failure.and_then(|failure| known.doubt(failure)),
         _ => None,
     };
-    cause.filter(|cause| job.may_be_retried() && job.retries.leave(*cause))
+    cause.filter(|cause| job.may_be_retried_for(*cause))
 }
 
 /// When the job usually ends, from its start; none where that is not known, or can't be read now: it only makes polls fewer.

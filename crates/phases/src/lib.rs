@@ -34,6 +34,7 @@ pub mod sweep;
 pub mod times;
 mod timetable;
 pub mod token;
+mod translate;
 mod verdict;
 mod view;
 

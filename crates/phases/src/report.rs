@@ -9,7 +9,7 @@ use checkmill_core::run::Hold;
 use checkmill_core::{End, Job, Reason, Run};
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{ChangeSet, ChangedFiles, CheckState, Forge};
-use checkmill_github::render::Note;
+use checkmill_github::render::{Note, Translated};
 use checkmill_workflow::job::JobResult;
 
 /// What the attempt's agent said, where it said anything.
@@ -31,6 +31,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) notes: &'a [Note<'a>],
     /// A backend that can't be reached by now is not waited for: of the log there is what the agent sent.
     pub(crate) backend_is_out: bool,
+    /// Scripts of a language model.
+    pub(crate) translated: &'a [Translated<'a>],
 }
 
 /// Gathers the log, which is kept from now on, and puts the check together.
@@ -50,6 +52,7 @@ pub(crate) async fn report(
         result,
         notes,
         backend_is_out,
+        translated,
     } = ending;
     let expected = result.map(|result| result.log_bytes);
     let log = log::collect(blobs, backends, job, expected, backend_is_out).await?;
@@ -74,6 +77,7 @@ pub(crate) async fn report(
         changed: changed.as_ref(),
         run_name: run.title.as_deref(),
         notes,
+        translated,
     }))
 }
 

@@ -7,6 +7,7 @@ use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
 use crate::report::{Ending, report, result};
 use crate::step::step;
 use crate::stop::Stop;
+use crate::translate::{self, Asked};
 use crate::view;
 use checkmill_backends::registry::Backends;
 use checkmill_core::conclusion::CancelledBy;
@@ -279,6 +280,8 @@ impl Rerun<'_> {
             return Ok(());
         };
         let result = result(self.blobs, job).await?;
+        let used = translate::used(self.blobs, job, result.as_ref()).await?;
+        let nothing = Asked::default();
         let ending = Ending {
             job,
             run: &run,
@@ -286,6 +289,7 @@ impl Rerun<'_> {
             result: result.as_ref(),
             notes: &[],
             backend_is_out: true,
+            translated: &view::translations(&nothing, &used),
         };
         let last = report(self.blobs, self.forge, self.backends, &ending).await?;
         let told = self

@@ -10,6 +10,7 @@ use crate::outcome::{self, OUT_OF_REACH};
 use crate::ports::{Blobs, Clock, Engine, History, Inbox, Jobs, Queue, Runs, Schedules, StoreError};
 use crate::report::{Ending, report, result};
 use crate::step::{load, step};
+use crate::translate::{self, Translator};
 use crate::view;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
@@ -18,6 +19,7 @@ use checkmill_core::retry::RetryCause;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{CheckRunId, End, ErrorName, EventKind, Job, JobState, Millis, Reason, Run, UnixMillis};
 use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck};
+use checkmill_model::Model;
 use serde::{Deserialize, Serialize};
 
 pub struct Results<'a> {
@@ -32,6 +34,8 @@ pub struct Results<'a> {
     pub backends: &'a Backends,
     pub engine: &'a dyn Engine,
     pub clock: &'a dyn Clock,
+    /// Who translates steps that could not be run; none where it is off.
+    pub model: Option<&'a dyn Model>,
 }
 
 /// What a `Catch` of the state machine found.
@@ -103,8 +107,14 @@ impl Results<'_> {
         }
         let result = result(self.blobs, job).await?;
         let result = result.as_ref();
-        let lesson = learn(self.history, job, run, end, result).await?;
-        let notes = lesson.notes(run);
+        let mut lesson = learn(self.history, job, run, end, result).await?;
+        let asked = self.translator().ask(job, run, end, result).await?;
+        if asked.retry {
+            lesson.retry = Some(RetryCause::Translated);
+        }
+        let used = translate::used(self.blobs, job, result).await?;
+        let notes: Vec<_> = lesson.notes(run).into_iter().chain(view::asked(&asked)).collect();
+        let translated = view::translations(&asked, &used);
         let report = report(
             self.blobs,
             self.forge,
@@ -116,6 +126,7 @@ impl Results<'_> {
                 result,
                 notes: &notes,
                 backend_is_out: self.clock.now().since(end.at) >= BACKEND_GIVE_UP,
+                translated: &translated,
             },
         )
         .await?;
@@ -150,6 +161,14 @@ impl Results<'_> {
             queue: self.queue,
             schedules: self.schedules,
             clock: self.clock,
+        }
+    }
+
+    fn translator(&self) -> Translator<'_> {
+        Translator {
+            blobs: self.blobs,
+            clock: self.clock,
+            model: self.model,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::plan::may_be_approved;
 use crate::ports::{Blobs, Clock, Jobs, Runs};
 use crate::step::{load, step};
 use crate::token::{CallbackClaims, CallbackKeys};
+use crate::translate::{self, Kept};
 use crate::view;
 use checkmill_backends::port::{Backend, BackendError, Submission, SubmitKey};
 use checkmill_backends::registry::Backends;
@@ -17,6 +18,7 @@ use checkmill_core::run::Hold;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{CheckRunId, End, Job, JobState, Millis, Reason, Run};
 use checkmill_github::forge::{Forge, ForgeError, NewCheck, RepoRef};
+use checkmill_model::ModelId;
 use checkmill_workflow::job::{Callback, Container, JobDescription};
 use secrecy::SecretString;
 
@@ -37,6 +39,8 @@ pub struct StartSettings {
     pub public_url: Option<String>,
     pub callback_keys: CallbackKeys,
     pub wait: WaitSettings,
+    /// The language model that `results` asks; none where it is off.
+    pub model: Option<ModelId>,
 }
 
 /// What stands in a job's way, as its end.
@@ -110,7 +114,7 @@ impl Start<'_> {
             Err(refusal) => return Ok(self.refused(refusal)),
         };
         let repo = view::repo(&run);
-        let check = match self.check(job, &run, &repo).await {
+        let check = match self.check(job, &run, &repo, &prepared.offered).await {
             Ok(check) => check,
             Err(error) if error.may_be_behind() && self.clock.now().since(job.queued_at) < OUT_OF_REACH => {
                 return Err(ForgeError::Transient(error.to_string()).into());
@@ -226,15 +230,24 @@ impl Start<'_> {
                 url: format!("{base}/jobs/{}/{}", job.id, job.attempt),
             });
         }
+        let offered = translate::offer(self.blobs, self.settings.model.as_ref(), job, run).await?;
+        description.description.translations = offered.as_deref().map(translate::told);
         Ok(Ok(Prepared {
             backend_name: name.to_owned(),
             backend,
             description: description.description,
             permissions: description.permissions,
+            offered: offered.unwrap_or_default(),
         }))
     }
 
-    async fn check(&self, job: &Job, run: &Run, repo: &RepoRef) -> Result<CheckRunId, PhaseError> {
+    async fn check(
+        &self,
+        job: &Job,
+        run: &Run,
+        repo: &RepoRef,
+        offered: &[Kept],
+    ) -> Result<CheckRunId, PhaseError> {
         if let Some(check) = job.check {
             return Ok(check);
         }
@@ -246,7 +259,7 @@ impl Start<'_> {
         {
             return Ok(check);
         }
-        let state = view::queued(job);
+        let state = view::queued(job, offered);
         let check = NewCheck {
             name: job.name.clone(),
             sha: run.sha.clone(),
@@ -317,6 +330,8 @@ struct Prepared {
     backend: std::sync::Arc<dyn Backend>,
     description: JobDescription,
     permissions: checkmill_core::policy::TokenPermissions,
+    /// Scripts of a language model that the job may run.
+    offered: Vec<Kept>,
 }
 
 /// The image that a job asks for on a backend without containers. One that is only the default is dropped there: such a job

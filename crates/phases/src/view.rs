@@ -1,6 +1,7 @@
 //! From rows and results to what [`checkmill_github::render`] shows.
 
 use crate::rerun::NotAgain;
+use crate::translate::{self, Asked, Kept};
 use checkmill_backends::registry::Backends;
 use checkmill_core::event::EventKind;
 use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ATTEMPTS};
@@ -10,7 +11,8 @@ use checkmill_core::{End, Event, Job, JobState, Millis, Reason, Run, UnixMillis}
 use checkmill_github::changed_lines::{ChangedLines, Closeness};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
 use checkmill_github::render::{
-    self, Attempt, Ended, FailedTest, JobRow, JobRowState, Note, RunComment, Step, StepMark, Tests,
+    self, Attempt, Ended, FailedTest, JobRow, JobRowState, Note, RunComment, Standing, Step, StepMark, Tests,
+    Translated,
 };
 use checkmill_workflow::job::{JobResult, ResultAnnotation, ResultLevel, StepResult, StepStatus};
 
@@ -37,9 +39,45 @@ fn attempt(job: &Job) -> Attempt<'_> {
     }
 }
 
-/// The check of a job that waits for compute.
-pub(crate) fn queued(job: &Job) -> CheckState {
-    render::queued(&attempt(job))
+/// The check of a job that waits for compute, with the scripts of a model that it may run.
+pub(crate) fn queued(job: &Job, offered: &[Kept]) -> CheckState {
+    let all = offered
+        .iter()
+        .map(|kept| translated(None, kept, Standing::MayBeUsed));
+    render::queued(&attempt(job), &all.collect::<Vec<_>>())
+}
+
+/// The scripts that were made for the next attempt, and those that this one has run as far as they fit beside: those were
+/// shown before.
+pub(crate) fn translations<'a>(asked: &'a Asked, used: &'a [Kept]) -> Vec<Translated<'a>> {
+    let made = asked
+        .made()
+        .map(|(step, kept)| translated(Some(step), kept, Standing::Proposed));
+    let all = asked.made().map(|(_, kept)| kept);
+    let count = translate::fitting(all.chain(used));
+    let used = used.iter().map(|kept| translated(None, kept, Standing::Used));
+    made.chain(used).take(count).collect()
+}
+
+fn translated<'a>(step: Option<&'a str>, kept: &'a Kept, standing: Standing) -> Translated<'a> {
+    Translated {
+        step,
+        uses: &kept.uses,
+        model: &kept.model.0,
+        shell: kept.translation.shell.name(),
+        script: &kept.translation.script,
+        explanation: &kept.translation.explanation,
+        assumptions: &kept.translation.assumptions,
+        standing,
+    }
+}
+
+/// What came of asking a model, where it is not a retry.
+pub(crate) fn asked(asked: &Asked) -> Vec<Note<'_>> {
+    let proposed = (asked.made().next().is_some() && !asked.retry).then_some(Note::Proposed);
+    let problems = asked.problems();
+    let problems = problems.map(|(step, problem)| Note::NotTranslated { step, problem });
+    proposed.into_iter().chain(problems).collect()
 }
 
 /// The check of a job that runs.
@@ -63,6 +101,8 @@ pub(crate) struct Completed<'a> {
     pub(crate) run_name: Option<&'a str>,
     /// What earlier attempts teach.
     pub(crate) notes: &'a [Note<'a>],
+    /// Scripts of a language model.
+    pub(crate) translated: &'a [Translated<'a>],
 }
 
 /// The check of a job that has ended.
@@ -97,6 +137,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
             failures: &failures,
         }),
         notes: of.notes,
+        translated: of.translated,
         diagnostics: diagnostics.as_deref(),
         run_name: of.run_name,
         log: of.log,

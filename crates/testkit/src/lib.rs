@@ -15,6 +15,7 @@ mod graphql;
 pub mod history;
 mod json;
 pub mod key;
+pub mod model;
 mod server;
 mod shared;
 pub mod state;

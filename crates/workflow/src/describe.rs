@@ -88,6 +88,7 @@ pub fn describe(
         secrets: at.secrets.clone(),
         own_inputs: at.own_inputs,
         actions: attempt.actions.clone(),
+        translations: None,
         outputs: job.outputs.clone(),
         timeout_ms: timeout.0,
         callback: attempt.callback,
@@ -167,7 +168,7 @@ fn defaults(workflow: &Workflow, job: &Job) -> RunDefaults {
     }
 }
 
-fn step(step: &Step) -> StepDescription {
+pub(crate) fn step(step: &Step) -> StepDescription {
     StepDescription {
         id: step.id.clone(),
         name: step.name.clone(),

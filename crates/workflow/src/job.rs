@@ -1,5 +1,6 @@
 //! The contract with the agent: what it is told to run, and what it says at the end.
 
+use crate::translation::{Translations, Wanted};
 use crate::uses::ActionReference;
 use checkmill_core::policy::AllowedActions;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,9 @@ pub struct JobDescription {
     /// Which actions the policy allows. Those of the steps are; what composite actions use in their turn is not known yet.
     #[serde(default)]
     pub actions: AllowedActions,
+    /// Of steps that the machine can't run; none where the policy wants none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub translations: Option<Translations>,
     /// `outputs` of the job, unevaluated.
     pub outputs: BTreeMap<String, String>,
     /// `timeout-minutes` of the job.
@@ -171,6 +175,13 @@ pub struct JobResult {
     /// `GITHUB_STEP_SUMMARY` of all steps, Markdown, cut to [`checkmill_core::limits::CHECK_TEXT_CHARS`].
     #[serde(default)]
     pub summary: String,
+    /// Steps that the machine could not run, where the policy lets them be translated; at most
+    /// [`checkmill_core::limits::TRANSLATIONS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<Wanted>,
+    /// The digests of the translations that were used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub translated: Vec<String>,
     /// Length of the whole log in bytes, so that the reader knows when it has all of it.
     pub log_bytes: u64,
 }

@@ -6,7 +6,9 @@ use crate::keys::{Keys, full};
 use crate::read::{Fields, Reader};
 use crate::source::Source;
 use crate::yaml::{self, Entry, Node, Value};
-use checkmill_core::policy::{AllowedActions, CommentPolicy, ForkPolicy, Policy};
+use checkmill_core::policy::{
+    AllowedActions, CommentPolicy, ForkPolicy, ModelPolicy, Policy, TranslatePolicy,
+};
 use checkmill_core::retry::RetryCounts;
 use checkmill_core::{Millis, limits};
 use std::collections::BTreeMap;
@@ -34,6 +36,7 @@ pub const KEYS: Keys = Keys {
         full("comment"),
         full("actions"),
         full("retry"),
+        full("model"),
         full("vars"),
         full("actions_workflows"),
         full("queue-timeout-minutes"),
@@ -46,6 +49,13 @@ const RETRY_KEYS: Keys = Keys {
     path: "retry",
     noun: "key of `retry`",
     keys: &[full("infrastructure"), full("flaky")],
+};
+
+/// The keys of `model`.
+const MODEL_KEYS: Keys = Keys {
+    path: "model",
+    noun: "key of `model`",
+    keys: &[full("translate"), full("containers")],
 };
 
 /// Reads the policy file. What it doesn't say is as [`Policy::default`] has it; so is an empty file.
@@ -101,6 +111,9 @@ fn policy(reader: &mut Reader<'_>, node: &Node) -> Option<Policy> {
     }
     if let Some(node) = fields.get("retry") {
         policy.retry = retry(reader, node);
+    }
+    if let Some(node) = fields.get("model") {
+        policy.model = model(reader, node);
     }
     if let Some(node) = fields.get("vars") {
         policy.vars = vars(reader, node);
@@ -205,6 +218,29 @@ fn retry(reader: &mut Reader<'_>, node: &Node) -> RetryCounts {
         }
     }
     counts
+}
+
+/// What it doesn't say is as the default has it: no translations, and none of containers.
+fn model(reader: &mut Reader<'_>, node: &Node) -> ModelPolicy {
+    let mut model = ModelPolicy::NEVER;
+    let Some(fields) = reader.fields(node, &MODEL_KEYS, "`model`") else {
+        return model;
+    };
+    let translate = [
+        ("never", TranslatePolicy::Never),
+        ("review", TranslatePolicy::Review),
+        ("always", TranslatePolicy::Always),
+    ];
+    if let Some(translate) = choice(reader, &fields, "translate", &translate) {
+        model.translate = translate;
+    }
+    if let Some(containers) = fields
+        .get("containers")
+        .and_then(|node| reader.boolean(node, "`containers`"))
+    {
+        model.containers = containers;
+    }
+    model
 }
 
 fn vars(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, String> {

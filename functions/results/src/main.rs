@@ -45,6 +45,8 @@ async fn serve() -> Result<(), StartError> {
         backends: &backends,
         engine: &engine,
         clock: &*deployment.clock,
+        // No backend that runs jobs from AWS is there yet.
+        model: None,
     };
     Ok(serve_tasks(async |input: Input| results.run(&input.execution, input.error.as_ref()).await).await?)
 }

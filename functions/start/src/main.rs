@@ -34,6 +34,7 @@ async fn serve() -> Result<(), StartError> {
             public_url: Some(public_url.to_owned()),
             callback_keys: secrets.callback_keys().await.map_err(StoreError::from)?,
             wait: WAIT,
+            model: None,
         };
         let start = Start {
             runs: &store,

@@ -173,6 +173,8 @@ impl SimBackend {
             annotations: vec![],
             tests: checkmill_workflow::job::TestSummary::default(),
             summary: String::new(),
+            wanted: Vec::new(),
+            translated: Vec::new(),
             log_bytes: 4,
         })
     }

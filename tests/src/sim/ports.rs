@@ -173,6 +173,7 @@ impl Ports {
                     backends: &self.backends,
                     engine,
                     clock,
+                    model: None,
                 };
                 let caught: Option<CaughtError> = input
                     .get("error")

@@ -129,6 +129,7 @@ impl World {
                 callback,
                 callback_patience: Millis::from_minutes(5),
             },
+            model: None,
         };
         let ports = Ports {
             store: Arc::new(MemStore::new(faults.clone(), clock.clone())),

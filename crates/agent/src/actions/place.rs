@@ -66,6 +66,18 @@ impl Place {
         Ok(file)
     }
 
+    /// The action's file as it is; empty where a Dockerfile alone makes the action, none where it can't be read.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        let name = ["action.yml", "action.yaml"]
+            .into_iter()
+            .find(|name| self.directory.join(name).exists());
+        match name {
+            Some(name) => read(&self.file("the action's file", name).ok()?).ok(),
+            None => Some(String::new()),
+        }
+    }
+
     /// Reads `action.yml`, else `action.yaml`; a directory with a Dockerfile alone is an action, too.
     pub(super) fn manifest(&self, action: &str) -> Result<ActionManifest, String> {
         for name in ["action.yml", "action.yaml"] {

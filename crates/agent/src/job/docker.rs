@@ -3,6 +3,7 @@
 use super::JobRunner;
 use super::fault::Fault;
 use super::step::{Outcome, Running};
+use super::translated::Unrunnable;
 use super::uses::Given;
 use crate::actions::Loaded;
 use crate::actions::inputs::Inputs;
@@ -13,6 +14,7 @@ use crate::exec::{self, Ended, Program};
 use crate::script::shell::split_words;
 use checkmill_workflow::expr::interpolate;
 use checkmill_workflow::manifest::{DockerImage, DockerRuns};
+use checkmill_workflow::translation::Lacking;
 use checkmill_workflow::uses::ActionReference;
 use serde_json::json;
 use std::ffi::OsString;
@@ -59,27 +61,34 @@ impl JobRunner<'_> {
             Err((_, error)) => return Fault::Configuration(error.to_string()).into(),
         };
         self.action_header(running, reference, inputs.values());
-        self.docker(
-            running,
-            (&reference.to_string(), None),
-            &runs,
-            &inputs,
-            Entry::Main,
-        )
-        .await
+        self.docker(running, (reference, None), &runs, &inputs, Entry::Main)
+            .await
     }
 
     /// Builds or pulls the image once, and runs it.
     pub(super) async fn docker(
         &mut self,
         running: &Running<'_>,
-        (reference, loaded): (&str, Option<&Loaded>),
+        (action, loaded): (&ActionReference, Option<&Loaded>),
         runs: &DockerRuns,
         inputs: &Inputs,
         entry: Entry<'_>,
     ) -> Outcome {
+        let reference: &str = &action.to_string();
         let engine = match self.engine(reference).await {
-            Ok(engine) => engine,
+            Ok(engine) if !self.is_translated(running) => engine,
+            Err(fault @ Fault::Configuration(_)) => {
+                let step = Unrunnable {
+                    reference: action,
+                    loaded,
+                    lacking: Lacking::ContainerEngine,
+                    docker: Some(runs),
+                    is_main: matches!(entry, Entry::Main),
+                };
+                return self.translated(running, &step, inputs, fault).await;
+            }
+            // An engine is not found later than its first use, and a script stands for a step for want of one.
+            Ok(_) => return Outcome::default(),
             Err(fault) => return fault.into(),
         };
         let image = match self.image(running, &engine, (reference, loaded), runs).await {
@@ -221,6 +230,7 @@ impl JobRunner<'_> {
                 given("entrypoint").or_else(|| runs.entrypoint.clone())
             }
         };
+        let variables = self.container_variables(running, env, inputs, files);
         let layout = &self.surroundings.layout;
         let (home, temp) = (
             layout.temp.join("_github_home"),
@@ -230,12 +240,6 @@ impl JobRunner<'_> {
             fs::create_dir_all(directory)
                 .map_err(|error| Fault::Infrastructure(format!("A directory can't be made: {error}")))?;
         }
-        let mut variables = env;
-        variables.extend(self.outer_env());
-        variables.extend(running.env.clone());
-        variables.extend(environment::defaults(&self.contexts, layout, files));
-        variables.extend(inputs.variables());
-        variables.extend(self.state_variables(running));
         let container = Container {
             name: self.container_name(running),
             image,
@@ -255,8 +259,33 @@ impl JobRunner<'_> {
         Ok(program)
     }
 
+    /// What a container is given: `env` of its action, and not the machine's own variables.
+    pub(super) fn container_variables(
+        &self,
+        running: &Running<'_>,
+        env: Variables,
+        inputs: &Inputs,
+        files: &CommandFiles,
+    ) -> Variables {
+        let mut variables = env;
+        variables.extend(self.outer_env());
+        variables.extend(running.env.clone());
+        variables.extend(environment::defaults(
+            &self.contexts,
+            &self.surroundings.layout,
+            files,
+        ));
+        variables.extend(inputs.variables());
+        variables.extend(self.state_variables(running));
+        variables
+    }
+
     /// `args` and `env` of the action, which see its inputs.
-    fn filled(&mut self, runs: &DockerRuns, inputs: &Inputs) -> Result<(Vec<String>, Variables), Fault> {
+    pub(super) fn filled(
+        &mut self,
+        runs: &DockerRuns,
+        inputs: &Inputs,
+    ) -> Result<(Vec<String>, Variables), Fault> {
         let outer = self.replace_steps(json!({}), inputs.context());
         let fill = |text: &String| {
             interpolate(text, &self.scope())

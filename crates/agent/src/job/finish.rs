@@ -104,6 +104,8 @@ impl JobRunner<'_> {
             annotations,
             tests,
             summary: cut_summary(&masks.apply(&self.summary)),
+            wanted: self.wanted,
+            translated: self.used,
             log_bytes: 0,
         }
     }

@@ -202,8 +202,7 @@ impl JobRunner<'_> {
                     .await
             }
             Runs::Docker(docker) => {
-                let reference = loaded.reference.to_string();
-                let action = (reference.as_str(), Some(loaded));
+                let action = (&loaded.reference, Some(loaded));
                 self.docker(running, action, docker, inputs, Entry::Hook(program))
                     .await
             }

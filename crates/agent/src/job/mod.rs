@@ -17,6 +17,7 @@ mod script;
 mod step;
 #[cfg(test)]
 mod tests;
+mod translated;
 mod uses;
 
 use crate::actions::Loaded;
@@ -32,6 +33,7 @@ use crate::secrets::Secrets;
 use checkmill_core::UnixMillis;
 use checkmill_workflow::expr::{JobStatus, Scope, interpolate};
 use checkmill_workflow::job::{JOB_TOKEN_VARIABLE, JobDescription, JobResult, JobVerdict, StepResult};
+use checkmill_workflow::translation::Wanted;
 use checkmill_workflow::uses::ActionReference;
 use control::{Control, StopReason};
 use docker::Engine;
@@ -90,6 +92,12 @@ struct JobRunner<'a> {
     /// The steps whose action has its last part in `posts`.
     registered: BTreeSet<String>,
     archives_made: u32,
+    /// Steps that could not be run and may be translated.
+    wanted: Vec<Wanted>,
+    /// The digests of the translations that were used.
+    used: Vec<String>,
+    /// The keys of the steps for whose actions a script stands.
+    replaced: BTreeSet<String>,
     /// The container engine, once it was needed.
     engine: Option<Engine>,
     /// Of container actions, by reference.
@@ -132,6 +140,9 @@ pub async fn run(
         posts: Vec::new(),
         registered: BTreeSet::new(),
         archives_made: 0,
+        wanted: Vec::new(),
+        used: Vec::new(),
+        replaced: BTreeSet::new(),
         engine: None,
         images: BTreeMap::new(),
         built: Vec::new(),

@@ -17,7 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where there is none in our environment, as Debian has it.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A script that is ready to run.
 struct Ready {
@@ -172,7 +172,7 @@ impl JobRunner<'_> {
         variables
     }
 
-    fn find_shell(&self, shell: &Shell, environment: &Variables) -> Result<PathBuf, Fault> {
+    pub(super) fn find_shell(&self, shell: &Shell, environment: &Variables) -> Result<PathBuf, Fault> {
         let workspace = &self.surroundings.layout.workspace;
         let found = shell
             .programs
@@ -282,7 +282,7 @@ impl JobRunner<'_> {
     }
 }
 
-fn unwritten(error: &io::Error) -> Fault {
+pub(super) fn unwritten(error: &io::Error) -> Fault {
     Fault::Infrastructure(format!("The step's files could not be written: {error}"))
 }
 

@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::frame::Origin;
 use super::hooks::{Post, PostKind};
 use super::step::{Outcome, Running};
+use super::translated::Unrunnable;
 use crate::actions::Loaded;
 use crate::actions::inputs::Inputs;
 use crate::command_files::CommandFiles;
@@ -13,6 +14,7 @@ use crate::environment;
 use crate::exec::Program;
 use checkmill_workflow::expr::{interpolate, opaque_references, untrusted_references_of_action};
 use checkmill_workflow::manifest::Runs;
+use checkmill_workflow::translation::Lacking;
 use checkmill_workflow::uses::{ActionReference, Builtin};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -124,8 +126,7 @@ impl JobRunner<'_> {
                             .await
                     }
                     Runs::Docker(docker) => {
-                        let reference = loaded.reference.to_string();
-                        let action = (reference.as_str(), Some(&**loaded));
+                        let action = (&loaded.reference, Some(&**loaded));
                         self.docker(running, action, docker, &inputs, Entry::Main).await
                     }
                 }
@@ -221,12 +222,20 @@ impl JobRunner<'_> {
         };
         let environment = self.action_variables(running, inputs, &files);
         let workspace = &self.surroundings.layout.workspace;
-        let Some(node) = environment::find_program("node", &environment["PATH"], workspace) else {
-            return Fault::Configuration(format!(
+        let node = environment::find_program("node", &environment["PATH"], workspace);
+        let Some(node) = node.filter(|_| !self.is_translated(running)) else {
+            let fault = Fault::Configuration(format!(
                 "The action {reference} is a JavaScript action ({using}) and there is no `node` where the job runs; \
                  install Node.js there, choose a machine that has it with `runs-on`, or do the same in a `run` step"
-            ))
-            .into();
+            ));
+            let step = Unrunnable {
+                reference,
+                loaded: Some(loaded),
+                lacking: Lacking::Node,
+                docker: None,
+                is_main: what == "main",
+            };
+            return self.translated(running, &step, inputs, fault).await;
         };
         let program = Program {
             path: node,

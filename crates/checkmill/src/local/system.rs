@@ -15,6 +15,7 @@ use checkmill_core::execution::{ExecutionInput, PhaseOutput};
 use checkmill_core::{DeliveryId, Event, Job, JobKey, Millis, Reason};
 use checkmill_github::forge::Forge;
 use checkmill_github::webhook::WebhookSecrets;
+use checkmill_model::Model;
 use checkmill_phases::PhaseError;
 use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
 use checkmill_phases::outcome::WaitSettings;
@@ -52,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) secrets: WebhookSecrets,
     /// Where jobs reach the callback's routes.
     pub(crate) public_url: String,
+    /// Who translates steps that this machine can't run.
+    pub(crate) model: Option<Arc<dyn Model>>,
     /// Plan only this job of each workflow, and those it needs.
     pub(crate) only_job: Option<JobKey>,
 }
@@ -69,6 +72,7 @@ pub(crate) struct System {
     only_job: Option<JobKey>,
     secrets: WebhookSecrets,
     start: StartSettings,
+    model: Option<Arc<dyn Model>>,
     calls: AtomicU64,
     looks: Looks,
 }
@@ -118,7 +122,9 @@ impl System {
                     callback: true,
                     callback_patience: CALLBACK_PATIENCE,
                 },
+                model: parts.model.as_ref().map(|model| model.id().clone()),
             },
+            model: parts.model,
             secrets: parts.secrets,
             calls: AtomicU64::new(0),
             looks: Looks::default(),
@@ -287,6 +293,7 @@ impl System {
             backends: &self.backends,
             engine: &self.engine,
             clock: &self.clock,
+            model: self.model.as_deref(),
         };
         results.run(input, caught).await
     }

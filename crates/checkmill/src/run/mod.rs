@@ -24,6 +24,7 @@ use checkmill_core::{Job, Reason};
 use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::WebhookSecrets;
+use checkmill_model::client::ModelSettings;
 use checkmill_phases::plan::{PlanOutcome, PlannedRuns};
 use checkmill_phases::ports::{Clock as _, Runs as _};
 use checkmill_testkit::{Delivering, FakeGitHub, Options, TimeSource};
@@ -76,6 +77,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         app_id: github.app_id(),
         secrets: WebhookSecrets::new(github.webhook_secret().into(), None)?,
         public_url: url,
+        model: ModelSettings::read(std::env::vars())?.open()?,
         only_job: args
             .job
             .as_deref()

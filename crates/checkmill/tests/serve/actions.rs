@@ -62,7 +62,7 @@ fn git(directory: &Path, arguments: &[&str]) {
 }
 
 /// A repository of an action, tagged v1, on a server that is a directory.
-fn publish(server: &Path, name: &str, files: &[(&str, &str)]) {
+pub(crate) fn publish(server: &Path, name: &str, files: &[(&str, &str)]) {
     let directory = server.join(name);
     std::fs::create_dir_all(&directory).unwrap();
     for (file, content) in files {

@@ -31,6 +31,7 @@ mod learning;
 mod lost_deliveries;
 mod matrix;
 mod merge_queue;
+mod models;
 mod releases;
 mod reruns;
 mod schedules;

@@ -25,12 +25,19 @@ pub(crate) struct Served {
     data: tempfile::TempDir,
     /// Where jobs leave marks for the test, and the program its log.
     outside: tempfile::TempDir,
+    /// Variables of the program beside those that it needs.
+    variables: Vec<(String, String)>,
     child: Child,
 }
 
 impl Served {
     /// The program, up and serving one repository in which nothing has happened yet.
     pub(crate) async fn start(repository: NewRepository) -> Self {
+        Self::start_with(repository, Vec::new()).await
+    }
+
+    /// The same, with further variables of its environment.
+    pub(crate) async fn start_with(repository: NewRepository, variables: Vec<(String, String)>) -> Self {
         let options = Options {
             time: TimeSource::System,
             wait_limit: LIMIT,
@@ -42,12 +49,19 @@ impl Served {
         let data = tempfile::tempdir().unwrap();
         let outside = tempfile::tempdir().unwrap();
         std::fs::create_dir(outside.path().join("desk")).unwrap();
-        let child = spawn(&github, address, data.path(), &outside.path().join("log"));
+        let child = spawn(
+            &github,
+            address,
+            data.path(),
+            &outside.path().join("log"),
+            &variables,
+        );
         let served = Self {
             github,
             address,
             data,
             outside,
+            variables,
             child,
         };
         served.ready().await;
@@ -160,6 +174,7 @@ impl Served {
             self.address,
             self.data.path(),
             &self.outside.path().join("log"),
+            &self.variables,
         );
     }
 
@@ -216,7 +231,13 @@ fn free_address() -> SocketAddr {
     ports.find_map(is_free).expect("the ports never end")
 }
 
-fn spawn(github: &FakeGitHub, address: SocketAddr, data: &Path, log: &Path) -> Child {
+fn spawn(
+    github: &FakeGitHub,
+    address: SocketAddr,
+    data: &Path,
+    log: &Path,
+    variables: &[(String, String)],
+) -> Child {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -229,6 +250,7 @@ fn spawn(github: &FakeGitHub, address: SocketAddr, data: &Path, log: &Path) -> C
         .env("GH_PRIVATE_KEY", FakeGitHub::app_private_key_pem())
         .env("GH_WEBHOOK_SECRET", github.webhook_secret())
         .env("GITHUB_API_URL", github.url())
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stderr(log)
         .kill_on_drop(true)

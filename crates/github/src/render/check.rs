@@ -8,6 +8,7 @@ use super::notes::{Note, in_title, notes};
 use super::span::{grouped, span};
 use super::steps::{Step, failing, last_lines, table};
 use super::tests_table::Tests;
+use super::translations::{Translated, translations};
 use crate::forge::{Annotation, CheckState, CheckStatus};
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::event::ButtonAction;
@@ -48,6 +49,8 @@ pub struct Ended<'a> {
     pub notes: &'a [Note<'a>],
     /// What the workflow calls the run: anybody's text.
     pub run_name: Option<&'a str>,
+    /// Scripts of a language model that stand for steps, or may.
+    pub translated: &'a [Translated<'a>],
     /// What is wrong with the workflow file or the policy: Markdown of ours, with quoted lines in fences.
     pub diagnostics: Option<&'a str>,
     /// Plain text.
@@ -58,9 +61,9 @@ pub struct Ended<'a> {
     pub annotations: Vec<Annotation>,
 }
 
-/// A check that waits for compute.
+/// A check that waits for compute, with the scripts of a language model that its job may run.
 #[must_use]
-pub fn queued(attempt: &Attempt<'_>) -> CheckState {
+pub fn queued(attempt: &Attempt<'_>, translated: &[Translated<'_>]) -> CheckState {
     let labels: Vec<_> = attempt.labels.iter().map(|label| code(label)).collect();
     let wanted = if labels.is_empty() {
         String::new()
@@ -74,7 +77,7 @@ pub fn queued(attempt: &Attempt<'_>) -> CheckState {
             format!("Waiting for compute{wanted}.\n"),
             footer(attempt, None, None),
         ]),
-        text: None,
+        text: Some(translations(translated)).filter(|text| !text.is_empty()),
         annotations: Vec::new(),
         details_url: attempt.details_url.map(str::to_owned),
         buttons: vec![ButtonAction::Cancel],
@@ -275,13 +278,13 @@ fn footer(attempt: &Attempt<'_>, queued_for: Option<Millis>, ran_for: Option<Mil
     }
 }
 
-/// The steps' own summaries and the log.
+/// What a model wrote, always in full; then the steps' own summaries and the log.
 fn text(ended: &Ended<'_>) -> Option<String> {
-    let mut out = String::new();
+    let mut out = translations(ended.translated);
     let log = ended.log.filter(|log| !log.trim().is_empty());
     if !ended.step_summary.trim().is_empty() {
-        let room = limits::CHECK_TEXT_CHARS - FRAME_BYTES;
-        let room = room - log.map_or(0, |_| LOG_BYTES);
+        let room = (limits::CHECK_TEXT_CHARS - FRAME_BYTES).saturating_sub(out.len());
+        let room = room.saturating_sub(log.map_or(0, |_| LOG_BYTES));
         // Shortened and closed, so that a fence left open in it does not swallow the log.
         let summary = cut(ended.step_summary.trim_end(), room);
         out.push_str(&format!(

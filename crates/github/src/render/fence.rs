@@ -68,6 +68,11 @@ pub(super) fn open_after(open: Option<Fence>, text: &str) -> Option<Fence> {
 
 /// The text as a fenced block, ending in a newline. The fence is longer than any run of backticks inside.
 pub(super) fn fenced(text: &str) -> String {
+    fenced_as("text", text)
+}
+
+/// The same, in a language.
+pub(super) fn fenced_as(language: &str, text: &str) -> String {
     let text = shorten_runs(text, LONGEST_FENCE - 1);
     let fence = "`".repeat((longest_run(&text, '`') + 1).max(3));
     let newline = if text.is_empty() || text.ends_with('\n') {
@@ -75,7 +80,7 @@ pub(super) fn fenced(text: &str) -> String {
     } else {
         "\n"
     };
-    format!("{fence}text\n{text}{newline}{fence}\n")
+    format!("{fence}{language}\n{text}{newline}{fence}\n")
 }
 
 /// The text with no run of backticks or tildes longer than `longest`.

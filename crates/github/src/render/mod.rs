@@ -14,6 +14,7 @@ mod notes;
 mod span;
 mod steps;
 mod tests_table;
+mod translations;
 
 pub use check::{Attempt, Ended, completed, in_progress, queued};
 pub use comment::{JobRow, JobRowState, RunComment, comment, comment_marker};
@@ -22,3 +23,4 @@ pub use notes::{FixedBy, Note};
 pub use span::span;
 pub use steps::{Step, StepMark};
 pub use tests_table::{FailedTest, Tests};
+pub use translations::{Standing, Translated};

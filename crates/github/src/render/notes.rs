@@ -13,6 +13,10 @@ const NAME_BYTES: usize = 100;
 pub enum Note<'a> {
     /// This attempt is followed by another one that nobody asked for.
     Retried { next: AttemptNumber, cause: RetryCause },
+    /// A model has translated what could not be run; whoever has read it can use it by running the job again.
+    Proposed,
+    /// A model might have translated this step and did not.
+    NotTranslated { step: &'a str, problem: &'a str },
     /// It follows such ones.
     AfterRetries(RetryCounts),
     /// It ran far longer than those that passed.
@@ -59,16 +63,30 @@ fn sentence(note: &Note<'_>) -> String {
             let why = match cause {
                 RetryCause::Infrastructure => "the infrastructure is to blame as far as Checkmill can tell",
                 RetryCause::Flaky => "this failure has come and gone on the same commit before",
+                RetryCause::Translated => {
+                    return format!(
+                        "**Retried as attempt {next}** with the translation below, as `model` in `.checkmill/config.yml` \
+                         allows."
+                    );
+                }
             };
             format!(
                 "**Retried as attempt {next}**: {why}. `retry` in `.checkmill/config.yml` sets how often."
             )
+        }
+        Note::Proposed => "**A language model has written a script for what could not be run**: it is shown below. Read it; \
+                           **Re-run** uses it, now and in later runs."
+            .to_owned(),
+        Note::NotTranslated { step, problem } => {
+            let step = inline(&cut_line(step, NAME_BYTES));
+            format!("No language model helps with the step {step}: {}.", inline(problem))
         }
         Note::AfterRetries(used) => {
             let part = |count: u32, what: &str| (count > 0).then(|| format!("{count} × {what}"));
             let parts = [
                 part(used.infrastructure, "infrastructure failure"),
                 part(used.flaky, "flaky failure"),
+                part(used.translated, "translation"),
             ];
             let parts: Vec<_> = parts.into_iter().flatten().collect();
             format!("Retried automatically before this attempt: {}.", parts.join(", "))
@@ -133,6 +151,21 @@ mod tests {
             Note::AfterRetries(RetryCounts {
                 infrastructure: 1,
                 flaky: 2,
+                translated: 0,
+            }),
+            Note::Retried {
+                next: AttemptNumber(2),
+                cause: RetryCause::Translated,
+            },
+            Note::Proposed,
+            Note::NotTranslated {
+                step: "Set up *Go*",
+                problem: "the model did not answer within 60 s",
+            },
+            Note::AfterRetries(RetryCounts {
+                infrastructure: 0,
+                flaky: 0,
+                translated: 2,
             }),
             Note::Slow {
                 ran: Millis::from_minutes(40),
@@ -159,6 +192,14 @@ mod tests {
         **Retried as attempt 3**: the infrastructure is to blame as far as Checkmill can tell. `retry` in `.checkmill/config.yml` sets how often.
 
         Retried automatically before this attempt: 1 × infrastructure failure, 2 × flaky failure.
+
+        **Retried as attempt 2** with the translation below, as `model` in `.checkmill/config.yml` allows.
+
+        **A language model has written a script for what could not be run**: it is shown below. Read it; **Re-run** uses it, now and in later runs.
+
+        No language model helps with the step Set up \*Go\*: the model did not answer within 60 s.
+
+        Retried automatically before this attempt: 2 × translation.
 
         **Far longer than usual**: it ran 40 min, and nine of ten attempts that pass take at most 4 min.
 

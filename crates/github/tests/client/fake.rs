@@ -137,7 +137,7 @@ pub(crate) fn queued(sha: &CommitSha) -> NewCheck {
         name: "CI / test".to_owned(),
         sha: sha.clone(),
         job: job(),
-        state: render::queued(&attempt),
+        state: render::queued(&attempt, &[]),
     }
 }
 
@@ -168,6 +168,7 @@ pub(crate) fn ended(reason: Reason, at: UnixMillis, annotations: usize) -> Check
         started_at: Some(at - Millis(5000)),
         queued_for: Millis(100),
         ran_for: Some(Millis(5000)),
+        translated: &[],
         notes: &[],
         steps: &[],
         tests: Tests::default(),

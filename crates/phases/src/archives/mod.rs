@@ -11,7 +11,7 @@ mod artifacts;
 mod caches;
 mod place;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use artifacts::Artifacts;
 pub(crate) use caches::Caches;

@@ -17,7 +17,7 @@ use std::sync::Mutex;
 
 /// Blobs in memory; each write is one millisecond after the one before.
 #[derive(Default)]
-struct Memory(Mutex<BTreeMap<String, (Vec<u8>, u64)>>);
+pub(crate) struct Memory(Mutex<BTreeMap<String, (Vec<u8>, u64)>>);
 
 #[async_trait]
 impl Blobs for Memory {
@@ -66,7 +66,7 @@ impl Blobs for Memory {
     }
 }
 
-fn job(id: &str, attempt: u32) -> Job {
+pub(crate) fn job(id: &str, attempt: u32) -> Job {
     Job {
         id: id.parse().unwrap(),
         key: "build".parse().unwrap(),
@@ -133,7 +133,7 @@ fn run(kind: EventKind) -> Run {
     }
 }
 
-fn push(branch: &str) -> Run {
+pub(crate) fn push(branch: &str) -> Run {
     run(EventKind::Push(Push {
         git_ref: GitRef::Branch(branch.to_owned()),
         before: None,
@@ -144,7 +144,7 @@ fn push(branch: &str) -> Run {
     }))
 }
 
-fn pull(base: &str) -> Run {
+pub(crate) fn pull(base: &str) -> Run {
     run(EventKind::PullRequest(PullRequest {
         action: "opened".to_owned(),
         number: 5,

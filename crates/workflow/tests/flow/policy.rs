@@ -1,7 +1,7 @@
 //! The policy file.
 
 use checkmill_core::Millis;
-use checkmill_core::policy::{Access, CommentPolicy, ForkPolicy, Policy};
+use checkmill_core::policy::{Access, CommentPolicy, ForkPolicy, ModelPolicy, Policy, TranslatePolicy};
 use checkmill_workflow::parse_policy;
 
 const PATH: &str = ".checkmill/config.yml";
@@ -217,6 +217,42 @@ fn retries_are_whole_and_few() {
         assert!(text.contains(".checkmill/config.yml:2:10"), "{text}");
     }
     assert!(wrong("retry: {always: 1}").contains("unknown key of `retry` `always`"));
+    assert!(wrong("retry: {translated: 1}").contains("unknown key of `retry` `translated`"));
     let none = parse_policy(PATH, "retry: {infrastructure: 0, flaky: 0}").unwrap();
     assert_eq!(none.retry.total(), 0);
+}
+
+#[test]
+fn what_a_model_may_do() {
+    let model = |text: &str| parse_policy(PATH, text).unwrap().model;
+    assert_eq!(model("{}"), ModelPolicy::NEVER);
+    assert_eq!(model("model: {}"), ModelPolicy::NEVER);
+    for (text, translate) in [
+        ("never", TranslatePolicy::Never),
+        ("review", TranslatePolicy::Review),
+        ("always", TranslatePolicy::Always),
+    ] {
+        let model = model(&format!("model: {{translate: {text}, containers: true}}"));
+        assert_eq!((model.translate, model.containers), (translate, true));
+    }
+    insta::assert_snapshot!(wrong("model:\n  translate: yes\n  containers: maybe\n  secrets: all\n"), @"
+    .checkmill/config.yml:2:14: `translate` can't be `yes`
+    2 |   translate: yes
+      |              ^^^
+      = help: it is one of `never`, `review` and `always`
+
+    .checkmill/config.yml:3:15: `containers` must be `true` or `false`, not a text
+    3 |   containers: maybe
+      |               ^^^^^
+
+    .checkmill/config.yml:4:3: unknown key of `model` `secrets` in `model`
+    4 |   secrets: all
+      |   ^^^^^^^
+      = help: the key of `model`s here are `translate` and `containers`
+    ");
+    insta::assert_snapshot!(wrong("model: always"), @"
+    .checkmill/config.yml:1:8: `model` must be a mapping, not a text
+    1 | model: always
+      |        ^^^^^^
+    ");
 }

@@ -72,6 +72,8 @@ async fn a_job_that_passes() {
             failures: [],
         },
         summary: "",
+        wanted: [],
+        translated: [],
         log_bytes: 0,
     }
     "#);

@@ -42,6 +42,7 @@ fn held(end: &End) -> Ended<'_> {
         tests: Tests::default(),
         notes: &[],
         run_name: None,
+        translated: &[],
         diagnostics: None,
         log: None,
         step_summary: "",
@@ -98,7 +99,7 @@ fn shown(state: &CheckState) -> String {
 
 #[test]
 fn a_queued_check() {
-    insta::assert_snapshot!(shown(&queued(&Attempt { backend: None, ..attempt(&labels()) })), @"
+    insta::assert_snapshot!(shown(&queued(&Attempt { backend: None, ..attempt(&labels()) }, &[])), @"
     queued | Queued
     buttons [Cancel], details https://ci.example/jobs/1, 0 annotations
     --- summary
@@ -110,7 +111,7 @@ fn a_queued_check() {
         backend: None,
         details_url: None,
     };
-    insta::assert_snapshot!(shown(&queued(&again)), @"
+    insta::assert_snapshot!(shown(&queued(&again, &[])), @"
     queued | Queued
     buttons [Cancel], details none, 0 annotations
     --- summary

@@ -5,6 +5,7 @@ mod docker;
 mod hostile;
 mod javascript;
 mod storage;
+mod translated;
 
 use super::checkout::git;
 use crate::testing::World;
