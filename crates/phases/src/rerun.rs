@@ -123,6 +123,14 @@ impl Rerun<'_> {
         if !self.record_approval(run, event).await? {
             return Ok(());
         }
+        let now = self.clock.now();
+        let starts = |job: &Job| matches!(job.state, JobState::Claimed { until } if until > now);
+        let jobs = self.runs.load_with_jobs(run).await?;
+        if jobs.is_some_and(|(_, jobs)| jobs.iter().any(starts)) {
+            // A start that began before may have read the run as it was. Its end must be there first: the queue brings the
+            // approval back.
+            return Err(StoreError::Conflict.into());
+        }
         self.rerun_where(event, run, |job| {
             job.end()
                 .is_some_and(|end| end.reason == Reason::ApprovalRequired)

@@ -122,7 +122,7 @@ fn allowed(workflow: &Workflow, job: &Job, rule: &AllowedActions) -> Result<(), 
 }
 
 /// Whether an expression of the matrix reads what steps, other jobs or the event have worded.
-fn matrix_computed(job: &Job) -> bool {
+pub(crate) fn matrix_computed(job: &Job) -> bool {
     let opaque = Opaque {
         env: &BTreeSet::new(),
         inputs: true,

@@ -408,3 +408,31 @@ fn an_execution_that_was_stopped_under_a_long_job_is_missed_within_minutes() {
     let missed = build.revived_at.unwrap().since(START + stopped);
     assert!(missed <= Millis::from_minutes(17), "{missed:?}");
 }
+
+/// A start that is slow may have read the run before it was approved.
+#[test]
+fn an_approval_that_comes_while_a_job_starts_is_not_lost() {
+    for seed in 0..300 {
+        let trouble = Trouble {
+            seed,
+            slow_per_mille: 300,
+            ..Trouble::default()
+        };
+        let scripts = vec![script(Ending::Success)];
+        let mut world = World::new(Host::OneMachine, true, &[(PATH, WORKFLOW)], scripts, trouble);
+        world.schedule(Millis(0), Action::Deliver(pull_request_from_a_fork()));
+        world.schedule(Millis(seed * 100), Action::Deliver(approve("approve", "octocat")));
+        world.run().unwrap();
+        world.verdict().unwrap();
+        for job in world.store().all_jobs() {
+            // One that came before there was anything to approve.
+            let early = world.store().all_runs().iter().all(|run| !run.trust.may_run());
+            let reason = &job.end().unwrap().reason;
+            assert!(
+                early || *reason != Reason::ApprovalRequired,
+                "seed {seed}: {}",
+                job.name
+            );
+        }
+    }
+}

@@ -116,8 +116,14 @@ impl<'w> Place<'w> {
         };
         let made = MadeCall::of(&self.workflow, job, &call, &context)?;
         let callee = callee(&self.workflow, made.call)?;
-        let Passed { inputs, own } =
-            passed(&self.workflow, made.call, callee, &made.contexts, self.own_inputs)?;
+        let Passed { inputs, own } = passed(
+            &self.workflow,
+            job,
+            made.call,
+            callee,
+            &made.contexts,
+            self.own_inputs,
+        )?;
         match &made.call.secrets {
             GivenSecrets::Inherited => {}
             GivenSecrets::Named(given) => secrets.push(PassedSecrets {
@@ -214,6 +220,7 @@ pub(crate) fn check_call(
     title(&at.workflow, job, leg, contexts)?;
     passed(
         &at.workflow,
+        job,
         call,
         callee(&at.workflow, call)?,
         contexts,

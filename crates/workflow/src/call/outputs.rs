@@ -105,7 +105,7 @@ impl Level<'_> {
             Some(trigger) if !trigger.outputs.is_empty() => &trigger.outputs,
             _ => return Ok(Vec::new()),
         };
-        let passed = passed(self.workflow, made.call, callee, &made.contexts, false)?;
+        let passed = passed(self.workflow, job, made.call, callee, &made.contexts, false)?;
         let level = Level {
             workflow: callee,
             call: Some(key),

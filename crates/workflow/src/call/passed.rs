@@ -1,9 +1,10 @@
 //! What a caller passes: the `inputs` of the called workflow, in their types.
 
+use crate::describe::matrix_computed;
 use crate::diagnostic::Diagnostic;
 use crate::expand::scope;
 use crate::expr::{self, JobStatus, Opaque};
-use crate::model::{Call, CallTrigger, Input, InputKind, Workflow};
+use crate::model::{Call, CallTrigger, Input, InputKind, Job, Workflow};
 use crate::resolve::Resolver;
 use crate::source::{Source, Span};
 use crate::text::{has_expression, number_text};
@@ -22,6 +23,7 @@ pub(super) struct Passed {
 /// caller's own inputs hold nothing that an outsider chose.
 pub(super) fn passed(
     workflow: &Workflow,
+    job: &Job,
     call: &Call,
     callee: &Workflow,
     contexts: &Map<String, Json>,
@@ -37,6 +39,10 @@ pub(super) fn passed(
         inputs: Map::new(),
         own: true,
     };
+    let vouched = Vouched {
+        inputs: own,
+        matrix: !matrix_computed(job),
+    };
     for input in &trigger.inputs {
         let given = call
             .with
@@ -44,7 +50,7 @@ pub(super) fn passed(
             .find(|given| given.key.eq_ignore_ascii_case(&input.name));
         let value = match given {
             Some(given) => {
-                passed.own &= is_own(&given.value, own);
+                passed.own &= is_own(&given.value, vouched);
                 let value = resolved(&workflow.source, &given.value, contexts)?;
                 typed(input, value).map_err(|problem| {
                     let message = format!("the input `{}` of `{}` {problem}", input.name, callee.path());
@@ -80,7 +86,7 @@ fn default(
         span: default.span,
         value: node,
     };
-    passed.own &= is_own(&node, true);
+    passed.own &= is_own(&node, Vouched::DEFAULTS);
     let mut seen = contexts.clone();
     seen.retain(|name, _| matches!(name.as_str(), "github" | "vars"));
     seen.insert("inputs".to_owned(), Json::Object(passed.inputs.clone()));
@@ -99,16 +105,30 @@ fn resolved(source: &Source, node: &Node, contexts: &Map<String, Json>) -> Resul
     Ok(resolver.node(node)?.to_json())
 }
 
-/// Whether a value is the workflow's own word: what an outsider or a step has worded is not, nor what a matrix may have taken
-/// from either.
-fn is_own(node: &Node, inputs_are_own: bool) -> bool {
+/// What of the contexts nobody but the workflow has worded.
+#[derive(Clone, Copy)]
+struct Vouched {
+    inputs: bool,
+    matrix: bool,
+}
+
+impl Vouched {
+    /// A default sees inputs that have been judged already, and no matrix.
+    const DEFAULTS: Self = Self {
+        inputs: true,
+        matrix: true,
+    };
+}
+
+/// Whether a value is the workflow's own word: what an outsider or a step has worded is not, nor what was taken from either.
+fn is_own(node: &Node, vouched: Vouched) -> bool {
     let Value::Text(text) = &node.value else {
         return true;
     };
     let opaque = Opaque {
         env: &BTreeSet::new(),
-        inputs: !inputs_are_own,
-        matrix: true,
+        inputs: !vouched.inputs,
+        matrix: !vouched.matrix,
     };
     expr::opaque_references(text, opaque).is_empty()
 }

@@ -246,16 +246,6 @@ jobs:
       | ^^^^^^^^^^^
       = help: remove it; every event's jobs run, side by side
 
-    .checkmill/workflows/ci.yml:6:5: `uses` is not supported yet in this version
-    6 |     uses: octo/workflows/.github/workflows/ci.yml@v1
-      |     ^^^^
-      = help: write the jobs of the called workflow in this file
-
-    .checkmill/workflows/ci.yml:7:5: `with` is not supported yet in this version
-    7 |     with:
-      |     ^^^^
-      = help: it belongs to `uses`, which is not supported for jobs
-
     .checkmill/workflows/ci.yml:11:5: `container` is not supported yet in this version
     11 |     container: node:20
        |     ^^^^^^^^^
