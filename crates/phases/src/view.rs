@@ -114,7 +114,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
         .unwrap_or_default();
     let marks = of.diagnosis.map_or(&[][..], |diagnosis| &diagnosis.marks);
     let mut annotations: Vec<_> = result
-        .map(|r| r.annotations.iter().filter_map(annotation).collect())
+        .map(|r| r.annotations.iter().map(annotation).collect())
         .unwrap_or_default();
     if let Some(changed) = of.changed {
         annotations.sort_by_key(|annotation| importance(annotation, changed));
@@ -198,9 +198,11 @@ fn importance(annotation: &Annotation, changed: &ChangedLines) -> (Closeness, u8
     (changed.closeness(&annotation.path, lines), level)
 }
 
-/// GitHub shows annotations on lines of files; one without a file is in the log only.
-fn annotation(of: &ResultAnnotation) -> Option<Annotation> {
-    let path = of.path.clone()?;
+/// Where GitHub's runner puts an annotation that names no file.
+const NO_FILE: &str = ".github";
+
+fn annotation(of: &ResultAnnotation) -> Annotation {
+    let path = of.path.clone().unwrap_or_else(|| NO_FILE.to_owned());
     let start_line = of.start_line.unwrap_or(1).max(1);
     let end_line = of.end_line.unwrap_or(start_line).max(start_line);
     // GitHub docs: columns go with annotations of one line only.
@@ -209,7 +211,7 @@ fn annotation(of: &ResultAnnotation) -> Option<Annotation> {
     if message.len() > ANNOTATION_MESSAGE_BYTES {
         message.truncate(message.floor_char_boundary(ANNOTATION_MESSAGE_BYTES));
     }
-    Some(Annotation {
+    Annotation {
         path,
         start_line,
         end_line,
@@ -222,7 +224,7 @@ fn annotation(of: &ResultAnnotation) -> Option<Annotation> {
         },
         title: of.title.clone(),
         message,
-    })
+    }
 }
 
 /// The run's comment on its pull request.

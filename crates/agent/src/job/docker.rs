@@ -39,6 +39,23 @@ pub(super) enum Entry<'a> {
     Hook(&'a str),
 }
 
+/// Whether a registry has answered that there is no such image, or not for us: what it says when it can't be reached is no
+/// fault of the workflow's.
+fn is_refused(last: &str) -> bool {
+    let last = last.to_ascii_lowercase();
+    [
+        "not found",
+        "manifest unknown",
+        "denied",
+        "unauthorized",
+        "invalid reference",
+        "does not exist",
+        "no matching manifest",
+    ]
+    .iter()
+    .any(|words| last.contains(words))
+}
+
 impl JobRunner<'_> {
     /// A step with `uses: docker://image`.
     pub(super) async fn docker_image(
@@ -179,7 +196,8 @@ impl JobRunner<'_> {
             }
             (DockerImage::File(file), None) => return Err(cant(format!("{file} is the file of no action"))),
         };
-        if arguments[0] == "build" || !is_local(&image) {
+        let pulls = arguments[0] == "pull";
+        if !pulls || !is_local(&image) {
             let files = self.files(running)?;
             let program = self.engine_program(engine, arguments);
             self.log.text(&format!("##[group]{} {image}", engine.name));
@@ -190,7 +208,12 @@ impl JobRunner<'_> {
                 Some(fault @ (Fault::Stopped | Fault::TimedOut { .. })) => return Err(fault),
                 Some(fault) => {
                     let last = done.tail.last().cloned().unwrap_or_else(|| fault.sentence());
-                    return Err(cant(format!("its image {image} is not to be had: {last}")));
+                    let problem = format!("its image {image} is not to be had: {last}");
+                    if pulls && !is_refused(&last) {
+                        let detail = format!("The action {reference} can't be run: {problem}");
+                        return Err(Fault::Infrastructure(detail));
+                    }
+                    return Err(cant(problem));
                 }
             }
         }
@@ -355,6 +378,26 @@ impl JobRunner<'_> {
         let Some(engine) = self.engine.clone() else { return };
         for image in std::mem::take(&mut self.built) {
             let _ = self.ask(&engine, &["rmi", "--force", &image]).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_refused;
+
+    #[test]
+    fn a_registry_that_answers_is_told_from_one_that_does_not() {
+        for (last, refused) in [
+            ("Error response from daemon: manifest for alpine:0 not found: manifest unknown", true),
+            ("pull access denied for octo/x, repository does not exist or may require 'docker login'", true),
+            ("invalid reference format", true),
+            ("dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host", false),
+            ("net/http: TLS handshake timeout", false),
+            ("toomanyrequests: You have reached your pull rate limit", false),
+            ("received unexpected HTTP status: 503 Service Unavailable", false),
+        ] {
+            assert_eq!(is_refused(last), refused, "{last}");
         }
     }
 }

@@ -191,12 +191,9 @@ impl Deliveries for DynamoStore {
             .condition_expression("attribute_exists(#open_pk) AND #due_at < :due_at")
             .send()
             .await;
-        match updated {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(store_error(&error)),
-            },
+        match updated.map_err(|error| store_error(&error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }

@@ -34,20 +34,7 @@ impl History for DynamoStore {
     }
 
     async fn save(&self, history: &JobHistory) -> Result<(), StoreError> {
-        let row = row(history, self.now())?;
-        if history.version != 1 {
-            return self.replace(row, history.version).await;
-        }
-        item::check_size(&row)?;
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .condition_expression(ABSENT)
-            .send()
-            .await
-            .map_err(|e| store_error(&e))?;
-        Ok(())
+        self.save_row(row(history, self.now())?, history.version).await
     }
 }
 

@@ -6,7 +6,6 @@ use super::keys::{Key, Open};
 use super::schema::{OPEN_PK, OPEN_SK};
 use super::{DynamoStore, VERSION};
 use async_trait::async_trait;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use checkmill_core::{Job, JobId, Millis, UnixMillis};
 use checkmill_phases::ports::{Jobs, StoreError};
@@ -75,12 +74,9 @@ impl Jobs for DynamoStore {
             .expression_attribute_values(":version", AttributeValue::N(job.version.to_string()))
             .send()
             .await;
-        match updated {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(store_error(&error)),
-            },
+        match updated.map_err(|error| store_error(&error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }

@@ -102,6 +102,22 @@ impl DynamoStore {
         Ok(answer.item)
     }
 
+    /// Writes a row that comes into being with version 1; at any other, over the one before.
+    async fn save_row(&self, row: Item, version: u64) -> Result<(), StoreError> {
+        if version != 1 {
+            return self.replace(row, version).await;
+        }
+        item::check_size(&row)?;
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .condition_expression(ABSENT);
+        put.send().await.map_err(|e| store_error(&e))?;
+        Ok(())
+    }
+
     /// Replaces the row whose version is one less than `version`.
     async fn replace(&self, item: Item, version: u64) -> Result<(), StoreError> {
         let condition = Condition::version(&item, version)?;

@@ -37,20 +37,7 @@ impl Schedules for DynamoStore {
     }
 
     async fn save(&self, schedule: &Schedule) -> Result<(), StoreError> {
-        let row = row(schedule, self.now())?;
-        if schedule.version != 1 {
-            return self.replace(row, schedule.version).await;
-        }
-        item::check_size(&row)?;
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .condition_expression(ABSENT)
-            .send()
-            .await
-            .map_err(|e| store_error(&e))?;
-        Ok(())
+        self.save_row(row(schedule, self.now())?, schedule.version).await
     }
 
     async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Schedule>, StoreError> {

@@ -31,7 +31,13 @@ pub(super) struct File {
 
 impl File {
     fn read(root: &Path, path: &str) -> anyhow::Result<Self> {
-        let bytes = std::fs::read(root.join(path)).with_context(|| format!("{path} can't be read."))?;
+        let at = root.join(path);
+        // What a commit holds of a link is the name that it gives, and that is all that GitHub has to show.
+        let read = match std::fs::read_link(&at) {
+            Ok(target) => Ok(target.into_os_string().into_encoded_bytes()),
+            Err(_) => std::fs::read(&at),
+        };
+        let bytes = read.with_context(|| format!("{path} can't be read."))?;
         Ok(Self {
             path: path.to_owned(),
             text: String::from_utf8(bytes).ok(),

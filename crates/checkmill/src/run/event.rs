@@ -219,6 +219,7 @@ impl Repository {
 
 /// The workflow file with this path or file name.
 pub(crate) fn find(paths: &[&str], name: &str) -> anyhow::Result<String> {
+    let name = name.trim_start_matches("./");
     let is = |path: &&&str| **path == name || path.rsplit('/').next() == Some(name);
     match paths.iter().find(is) {
         Some(path) => Ok((*path).to_owned()),

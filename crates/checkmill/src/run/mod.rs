@@ -99,7 +99,12 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     }
     let planned = plan(&system, &mut receiver).await?;
     if planned.runs.is_empty() {
-        bail!("{}", nothing_to_run(&planned));
+        let text = nothing_to_run(&planned);
+        if planned.unmatched.is_empty() {
+            bail!("{text}");
+        }
+        // Filters that hold everything back are no mistake: a commit of documents need not run anything.
+        progress.say(&text);
     }
     if !finish(&system, &github, &planned, progress, interrupts).await? {
         return Ok(ExitCode::from(FAILED));
@@ -163,6 +168,8 @@ fn nothing_to_run(planned: &PlannedRuns) -> String {
 struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
+    /// Ctrl-\, which would leave the jobs behind.
+    quit: Signal,
     /// The terminal was closed. Not heard where whoever started the program has it ignored, as `nohup` does.
     hangup: Option<Signal>,
     heard: u32,
@@ -173,6 +180,7 @@ impl Interrupts {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
             hangup: match hangup_is_ignored() {
                 true => None,
                 false => Some(signal(SignalKind::hangup())?),
@@ -186,6 +194,7 @@ impl Interrupts {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.quit.recv() => {}
             () = hung_up(self.hangup.as_mut()) => {}
         }
         self.heard += 1;

@@ -196,7 +196,9 @@ pub(crate) async fn keep_logs(system: &System, planned: &PlannedRuns, dir: &Path
                 '_'
             }
         };
+        // A workflow without a name is called after its path, which begins with a dot: `ls` would not show it.
         let name: String = job.name.chars().map(plain).take(150).collect();
+        let name = name.trim_start_matches('.');
         let path = dir.join(format!("{name}-{}.log", &job.id.as_str()[17..]));
         std::fs::write(&path, log(system, &job).await?)
             .with_context(|| format!("The log {} can't be written.", path.display()))?;

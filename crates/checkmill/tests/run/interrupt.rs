@@ -61,7 +61,7 @@ async fn ctrl_c_cancels_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn so_does_whatever_ends_a_program_politely() {
-    for signal in ["-TERM", "-HUP"] {
+    for signal in ["-TERM", "-HUP", "-QUIT"] {
         let project = Project::with_workflow(WORKFLOW);
         let ended = interrupted(&project, signal).await;
         assert_eq!(ended.code, Some(1), "{signal}");
