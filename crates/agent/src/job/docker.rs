@@ -389,10 +389,19 @@ mod tests {
     #[test]
     fn a_registry_that_answers_is_told_from_one_that_does_not() {
         for (last, refused) in [
-            ("Error response from daemon: manifest for alpine:0 not found: manifest unknown", true),
-            ("pull access denied for octo/x, repository does not exist or may require 'docker login'", true),
+            (
+                "Error response from daemon: manifest for alpine:0 not found: manifest unknown",
+                true,
+            ),
+            (
+                "pull access denied for octo/x, repository does not exist or may require 'docker login'",
+                true,
+            ),
             ("invalid reference format", true),
-            ("dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host", false),
+            (
+                "dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host",
+                false,
+            ),
             ("net/http: TLS handshake timeout", false),
             ("toomanyrequests: You have reached your pull rate limit", false),
             ("received unexpected HTTP status: 503 Service Unavailable", false),

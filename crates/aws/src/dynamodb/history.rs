@@ -4,7 +4,7 @@ use super::fault::store_error;
 use super::item::{self, Item};
 use super::keys::{HISTORY_PARTITION, Key};
 use super::schema::PK;
-use super::{ABSENT, DynamoStore, VERSION};
+use super::{DynamoStore, VERSION};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use checkmill_core::history::JobHistory;

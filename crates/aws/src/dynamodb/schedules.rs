@@ -1,10 +1,9 @@
 //! Rows of repositories' schedules. One with timers is in the index, by when the first is due; one that
 //! somebody waits for is never forgotten.
 
-use super::fault::store_error;
 use super::item::{self, Item};
 use super::keys::{Key, Open};
-use super::{ABSENT, DynamoStore, VERSION};
+use super::{DynamoStore, VERSION};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use checkmill_core::schedule::Schedule;

@@ -129,9 +129,17 @@ async fn a_workflow_that_the_event_does_not_start_is_told_why() {
         "on:\n  push:\n    branches: [release]\njobs: {test: {runs-on: linux, steps: [{run: echo}]}}\n",
     );
     let ended = project.run(&["--json"]).await;
-    assert_eq!(ended.code, Some(0), "filters that hold a commit back are no mistake: {}", ended.stderr);
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "filters that hold a commit back are no mistake: {}",
+        ended.stderr
+    );
     let said = "No workflow matches the event.\n  .checkmill/workflows/ci.yml: the branch `main` does not match `branches` (`release`)\n";
     assert!(ended.stderr.ends_with(said), "{}", ended.stderr);
     let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!((&report["run"], &report["checks"]), (&serde_json::json!([]), &serde_json::json!([])));
+    assert_eq!(
+        (&report["run"], &report["checks"]),
+        (&serde_json::json!([]), &serde_json::json!([]))
+    );
 }
