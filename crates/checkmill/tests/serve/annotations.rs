@@ -78,6 +78,7 @@ jobs:
     really
     src/b.rs:7: warning: too long
     src/c.rs:1: notice: hello
+    .github:1: warning: of no file
     "#);
     served.finish().await;
 }
