@@ -1,5 +1,6 @@
 //! Results: on every way out of an execution. Keeps the log, completes the check run, starts the jobs that waited for this
-//! one, comments on the pull request, tells those who follow the run; and only then calls the attempt concluded, so that a crash anywhere means doing it again.
+//! one, comments on the pull request, tells those who follow the run; and only then calls the attempt concluded, so that a
+//! crash anywhere means doing it again.
 
 use crate::advance::{Advance, Advanced, is_left_out};
 use crate::effects::{cancel_on_backend, start_execution};
