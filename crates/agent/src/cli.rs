@@ -133,7 +133,7 @@ fn act(verb: Verb, attempt: &AttemptDir, reexec: &Reexec) -> ExitCode {
             Verb::Work => worker::work(attempt, settings, clock)
                 .await
                 .map_err(|fault| fault.to_string()),
-            Verb::Reap => reap::reap(attempt, &clock)
+            Verb::Reap => reap::reap(attempt, &settings, &clock)
                 .await
                 .map(|()| 0)
                 .map_err(|fault| fault.to_string()),

@@ -1,6 +1,7 @@
 //! Where a job's things are, below its attempt's directory, as GitHub's runner lays them out.
 
 use checkmill_backends::attempt::WORK_DIR;
+use checkmill_workflow::job::workspace_name;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -26,11 +27,7 @@ impl Layout {
     #[must_use]
     pub fn new(attempt: &Path, repository: &str) -> Self {
         let work = attempt.join(WORK_DIR);
-        let name = repository
-            .rsplit('/')
-            .next()
-            .filter(|name| is_plain(name))
-            .unwrap_or("repository");
+        let name = workspace_name(repository);
         let temp = work.join("_temp");
         Self {
             workspace: work.join(name).join(name),
@@ -39,6 +36,25 @@ impl Layout {
             ours: temp.join("_checkmill"),
             temp,
         }
+    }
+
+    /// Above all of them.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.temp.parent().unwrap_or(&self.temp).to_owned()
+    }
+
+    /// The attempt's directory.
+    #[must_use]
+    pub fn attempt(&self) -> PathBuf {
+        let work = self.work();
+        work.parent().unwrap_or(&work).to_owned()
+    }
+
+    /// `HOME` of the job's containers.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.temp.join("_github_home")
     }
 
     /// Makes them.
@@ -61,14 +77,6 @@ impl Layout {
         fs::write(&path, content)?;
         Ok(path)
     }
-}
-
-fn is_plain(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with('.')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a step prints, on its way to the log: lines are masked and written, commands among them obeyed.
 
+use crate::container;
 use crate::commands::{self, Annotation, Command};
 use crate::log::lines::{Line, Lines};
 use crate::log::writer::LogWriter;
@@ -9,7 +10,7 @@ use crate::report::paths::Paths;
 use checkmill_core::limits::{FAILURE_TAIL_LINES, MATCHED_LINE_BYTES};
 use checkmill_workflow::job::ResultLevel;
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A line of a failing step's tail is cut here, in characters: it is shown in a table.
 const TAIL_LINE_CHARS: usize = 500;
@@ -19,6 +20,8 @@ pub struct StepOutput<'a> {
     log: &'a mut LogWriter,
     reports: &'a mut Reports,
     workspace: &'a Path,
+    /// By which names the step sees the machine's directories, where it is in a container.
+    seen: Option<&'a container::paths::Paths>,
     /// What the tools of the step name their files from.
     paths: Paths,
     /// None where the job wants nothing recognised that it has not said itself.
@@ -51,6 +54,7 @@ impl<'a> StepOutput<'a> {
             log,
             reports,
             workspace,
+            seen: None,
             paths: Paths::new(workspace, workspace),
             console: Some(Console::default()),
             debug,
@@ -64,6 +68,14 @@ impl<'a> StepOutput<'a> {
     #[must_use]
     pub fn in_directory(mut self, directory: &Path) -> Self {
         self.paths = Paths::new(self.workspace, directory);
+        self
+    }
+
+    /// The step is in a container that has these names for the machine's directories.
+    #[must_use]
+    pub fn seen_through(mut self, seen: &'a container::paths::Paths) -> Self {
+        self.paths = self.paths.seen_as(Path::new(&seen.inside(self.workspace)));
+        self.seen = Some(seen);
         self
     }
 
@@ -192,13 +204,13 @@ impl<'a> StepOutput<'a> {
                 self.said.disabled.get_or_insert(message);
             }
             Command::AddMatcher(file) => {
-                for problem in self.reports.add_matchers(&self.workspace.join(&file)) {
+                for problem in self.reports.add_matchers(&self.outside(&file)) {
                     self.log
                         .text(&format!("##[warning]Problem matchers of {file}: {problem}."));
                 }
             }
             Command::RemoveMatcher { owner, file } => {
-                let path = self.workspace.join(&file);
+                let path = self.outside(&file);
                 if let Some(problem) = self.reports.remove_matchers(owner.as_deref(), &path) {
                     self.log
                         .text(&format!("##[warning]Problem matchers of {file}: {problem}."));
@@ -210,6 +222,17 @@ impl<'a> StepOutput<'a> {
                 ));
             }
         }
+    }
+
+    /// A file that the step names, as the machine has it.
+    fn outside(&self, file: &str) -> PathBuf {
+        let seen = self.seen.and_then(|seen| seen.outside(Path::new(file)));
+        seen.unwrap_or_else(|| self.workspace.join(file))
+    }
+
+    fn named_outside(&self, file: String) -> String {
+        let seen = self.seen.and_then(|seen| seen.outside(Path::new(&file)));
+        seen.map_or(file, |path| path.to_string_lossy().into_owned())
     }
 
     fn annotation(&mut self, annotation: Annotation) {
@@ -228,7 +251,7 @@ impl<'a> StepOutput<'a> {
         let masked = Annotation {
             message: masks.apply(&annotation.message),
             title: mask(annotation.title),
-            file: mask(annotation.file),
+            file: mask(annotation.file.map(|file| self.named_outside(file))),
             ..annotation
         };
         if self.reports.annotations_mut().add(masked, self.workspace) {

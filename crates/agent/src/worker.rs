@@ -3,6 +3,7 @@
 use crate::callback::client::Client;
 use crate::callback::{Pace, Uploader};
 use crate::clock::SharedClock;
+use crate::container::clean;
 use crate::exec::GRACES;
 use crate::git::calls::RETRY_DELAYS;
 use crate::job::control::{Controller, StopReason, control};
@@ -57,10 +58,14 @@ pub async fn work(attempt: &AttemptDir, settings: Settings, clock: SharedClock) 
         .try_clone_to_owned()
         .and_then(pipe::Receiver::from_owned_fd);
     let stdin = stdin.map_err(system("watch its supervisor"))?;
+    let environment = settings.environment.clone();
     tokio::select! {
         () = orphaned(stdin) => {
             // Nobody else can find all of our descendants now.
             processes::end_all(|| family(attempt), CLEAN_UP).await;
+            if let Err(problem) = clean::after(attempt, &environment).await {
+                crate::cli::complain(&format!("containers of the job may be left: {problem}"));
+            }
             Err(WorkerFault::Orphaned)
         }
         code = run(attempt, settings, clock) => code,

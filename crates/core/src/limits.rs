@@ -239,3 +239,11 @@ pub const MODEL_CLAIM: Millis = Millis::from_secs(90);
 pub const MODEL_TOKENS: u32 = 4096;
 /// A model server's answer. [`MODEL_TOKENS`] are some 16 KB; the rest is what servers put around them.
 pub const MODEL_ANSWER_BYTES: usize = 256 * 1024;
+/// `services` of one job. Each is a container that its machine starts, waits for and removes.
+pub const SERVICES: usize = 20;
+/// For the services of a job to become healthy. Past what their own health checks allow it is a service that never starts.
+pub const SERVICES_READY: Millis = Millis::from_minutes(10);
+/// Lines of a container's output that are shown at its end, the last ones: what it said while the job ran was no step's.
+pub const CONTAINER_LOG_LINES: usize = 1000;
+/// For one image to be pulled.
+pub const IMAGE_PULL: Millis = Millis::from_minutes(30);

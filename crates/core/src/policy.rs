@@ -18,6 +18,9 @@ pub struct Policy {
     /// Which actions steps may use.
     #[serde(default)]
     pub actions: AllowedActions,
+    /// How much of their machine the containers of jobs may reach.
+    #[serde(default, skip_serializing_if = "ContainerPolicy::is_default")]
+    pub containers: ContainerPolicy,
     /// How often a failure that is not the code's is retried.
     #[serde(default)]
     pub retry: RetryCounts,
@@ -41,6 +44,7 @@ impl Default for Policy {
             forks: ForkPolicy::Approval,
             comment: CommentPolicy::OnFailure,
             actions: AllowedActions::All,
+            containers: ContainerPolicy::Restricted,
             retry: RetryCounts::POLICY_DEFAULT,
             model: ModelPolicy::NEVER,
             vars: BTreeMap::new(),
@@ -70,6 +74,25 @@ pub enum AllowedActions {
     Builtin,
     /// Patterns: `owner/*`, `owner/repository`, either with `@ref`, or `docker://image`; a `*` at an end is any rest.
     Only(Vec<String>),
+}
+
+/// What `container` and `services` of a job may ask the container engine for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerPolicy {
+    /// Nothing that reaches out of the container: no paths of the machine, devices, privileges or namespaces of it, nor the
+    /// engine's socket. GitHub's machines are thrown away after a job, others are not.
+    #[default]
+    Restricted,
+    /// All that GitHub lets them ask for.
+    Any,
+}
+
+impl ContainerPolicy {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_default(&self) -> bool {
+        *self == Self::Restricted
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

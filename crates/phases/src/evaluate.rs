@@ -445,6 +445,7 @@ pub(crate) async fn describe(
         },
         callback: None,
         actions: &run.policy.actions,
+        containers: run.policy.containers,
     };
     let described =
         checkmill_workflow::describe(workflow, &job.key, &job.leg, &contexts.of(&run.policy), attempt);

@@ -19,7 +19,7 @@ use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{CheckRunId, End, Job, JobState, Millis, Reason, Run};
 use checkmill_github::forge::{Forge, ForgeError, NewCheck, RepoRef};
 use checkmill_model::ModelId;
-use checkmill_workflow::job::{Callback, Container, JobDescription};
+use checkmill_workflow::job::{Callback, JobDescription};
 use secrecy::SecretString;
 
 pub struct Start<'a> {
@@ -214,15 +214,14 @@ impl Start<'_> {
             }));
         };
         let capabilities = backend.capabilities();
-        if let Some(image) =
-            missing_container(&mut description.description.container, capabilities.containers)
-        {
-            let detail = view::no_containers(&image, name, &job.runs_on);
+        if let Some(what) = missing_containers(&mut description.description, capabilities.containers) {
+            let detail = view::no_containers(&what, name, &job.runs_on);
             return Ok(Err(Refusal {
                 reason: Reason::Configuration,
                 detail,
             }));
         }
+        description.description.backend = name.to_owned();
         if capabilities.callback
             && let Some(base) = &self.settings.public_url
         {
@@ -334,37 +333,53 @@ struct Prepared {
     offered: Vec<Kept>,
 }
 
-/// The image that a job asks for on a backend without containers. One that is only the default is dropped there: such a job
-/// runs on the backend's own system.
-fn missing_container(container: &mut Option<Container>, has_containers: bool) -> Option<String> {
-    let dropped = container.take_if(|_| !has_containers)?;
-    (!dropped.optional).then_some(dropped.image)
+/// What a job asks for that a backend without containers does not have. An image that is only the default is dropped there:
+/// such a job runs on the backend's own system.
+fn missing_containers(description: &mut JobDescription, has_containers: bool) -> Option<String> {
+    if has_containers {
+        return None;
+    }
+    match description.container.take() {
+        Some(container) if !container.optional => Some(format!("the image {}", container.image)),
+        _ => {
+            let services: Vec<_> = description.services.iter().map(|service| service.id.as_str()).collect();
+            (!services.is_empty()).then(|| format!("services ({})", services.join(", ")))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn images_where_there_are_containers_and_where_there_are_none() {
-        let image = |optional| Container {
-            image: "ubuntu:22.04".to_owned(),
-            optional,
-        };
-        for (container, has_containers, kept, missing) in [
-            (None, false, false, false),
-            (Some(image(true)), false, false, false),
-            (Some(image(false)), false, false, true),
-            (None, true, false, false),
-            (Some(image(true)), true, true, false),
-            (Some(image(false)), true, true, false),
+        let image = |optional: bool| json!({"image": "ubuntu:22.04", "optional": optional});
+        let none = json!(null);
+        let db = json!([{"id": "db", "image": "postgres"}]);
+        for (container, services, has_containers, kept, missing) in [
+            (&none, json!([]), false, false, None),
+            (&image(true), json!([]), false, false, None),
+            (&image(false), json!([]), false, false, Some("the image ubuntu:22.04")),
+            (&none, db.clone(), false, false, Some("services (db)")),
+            (&image(true), db.clone(), false, false, Some("services (db)")),
+            (&none, db.clone(), true, false, None),
+            (&image(true), json!([]), true, true, None),
+            (&image(false), db, true, true, None),
         ] {
-            let mut left = container.clone();
-            let found = missing_container(&mut left, has_containers);
+            let mut description: JobDescription = serde_json::from_value(json!({
+                "job": "j", "attempt": 1, "name": "n",
+                "checkout": {"clone_url": "", "repository": "o/r", "sha": "", "git_ref": ""},
+                "contexts": {}, "env": [], "defaults": {}, "steps": [], "outputs": {}, "timeout_ms": 1, "callback": null,
+                "container": container, "services": services,
+            }))
+            .unwrap();
+            let found = missing_containers(&mut description, has_containers);
             assert_eq!(
-                (left.is_some(), found.is_some()),
+                (description.container.is_some(), found.as_deref()),
                 (kept, missing),
-                "{container:?} {has_containers}"
+                "{container} {services} {has_containers}"
             );
         }
     }

@@ -329,11 +329,12 @@ pub(crate) fn unknown_labels(labels: &[String], backends: &Backends) -> String {
     )
 }
 
-/// The detail of a job that asks for an image where its backend runs no containers.
-pub(crate) fn no_containers(image: &str, backend: &str, labels: &[String]) -> String {
+/// The detail of a job that asks for containers where its backend runs none.
+pub(crate) fn no_containers(what: &str, backend: &str, labels: &[String]) -> String {
     format!(
-        "The job asks for the image {image}, and the backend {backend}, which takes its label {}, has no containers. \
-         Leave the image out to run on the backend's own system, or name a machine of a backend that has containers.",
+        "The job asks for {what}, and the backend {backend}, which takes its label {}, has no containers: there is neither \
+         docker nor podman. Leave that out to run on the backend's own system, install one of them there, or name a machine \
+         of a backend that has containers.",
         labels.join(", ")
     )
 }

@@ -1,17 +1,18 @@
 //! What the agent is told about one leg of a job.
 
 use crate::call::At;
+use crate::containers::containers;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::{JobContext, contexts, find, leg_name, legs_of_first_attempt, scope, timeout};
 use crate::expr::{JobStatus, Opaque, opaque_references};
 use crate::job::{
-    Callback, CheckoutSource, Container, JobDescription, RunDefaults, StepAction, StepDescription,
+    Callback, CheckoutSource, JobDescription, RunDefaults, StepAction, StepDescription,
 };
-use crate::model::{self, Action, EnvEntry, Job, Legs, Step, Workflow};
+use crate::model::{Action, EnvEntry, Job, Legs, Step, Workflow};
 use crate::resolve::Resolver;
 use crate::text::Text;
 use crate::uses::is_allowed;
-use checkmill_core::policy::AllowedActions;
+use checkmill_core::policy::{AllowedActions, ContainerPolicy};
 use checkmill_core::{AttemptNumber, JobId, JobKey};
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,8 @@ pub struct AttemptInfo<'a> {
     pub callback: Option<Callback>,
     /// The policy's.
     pub actions: &'a AllowedActions,
+    /// The policy's.
+    pub containers: ContainerPolicy,
 }
 
 /// The variable that makes the agent show `::debug::` lines. GitHub docs: "Enabling debug logging".
@@ -65,6 +68,13 @@ pub fn describe(
     let name = leg_name(workflow, job, planned, &resolver)?;
     let settings = job.settings(planned);
     let timeout = timeout(workflow, &settings.timeout, &resolver, context.run_timeout_max)?;
+    let (container, services) = containers(
+        &workflow.source,
+        settings,
+        &contexts,
+        &attempt.checkout.repository,
+        attempt.containers,
+    )?;
     let mut layers = vec![env(&workflow.env), env(&job.env)];
     if !settings.variables.is_empty() {
         layers.push(env(&settings.variables));
@@ -82,7 +92,9 @@ pub fn describe(
         matrix_computed: matrix_computed(job),
         env: layers,
         defaults: defaults(workflow, job),
-        container: settings.container.as_ref().map(container),
+        container,
+        services,
+        backend: String::new(),
         interruptible: settings.interruptible,
         steps: job.steps.iter().map(step).collect(),
         secrets: at.secrets.clone(),
@@ -137,13 +149,6 @@ pub(crate) fn matrix_computed(job: &Job) -> bool {
 fn set(contexts: &mut Map<String, Json>, context: &str, name: &str, value: &str) {
     if let Some(Json::Object(fields)) = contexts.get_mut(context) {
         fields.insert(name.to_owned(), Json::String(value.to_owned()));
-    }
-}
-
-fn container(container: &model::Container) -> Container {
-    Container {
-        image: container.image.clone(),
-        optional: container.optional,
     }
 }
 

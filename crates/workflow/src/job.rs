@@ -46,6 +46,12 @@ pub struct JobDescription {
     /// The image to run the steps in; none where they run on the machine as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<Container>,
+    /// Containers that run beside the steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
+    /// The name of the backend, for messages; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub backend: String,
     /// The job may run on a machine that can be taken away (a spot instance), where the backend has such.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interruptible: bool,
@@ -98,14 +104,70 @@ pub struct Callback {
     pub url: String,
 }
 
-/// The image that a job runs in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a job's directory of work is in its container; the workspace is `{name}/{name}` below it. GitHub's runner has it so.
+pub const CONTAINER_WORK: &str = "/__w";
+
+/// What the two directories above a workspace are called: the repository's name, of `owner/name`.
+#[must_use]
+pub fn workspace_name(repository: &str) -> &str {
+    let is_plain = |name: &&str| {
+        !name.is_empty()
+            && !name.starts_with('.')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let name = repository.rsplit('/').next();
+    name.filter(is_plain).unwrap_or("repository")
+}
+
+/// The container that a job's steps run in, or that a service is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Container {
     /// A reference such as `ubuntu:22.04`.
     pub image: String,
     /// Nobody asked for it, it is the default: where the backend has no containers, the job runs without.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+    /// Unevaluated.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// `80`, `8080:80`, `127.0.0.1:8080:80/tcp`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
+    /// `/path`, `name:/path`, `/path:/path`, each with `:ro` or the like; below [`CONTAINER_WORK`] the job's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
+    /// Of the engine's `create`, each one word: `--name=value`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entrypoint: Option<String>,
+    /// Words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// The policy lets the steps in it reach the engine.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub engine_socket: bool,
+}
+
+/// `credentials`, unevaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    pub username: String,
+    pub password: String,
+}
+
+/// One of `services`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// By which steps find it: its name on the job's network.
+    pub id: String,
+    #[serde(flatten)]
+    pub container: Container,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

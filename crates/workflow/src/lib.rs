@@ -9,6 +9,7 @@
 
 pub mod archive;
 mod call;
+mod containers;
 mod contexts;
 mod describe;
 mod diagnostic;
@@ -34,6 +35,7 @@ mod text;
 pub mod translation;
 mod trigger;
 pub mod uses;
+mod words;
 mod yaml;
 
 pub use call::{Called, Linker, RemoteWorkflow, WorkflowReference};

@@ -6,7 +6,7 @@ use crate::matrix::MatrixLeg;
 use crate::source::{Source, Span};
 use crate::text::Text;
 use crate::uses::ActionReference;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Value};
 use checkmill_core::graph;
 use checkmill_core::policy::TokenPermissions;
 use checkmill_core::schedule::Timing;
@@ -358,6 +358,8 @@ pub(crate) struct Settings {
     /// What a leg has beside the job's `env`, and wins over it.
     pub(crate) variables: Vec<EnvEntry>,
     pub(crate) container: Option<Container>,
+    /// `services`, unevaluated.
+    pub(crate) services: Option<Node>,
     /// The machine may be taken away while the job runs (a spot instance).
     pub(crate) interruptible: bool,
 }
@@ -379,12 +381,31 @@ pub(crate) struct Timeout {
     pub(crate) default: Millis,
 }
 
-/// The image that a job runs in, literal.
+/// What a job runs in.
 #[derive(Debug, Clone)]
-pub(crate) struct Container {
-    pub(crate) image: String,
-    /// The dialect's default: a backend without containers runs the job without.
-    pub(crate) optional: bool,
+pub(crate) enum Container {
+    /// `container`, unevaluated.
+    Written(Node),
+    /// An image, literal.
+    Image {
+        image: String,
+        /// The dialect's default: a backend without containers runs the job without.
+        optional: bool,
+    },
+}
+
+impl Container {
+    /// The image as it is written; none where the whole of it is a mapping without one.
+    pub(crate) fn image(&self) -> Option<&str> {
+        let node = match self {
+            Self::Image { image, .. } => return Some(image),
+            Self::Written(node) => node.get("image").unwrap_or(node),
+        };
+        match &node.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// A step, its expressions unevaluated.

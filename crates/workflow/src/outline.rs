@@ -3,7 +3,7 @@
 use crate::describe;
 use crate::expr::reads;
 use crate::job::{StepAction, StepDescription};
-use crate::model::{Job, Legs, Workflow};
+use crate::model::{Container, Job, Legs, Workflow};
 use checkmill_core::JobKey;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -18,6 +18,8 @@ pub struct JobOutline<'a> {
     pub condition: Option<&'a str>,
     /// The image that the job asks for.
     pub image: Option<&'a str>,
+    /// The ids of its services.
+    pub services: Vec<&'a str>,
     /// The shell of `defaults.run`.
     pub shell: Option<&'a str>,
     /// It has a matrix, or several combinations of parameters.
@@ -50,7 +52,8 @@ fn outline<'a>(workflow: &'a Workflow, job: &'a Job) -> JobOutline<'a> {
             .settings
             .container
             .as_ref()
-            .map(|container| container.image.as_str()),
+            .and_then(Container::image),
+        services: service_ids(job),
         shell: [&job.defaults, &workflow.defaults]
             .into_iter()
             .find_map(|defaults| defaults.shell.as_ref())
@@ -70,11 +73,23 @@ fn outline<'a>(workflow: &'a Workflow, job: &'a Job) -> JobOutline<'a> {
         outline.reads(&entry.value.value, false);
     }
     outline.reads(outline.condition.unwrap_or_default(), true);
+    let written = match &job.settings.container {
+        Some(Container::Written(node)) => Some(node),
+        _ => None,
+    };
+    for node in written.into_iter().chain(&job.settings.services) {
+        node.each_text(&mut |text| outline.reads(text, false));
+    }
     for step in &steps {
         outline.reads_of(step);
     }
     outline.steps = steps;
     outline
+}
+
+fn service_ids(job: &Job) -> Vec<&str> {
+    let entries = job.settings.services.iter().filter_map(|node| node.entries());
+    entries.flatten().map(|entry| entry.key.as_str()).collect()
 }
 
 impl JobOutline<'_> {

@@ -7,7 +7,7 @@ use crate::read::{Fields, Reader};
 use crate::source::Source;
 use crate::yaml::{self, Entry, Node, Value};
 use checkmill_core::policy::{
-    AllowedActions, CommentPolicy, ForkPolicy, ModelPolicy, Policy, TranslatePolicy,
+    AllowedActions, CommentPolicy, ContainerPolicy, ForkPolicy, ModelPolicy, Policy, TranslatePolicy,
 };
 use checkmill_core::retry::RetryCounts;
 use checkmill_core::{Millis, limits};
@@ -35,6 +35,7 @@ pub const KEYS: Keys = Keys {
         full("forks"),
         full("comment"),
         full("actions"),
+        full("containers"),
         full("retry"),
         full("model"),
         full("vars"),
@@ -108,6 +109,13 @@ fn policy(reader: &mut Reader<'_>, node: &Node) -> Option<Policy> {
         .and_then(|node| allowed_actions(reader, node))
     {
         policy.actions = actions;
+    }
+    let containers = [
+        ("restricted", ContainerPolicy::Restricted),
+        ("any", ContainerPolicy::Any),
+    ];
+    if let Some(containers) = choice(reader, &fields, "containers", &containers) {
+        policy.containers = containers;
     }
     if let Some(node) = fields.get("retry") {
         policy.retry = retry(reader, node);

@@ -109,6 +109,9 @@ impl<'j> JobRunner<'j> {
     }
 
     pub(super) fn home(&self) -> Option<PathBuf> {
+        if self.job_container().is_some() {
+            return Some(self.surroundings.layout.home());
+        }
         let outer = self.outer_env();
         let home = outer.get("HOME").or(self.surroundings.environment.get("HOME"));
         home.map(PathBuf::from).filter(|home| home.is_absolute())

@@ -8,9 +8,11 @@ use super::uses::Given;
 use crate::actions::Loaded;
 use crate::actions::inputs::Inputs;
 use crate::command_files::CommandFiles;
-use crate::container::{Container, ENGINES, WORKSPACE, is_local, qualified};
+use crate::container::engine::Engine;
+use crate::container::pull::is_refused;
+use crate::container::{Container, WORKSPACE, is_local, qualified};
 use crate::environment::{self, Variables};
-use crate::exec::{self, Ended, Program};
+use crate::exec::Program;
 use crate::script::shell::split_words;
 use checkmill_workflow::expr::interpolate;
 use checkmill_workflow::manifest::{DockerImage, DockerRuns};
@@ -19,41 +21,13 @@ use checkmill_workflow::uses::ActionReference;
 use serde_json::json;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// For the engine to answer a question, or to end a container.
-const ENGINE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A container engine that answers.
-#[derive(Debug, Clone)]
-pub(super) struct Engine {
-    name: &'static str,
-    path: PathBuf,
-}
+use std::path::Path;
 
 /// Which of a container's programs runs.
 pub(super) enum Entry<'a> {
     Main,
     /// `pre-entrypoint` or `post-entrypoint`.
     Hook(&'a str),
-}
-
-/// Whether a registry has answered that there is no such image, or not for us: what it says when it can't be reached is no
-/// fault of the workflow's.
-fn is_refused(last: &str) -> bool {
-    let last = last.to_ascii_lowercase();
-    [
-        "not found",
-        "manifest unknown",
-        "denied",
-        "unauthorized",
-        "invalid reference",
-        "does not exist",
-        "no matching manifest",
-    ]
-    .iter()
-    .any(|words| last.contains(words))
 }
 
 impl JobRunner<'_> {
@@ -124,41 +98,20 @@ impl JobRunner<'_> {
         if matches!(outcome.fault, Some(Fault::Stopped | Fault::TimedOut { .. })) {
             // The engine's client is gone; its container need not be.
             let name = self.container_name(running);
-            let _ = self.ask(&engine, &["rm", "--force", &name]).await;
+            let _ = engine.ask(["rm", "--force", &name]).await;
         }
         outcome
     }
 
-    /// The engine of this machine.
+    /// The engine that runs an action's container.
     async fn engine(&mut self, reference: &str) -> Result<Engine, Fault> {
-        if let Some(engine) = &self.engine {
-            return Ok(engine.clone());
-        }
-        let path = self.engine_variables().remove("PATH").unwrap_or_default();
-        let mut silent = Vec::new();
-        for name in ENGINES {
-            let workspace = &self.surroundings.layout.workspace;
-            let Some(path) = environment::find_program(name, &path, workspace) else {
-                continue;
-            };
-            let engine = Engine { name, path };
-            match self.ask(&engine, &["info"]).await {
-                Ok(()) => {
-                    self.engine = Some(engine.clone());
-                    return Ok(engine);
-                }
-                Err(problem) => silent.push(format!("{name} does not answer ({problem})")),
-            }
-        }
-        let why = if silent.is_empty() {
-            "there is neither docker nor podman".to_owned()
-        } else {
-            silent.join("; ")
-        };
-        Err(Fault::Configuration(format!(
-            "The action {reference} runs in a container, and where the job runs {why}; choose a machine that has an engine \
-             with `runs-on`, or do the same in a `run` step"
-        )))
+        let found = self.find_engine().await;
+        found.map_err(|why| {
+            Fault::Configuration(format!(
+                "The action {reference} runs in a container, and where the job runs {why}; choose a machine that has an \
+                 engine with `runs-on`, or do the same in a `run` step"
+            ))
+        })
     }
 
     /// The image to run.
@@ -199,7 +152,7 @@ impl JobRunner<'_> {
         let pulls = arguments[0] == "pull";
         if !pulls || !is_local(&image) {
             let files = self.files(running)?;
-            let program = self.engine_program(engine, arguments);
+            let program = engine.program(arguments);
             self.log.text(&format!("##[group]{} {image}", engine.name));
             let done = self.execute(running, &program, files, Path::new(WORKSPACE)).await;
             self.log.text("##[endgroup]");
@@ -263,8 +216,12 @@ impl JobRunner<'_> {
             fs::create_dir_all(directory)
                 .map_err(|error| Fault::Infrastructure(format!("A directory can't be made: {error}")))?;
         }
+        let containers = self.containers.as_ref();
         let container = Container {
             name: self.container_name(running),
+            key: &self.engine_key(),
+            network: containers.map(|containers| containers.network.as_str()),
+            volumes: containers.map(|containers| containers.volumes.clone()).unwrap_or_default(),
             image,
             entrypoint: entrypoint.as_deref(),
             arguments,
@@ -274,10 +231,10 @@ impl JobRunner<'_> {
             temp,
             event: layout.ours.join("event.json"),
             files,
-            socket: engine.name == "docker",
+            socket: !engine.is_podman(),
         };
         let (arguments, passed) = container.command();
-        let mut program = self.engine_program(engine, arguments);
+        let mut program = engine.program(arguments);
         program.environment.extend(passed);
         Ok(program)
     }
@@ -326,87 +283,24 @@ impl JobRunner<'_> {
 
     /// Of letters, digits, `-` and `_`, and no other job's.
     fn container_name(&self, running: &Running<'_>) -> String {
-        let description = self.description;
-        format!(
-            "checkmill-{}-{}-{}",
-            description.job, description.attempt, running.key
-        )
-        .to_ascii_lowercase()
+        format!("checkmill-{}-{}", self.engine_key(), running.key)
     }
 
-    fn engine_variables(&self) -> Variables {
+    /// What the engine finds. What steps in a container have added to `PATH` is not the machine's.
+    pub(super) fn engine_variables(&self) -> Variables {
         let mut variables = self.surroundings.environment.clone();
-        let path = variables.remove("PATH").unwrap_or_default();
-        variables.insert("PATH".to_owned(), environment::path(&self.added_paths, &path));
+        if self.description.container.is_none() {
+            let path = variables.remove("PATH").unwrap_or_default();
+            variables.insert("PATH".to_owned(), environment::path(&self.added_paths, &path));
+        }
         variables
-    }
-
-    fn engine_program(&self, engine: &Engine, arguments: Vec<OsString>) -> Program {
-        Program {
-            path: engine.path.clone(),
-            arguments,
-            directory: self.surroundings.layout.workspace.clone(),
-            environment: self.engine_variables(),
-        }
-    }
-
-    /// Asks the engine for something short; its last words where it fails.
-    async fn ask(&self, engine: &Engine, arguments: &[&str]) -> Result<(), String> {
-        let arguments = arguments.iter().map(OsString::from).collect();
-        let program = self.engine_program(engine, arguments);
-        let mut said = Vec::new();
-        let output = |bytes: &[u8]| {
-            said.extend_from_slice(bytes);
-            said.len() < 1024 * 1024
-        };
-        let never = std::future::pending();
-        let graces = self.surroundings.graces;
-        let ended = exec::run(&program, graces, Some(ENGINE_TIMEOUT), never, output).await;
-        match ended {
-            Ok(Ended::Exited(0)) => Ok(()),
-            Ok(_) => {
-                let said = String::from_utf8_lossy(&said).into_owned();
-                let last = said.lines().rev().find(|line| !line.trim().is_empty());
-                Err(last.unwrap_or("it says nothing").trim().to_owned())
-            }
-            Err(error) => Err(error.to_string()),
-        }
     }
 
     /// Removes the images that were built for this job.
     pub(super) async fn remove_images(&mut self) {
         let Some(engine) = self.engine.clone() else { return };
         for image in std::mem::take(&mut self.built) {
-            let _ = self.ask(&engine, &["rmi", "--force", &image]).await;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_refused;
-
-    #[test]
-    fn a_registry_that_answers_is_told_from_one_that_does_not() {
-        for (last, refused) in [
-            (
-                "Error response from daemon: manifest for alpine:0 not found: manifest unknown",
-                true,
-            ),
-            (
-                "pull access denied for octo/x, repository does not exist or may require 'docker login'",
-                true,
-            ),
-            ("invalid reference format", true),
-            (
-                "dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host",
-                false,
-            ),
-            ("net/http: TLS handshake timeout", false),
-            ("toomanyrequests: You have reached your pull rate limit", false),
-            ("received unexpected HTTP status: 503 Service Unavailable", false),
-        ] {
-            assert_eq!(is_refused(last), refused, "{last}");
+            let _ = engine.ask(["rmi", "--force", &image]).await;
         }
     }
 }

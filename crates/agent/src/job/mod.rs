@@ -5,6 +5,7 @@ mod artifacts;
 mod caches;
 mod checkout;
 mod composite;
+mod containers;
 pub mod control;
 mod docker;
 pub mod fault;
@@ -22,6 +23,7 @@ mod uses;
 
 use crate::actions::Loaded;
 use crate::clock::SharedClock;
+use crate::container::engine::Engine;
 use crate::environment::{self, Variables};
 use crate::exec::Graces;
 use crate::hash_files::Workspace;
@@ -35,8 +37,8 @@ use checkmill_workflow::expr::{JobStatus, Scope, interpolate};
 use checkmill_workflow::job::{JOB_TOKEN_VARIABLE, JobDescription, JobResult, JobVerdict, StepResult};
 use checkmill_workflow::translation::Wanted;
 use checkmill_workflow::uses::ActionReference;
+use containers::Containers;
 use control::{Control, StopReason};
-use docker::Engine;
 use fault::Verdict;
 use frame::Frame;
 use hooks::Post;
@@ -100,6 +102,8 @@ struct JobRunner<'a> {
     replaced: BTreeSet<String>,
     /// The container engine, once it was needed.
     engine: Option<Engine>,
+    /// The job's own, while they run.
+    containers: Option<Containers>,
     /// Of container actions, by reference.
     images: BTreeMap<String, String>,
     /// Those of them that were built here.
@@ -144,6 +148,7 @@ pub async fn run(
         used: Vec::new(),
         replaced: BTreeSet::new(),
         engine: None,
+        containers: None,
         images: BTreeMap::new(),
         built: Vec::new(),
         before_count: 0,
@@ -160,9 +165,12 @@ pub async fn run(
     };
     match ready {
         Ok(()) => {
-            runner.before_steps().await;
-            runner.steps().await;
-            runner.after_steps().await;
+            if runner.start_containers().await {
+                runner.before_steps().await;
+                runner.steps().await;
+                runner.after_steps().await;
+            }
+            runner.stop_containers().await;
             runner.remove_images().await;
             runner.read_reports();
             runner.job_outputs();
@@ -307,8 +315,7 @@ impl JobRunner<'_> {
             JobStatus::Failure => "failure",
             JobStatus::Cancelled | JobStatus::Skipped => "cancelled",
         };
-        self.contexts
-            .insert("job".to_owned(), json!({ "status": status }));
+        self.contexts["job"]["status"] = status.into();
     }
 }
 

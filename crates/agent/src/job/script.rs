@@ -35,11 +35,14 @@ impl JobRunner<'_> {
         shell: Option<&str>,
         working_directory: Option<&str>,
     ) -> Outcome {
-        let ready = match self.ready(running, run, shell, working_directory) {
+        let ready = match self.ready(running, run, shell, working_directory).await {
             Ok(ready) => ready,
             Err(fault) => return fault.into(),
         };
         self.header(running, &ready);
+        if self.job_container().is_some() {
+            return self.execute_inside(running, &ready.program, ready.files).await;
+        }
         let workspace = &self.surroundings.layout.workspace;
         self.execute(running, &ready.program, ready.files, workspace)
             .await
@@ -72,8 +75,8 @@ impl JobRunner<'_> {
         }
     }
 
-    fn ready(
-        &self,
+    async fn ready(
+        &mut self,
         running: &Running<'_>,
         run: &str,
         shell: Option<&str>,
@@ -103,13 +106,15 @@ impl JobRunner<'_> {
                 .to_owned();
             return Err(Fault::Configuration(problem));
         }
-        let shell =
-            Shell::parse(shell.as_deref()).map_err(|error| Fault::Configuration(error.to_string()))?;
+        let shell = shell.filter(|shell| !shell.trim().is_empty());
+        // GitHub docs: "The default shell for `run` steps inside a container is `sh` instead of `bash`."
+        let of_container = self.job_container().map(|_| "sh");
+        let shell = Shell::parse(shell.as_deref().or(of_container))
+            .map_err(|error| Fault::Configuration(error.to_string()))?;
         let directory = filled(
             "working-directory",
             working_directory.or(defaults.working_directory.as_deref()),
         )?;
-        let directory = layout.workspace.join(directory.unwrap_or_default());
         let guards = Guards {
             references: untrusted,
             opaque,
@@ -122,23 +127,36 @@ impl JobRunner<'_> {
         let script = layout
             .write(&name, shell.script(&filled.text).as_bytes())
             .map_err(|error| unwritten(&error))?;
-        let environment = self.variables(running.env, &files, &filled.variables);
-        let path = self.find_shell(&shell, &environment)?;
-        let script = script.to_string_lossy();
-        let arguments = shell
-            .arguments
-            .iter()
-            .map(|argument| OsString::from(argument.replace(SCRIPT, &script)))
-            .collect();
+        let directory = directory.unwrap_or_default();
+        let program = match self.job_container() {
+            None => {
+                let environment = self.variables(running.env, &files, &filled.variables);
+                let path = self.find_shell(&shell, &environment)?;
+                let arguments = shell_arguments(&shell, &script.to_string_lossy());
+                Program {
+                    path,
+                    arguments,
+                    directory: layout.workspace.join(directory),
+                    environment,
+                }
+            }
+            Some(container) => {
+                let environment = self.inside_variables(container, running.env, &files, &filled.variables);
+                let workspace = PathBuf::from(container.paths.inside(&layout.workspace));
+                let arguments = shell_arguments(&shell, &container.paths.inside(&script));
+                let found = self.find_inside(&shell.programs, &environment["PATH"]).await?;
+                Program {
+                    path: found.ok_or_else(|| no_shell(&shell, "in the job's container"))?.into(),
+                    arguments,
+                    directory: workspace.join(directory),
+                    environment,
+                }
+            }
+        };
         Ok(Ready {
             shell,
             filled,
-            program: Program {
-                path,
-                arguments,
-                directory,
-                environment,
-            },
+            program,
             files,
         })
     }
@@ -178,10 +196,7 @@ impl JobRunner<'_> {
             .programs
             .iter()
             .find_map(|name| environment::find_program(name, &environment["PATH"], workspace));
-        found.ok_or_else(|| {
-            let names = shell.programs.join(" nor ");
-            Fault::Configuration(format!("shell: {names} is not installed where the job runs"))
-        })
+        found.ok_or_else(|| no_shell(shell, "where the job runs"))
     }
 
     /// What runs, for the log. The folded part is as on GitHub.
@@ -223,7 +238,7 @@ impl JobRunner<'_> {
     }
 
     /// What the step has left: outputs, variables, paths, a summary.
-    fn settle(&mut self, running: &Running<'_>, ended: Ended, said: Said, written: Written) -> Outcome {
+    pub(super) fn settle(&mut self, running: &Running<'_>, ended: Ended, said: Said, written: Written) -> Outcome {
         let mut problems: Vec<String> = said.disabled.into_iter().chain(written.problems).collect();
         for warning in &written.warnings {
             self.log.text(&format!("##[warning]{warning}."));
@@ -282,6 +297,18 @@ impl JobRunner<'_> {
     }
 }
 
+fn shell_arguments(shell: &Shell, script: &str) -> Vec<OsString> {
+    let arguments = shell.arguments.iter();
+    arguments
+        .map(|argument| OsString::from(argument.replace(SCRIPT, script)))
+        .collect()
+}
+
+fn no_shell(shell: &Shell, place: &str) -> Fault {
+    let names = shell.programs.join(" nor ");
+    Fault::Configuration(format!("shell: {names} is not installed {place}"))
+}
+
 pub(super) fn unwritten(error: &io::Error) -> Fault {
     Fault::Infrastructure(format!("The step's files could not be written: {error}"))
 }
@@ -294,12 +321,9 @@ fn fill_fault(error: FillError) -> Fault {
 }
 
 fn start_fault(program: &Program, error: &io::Error) -> Fault {
-    let directory = &program.directory;
-    if !directory.is_dir() {
-        let shown = shown(directory, program);
-        return Fault::Failed(format!(
-            "The working directory {shown} does not exist or is no directory"
-        ));
+    if !program.directory.is_dir() {
+        let workspace = program.environment.get("GITHUB_WORKSPACE").map(PathBuf::from);
+        return missing_directory(&program.directory, &workspace.unwrap_or_default());
     }
     match error.kind() {
         io::ErrorKind::ArgumentListTooLong => Fault::Failed(
@@ -319,16 +343,10 @@ fn start_fault(program: &Program, error: &io::Error) -> Fault {
     }
 }
 
-/// Relative to the workspace, as it was written.
-fn shown(directory: &Path, program: &Program) -> String {
-    let workspace = program
-        .environment
-        .get("GITHUB_WORKSPACE")
-        .map(PathBuf::from)
-        .unwrap_or_default();
-    directory
-        .strip_prefix(&workspace)
-        .unwrap_or(directory)
-        .display()
-        .to_string()
+/// The directory is shown relative to the workspace, as it was written.
+pub(super) fn missing_directory(directory: &Path, workspace: &Path) -> Fault {
+    let shown = directory.strip_prefix(workspace).unwrap_or(directory).display();
+    Fault::Failed(format!(
+        "The working directory {shown} does not exist or is no directory"
+    ))
 }

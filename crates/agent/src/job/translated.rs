@@ -50,7 +50,8 @@ impl JobRunner<'_> {
         fault: Fault,
     ) -> Outcome {
         let description = self.description;
-        let Some(translations) = &description.translations else {
+        // What is told of a step is the machine that would run the script, and the container is another one.
+        let Some(translations) = description.translations.as_ref().filter(|_| self.job_container().is_none()) else {
             return fault.into();
         };
         let Some(what) = self.untranslatable(step, inputs) else {

@@ -17,6 +17,7 @@ use checkmill_workflow::manifest::Runs;
 use checkmill_workflow::translation::Lacking;
 use checkmill_workflow::uses::{ActionReference, Builtin};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// `with`, its expressions filled in.
@@ -98,6 +99,10 @@ impl JobRunner<'_> {
         action: Builtin,
         with: &BTreeMap<String, String>,
     ) -> Outcome {
+        let with = &match self.outside_paths(with) {
+            Ok(with) => with,
+            Err(fault) => return fault.into(),
+        };
         match action {
             Builtin::Checkout => self.checkout(running, with).await,
             Builtin::UploadArtifact
@@ -106,6 +111,15 @@ impl JobRunner<'_> {
             | Builtin::CacheRestore
             | Builtin::CacheSave => self.archives(running, action, with).await,
         }
+    }
+
+    /// What is built in runs beside the job's container, and names its directories as the machine does.
+    fn outside_paths(&self, with: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Fault> {
+        let mut with = with.clone();
+        if let Some(path) = with.get_mut("path") {
+            *path = self.outside_lines(path)?;
+        }
+        Ok(with)
     }
 
     /// The middle part of an action, which registers the last.
@@ -220,6 +234,9 @@ impl JobRunner<'_> {
             Ok(files) => files,
             Err(fault) => return fault.into(),
         };
+        if self.job_container().is_some() {
+            return self.javascript_inside(running, loaded, inputs, using, (&file, files)).await;
+        }
         let environment = self.action_variables(running, inputs, &files);
         let workspace = &self.surroundings.layout.workspace;
         let node = environment::find_program("node", &environment["PATH"], workspace);
@@ -244,6 +261,44 @@ impl JobRunner<'_> {
             environment,
         };
         self.execute(running, &program, files, workspace).await
+    }
+
+    /// The same in the job's container.
+    async fn javascript_inside(
+        &mut self,
+        running: &Running<'_>,
+        loaded: &Loaded,
+        inputs: &Inputs,
+        using: &str,
+        (file, files): (&Path, CommandFiles),
+    ) -> Outcome {
+        let Some(container) = self.job_container() else {
+            return Outcome::default();
+        };
+        let mut environment = self.inside_variables(container, running.env, &files, &[]);
+        environment.extend(inputs.variables());
+        environment.extend(self.state_variables(running));
+        let arguments = vec![container.paths.inside(file).into()];
+        let directory = container.paths.inside(&self.surroundings.layout.workspace).into();
+        let node = match self.node_inside(&environment["PATH"]).await {
+            Ok(Ok(node)) => node,
+            Ok(Err(why)) => {
+                return Fault::Configuration(format!(
+                    "The action {} is a JavaScript action ({using}), and the job's container can't run it: {why}; choose an \
+                     image that has Node.js, or do the same in a `run` step",
+                    loaded.reference
+                ))
+                .into();
+            }
+            Err(fault) => return fault.into(),
+        };
+        let program = Program {
+            path: node.into(),
+            arguments,
+            directory,
+            environment,
+        };
+        self.execute_inside(running, &program, files).await
     }
 
     /// The variables of an action's program: those of a script, its inputs, and what an earlier part of it has kept.

@@ -42,6 +42,13 @@ impl Paths {
         }
     }
 
+    /// Tools see the workspace under another name: that of a container.
+    #[must_use]
+    pub fn seen_as(mut self, name: &Path) -> Self {
+        self.resolved = Some(name.to_owned());
+        self
+    }
+
     /// The path of the first place whose file is there, and its line.
     #[must_use]
     pub fn first(&self, places: &[Place]) -> Option<(String, Option<u32>)> {

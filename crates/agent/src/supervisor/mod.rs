@@ -9,6 +9,7 @@ use crate::callback::client::Client;
 use crate::callback::{Pace, send_end};
 use crate::cli::Reexec;
 use crate::clock::SharedClock;
+use crate::container::clean;
 use crate::job::fault::Verdict;
 use crate::log::writer::{JOB_MARK, append_after, finish_after};
 use crate::processes;
@@ -83,6 +84,9 @@ pub async fn supervise(
     };
     // Whoever is left here has no parent but us, whatever group or session it made.
     processes::end_all(reap_and_find, CLEAN_UP).await;
+    if let Err(problem) = clean::after(attempt, &settings.environment).await {
+        crate::cli::complain(&format!("containers of the job may be left: {problem}"));
+    }
     let result = read_result(attempt);
     close_log(attempt, clock, result.as_ref(), &end);
     attempt.write_exit(&ExitRecord {

@@ -2,8 +2,10 @@
 
 use super::SupervisorFault;
 use crate::clock::SharedClock;
+use crate::container::clean;
 use crate::log::writer::finish_after;
 use crate::processes;
+use crate::settings::Settings;
 use checkmill_backends::attempt::{
     AttemptDir, AttemptEnd, Claim, ExitRecord, LOG_FILE, LockState, REAP_LOCK_FILE,
 };
@@ -16,7 +18,11 @@ const CLEAN_UP: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// What the file system says; processes that can't be killed.
-pub async fn reap(attempt: &AttemptDir, clock: &SharedClock) -> Result<(), SupervisorFault> {
+pub async fn reap(
+    attempt: &AttemptDir,
+    settings: &Settings,
+    clock: &SharedClock,
+) -> Result<(), SupervisorFault> {
     let Some(_lock) = attempt.try_lock(REAP_LOCK_FILE)? else {
         return Ok(());
     };
@@ -28,6 +34,14 @@ pub async fn reap(attempt: &AttemptDir, clock: &SharedClock) -> Result<(), Super
         let source = std::io::Error::other("some are still there");
         return Err(SupervisorFault::System {
             action: "end the processes of the dead agent's job",
+            source,
+        });
+    }
+    // Tried again with the next poll: nobody else knows of them.
+    if let Err(problem) = clean::after(attempt, &settings.environment).await {
+        let source = std::io::Error::other(problem);
+        return Err(SupervisorFault::System {
+            action: "remove the containers of the dead agent's job",
             source,
         });
     }

@@ -167,7 +167,7 @@ impl Backend for ProcessBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             callback: true,
-            containers: false,
+            containers: self.inner.settings.has_engine(),
         }
     }
 

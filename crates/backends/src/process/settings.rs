@@ -4,6 +4,7 @@ use super::environment;
 use super::host::Host;
 use checkmill_core::{Millis, UnixMillis};
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +13,9 @@ pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
 /// From the start of the agent's process until it must have taken its job: it only has to load. Past it the attempt is lost.
 pub const START_DEADLINE: Millis = Millis::from_secs(60);
+
+/// The container engines that the agent can use.
+const ENGINES: [&str; 2] = ["docker", "podman"];
 
 #[derive(Clone)]
 pub struct ProcessSettings {
@@ -72,5 +76,18 @@ impl ProcessSettings {
             start_deadline: START_DEADLINE,
             now,
         }
+    }
+
+    /// Whether a container engine is installed where agents find it. Whether it answers, the agent asks.
+    #[must_use]
+    pub fn has_engine(&self) -> bool {
+        let path = self.environment.iter().find(|(name, _)| name == "PATH");
+        let path = path.map(|(_, path)| path.clone()).unwrap_or_default();
+        std::env::split_paths(&path).any(|directory| {
+            ENGINES.iter().any(|name| {
+                let file = directory.join(name).metadata();
+                file.is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+            })
+        })
     }
 }

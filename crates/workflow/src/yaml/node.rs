@@ -54,6 +54,16 @@ impl Node {
         }
     }
 
+    /// Shows each text in it; keys of mappings are none of them.
+    pub(crate) fn each_text(&self, show: &mut impl FnMut(&str)) {
+        match &self.value {
+            Value::Text(text) => show(text),
+            Value::List(items) => items.iter().for_each(|item| item.each_text(show)),
+            Value::Map(entries) => entries.iter().for_each(|entry| entry.value.each_text(show)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
     pub(crate) fn entries(&self) -> Option<&[Entry]> {
         match &self.value {
             Value::Map(entries) => Some(entries),

@@ -84,6 +84,7 @@ fn described(world: &World, job: &str) -> JobDescription {
         },
         callback: None,
         actions: &world.actions,
+        containers: checkmill_core::policy::ContainerPolicy::Restricted,
     };
     let leg = world.legs(job).remove(0).leg;
     describe(&world.workflow, &key(job), &leg, &world.context(), attempt)

@@ -22,6 +22,7 @@ fn describe_leg(world: &World, job: &str, leg: &str) -> Result<JobDescription, D
             url: "https://ci.example.com/jobs/1".to_owned(),
         }),
         actions: &world.actions,
+        containers: checkmill_core::policy::ContainerPolicy::Restricted,
     };
     describe(&world.workflow, &key(job), leg, &world.context(), attempt)
 }

@@ -18,6 +18,7 @@ pub(crate) fn describe_leg(world: &World, leg: &str) -> JobDescription {
         },
         callback: None,
         actions: &world.actions,
+        containers: checkmill_core::policy::ContainerPolicy::Restricted,
     };
     let described = describe(&world.workflow, &key("run"), leg, &world.context(), attempt);
     described.unwrap_or_else(|wrong| panic!("{wrong}"))

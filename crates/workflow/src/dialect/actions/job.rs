@@ -1,8 +1,8 @@
 //! `jobs`.
 
-use super::{call, common, keys, needs, permissions, step, strategy};
+use super::{call, common, container, keys, needs, permissions, step, strategy};
 use crate::expr::Place;
-use crate::model::{Call, Job, Legs, Name, Settings, Timeout};
+use crate::model::{Call, Container, Job, Legs, Name, Settings, Timeout};
 use crate::read::{Fields, Reader};
 use crate::yaml::{Entry, Node, Value};
 use checkmill_core::limits;
@@ -118,6 +118,14 @@ fn settings(
     if let Some(node) = continue_on_error {
         boolean_or_expression(reader, node, "`continue-on-error`", Place::JobContinueOnError);
     }
+    let container = fields.entry("container");
+    if let Some(entry) = container {
+        container::check(reader, entry);
+    }
+    let services = fields.get("services");
+    if let Some(node) = services {
+        container::check_services(reader, node);
+    }
     Some(Settings {
         name: Name::Template(name.filter(|name| !name.value.trim().is_empty())),
         runs_on: match call {
@@ -134,7 +142,8 @@ fn settings(
         },
         continue_on_error: continue_on_error.cloned(),
         variables: Vec::new(),
-        container: None,
+        container: container.map(|entry| Container::Written(entry.value.clone())),
+        services: services.cloned(),
         interruptible: false,
     })
 }

@@ -3,7 +3,7 @@
 use crate::keys::{Keys, full, no_effect, refused};
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 22] = [
+pub(crate) const ALL: [&Keys; 26] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
@@ -25,6 +25,10 @@ pub(crate) const ALL: [&Keys; 22] = [
     &JOB,
     &STRATEGY,
     &RUNS_ON,
+    &CONTAINER,
+    &CONTAINER_CREDENTIALS,
+    &SERVICE,
+    &SERVICE_CREDENTIALS,
     &STEP,
 ];
 
@@ -273,11 +277,8 @@ pub(super) const JOB: Keys = Keys {
         full("uses"),
         full("with"),
         full("secrets"),
-        refused(
-            "container",
-            "install what the job needs in a step, or choose a machine that has it with `runs-on`",
-        ),
-        refused("services", "start what the job needs in a step"),
+        full("container"),
+        full("services"),
         refused("concurrency", "remove it; every event's jobs run, side by side"),
         refused("environment", "remove it; there are no deployment environments"),
         refused("snapshot", "remove it; there are no custom images"),
@@ -301,6 +302,46 @@ pub(super) const RUNS_ON: Keys = Keys {
         full("labels"),
         refused("group", "remove it; machines are chosen by `labels` alone"),
     ],
+};
+
+pub(super) const CONTAINER: Keys = Keys {
+    path: "jobs.<job_id>.container",
+    noun: "key",
+    keys: &[
+        full("image"),
+        full("credentials"),
+        full("env"),
+        full("ports"),
+        full("volumes"),
+        full("options"),
+    ],
+};
+
+pub(super) const CONTAINER_CREDENTIALS: Keys = Keys {
+    path: "jobs.<job_id>.container.credentials",
+    noun: "key",
+    keys: &[full("username"), full("password")],
+};
+
+pub(super) const SERVICE: Keys = Keys {
+    path: "jobs.<job_id>.services.<service_id>",
+    noun: "key",
+    keys: &[
+        full("image"),
+        full("credentials"),
+        full("env"),
+        full("ports"),
+        full("volumes"),
+        full("options"),
+        full("entrypoint"),
+        full("command"),
+    ],
+};
+
+pub(super) const SERVICE_CREDENTIALS: Keys = Keys {
+    path: "jobs.<job_id>.services.<service_id>.credentials",
+    noun: "key",
+    keys: &[full("username"), full("password")],
 };
 
 /// What to do about steps that run beside others.

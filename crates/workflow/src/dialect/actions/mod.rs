@@ -5,6 +5,8 @@
 
 mod call;
 mod common;
+mod container;
+mod container_options;
 mod dispatch;
 mod job;
 mod keys;
@@ -19,6 +21,7 @@ mod strategy;
 mod triggers;
 mod workflow_call;
 
+pub(crate) use container::{Given, container, services};
 pub(crate) use keys::ALL as KEYS;
 pub(super) use lint::notices;
 pub(super) use local::local_actions;

@@ -225,12 +225,10 @@ fn settings(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &Parameter
         Some(node) => Some(setting::timeout(reader, node)?),
         None => None,
     };
-    let container = Container {
-        optional: own_image.is_none(),
-        image: own_image.unwrap_or_else(|| IMAGE.to_owned()),
-    };
+    let optional = own_image.is_none();
+    let image = own_image.unwrap_or_else(|| IMAGE.to_owned());
     let mut variables = script::parameters(reader, parameters);
-    variables.push(script::variable("image", &container.image, Span::default()));
+    variables.push(script::variable("image", &image, Span::default()));
     variables.push(script::variable("machine", &machine.value, machine.span));
     let label = Text::verbatim(&machine.value, machine.span);
     Some(Settings {
@@ -245,7 +243,8 @@ fn settings(reader: &mut Reader<'_>, fields: &Fields<'_>, parameters: &Parameter
         },
         continue_on_error: None,
         variables,
-        container: Some(container),
+        container: Some(Container::Image { image, optional }),
+        services: None,
         interruptible,
     })
 }

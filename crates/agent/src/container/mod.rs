@@ -1,24 +1,40 @@
-//! The command lines of a container engine, docker or podman, as GitHub's runner calls it for container actions.
+//! The command lines of a container engine, docker or podman, as GitHub's runner calls it: here for container actions, in
+//! [`create`] for a job's own container and its services.
 
+pub mod clean;
+pub mod create;
+pub mod engine;
+pub mod inspect;
+pub mod paths;
+pub mod pull;
+pub mod signal;
+
+use self::paths::HOME;
 use crate::command_files::CommandFiles;
 use crate::environment::Variables;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The engines, the first one that answers is used.
-pub const ENGINES: [&str; 2] = ["docker", "podman"];
-/// `GITHUB_WORKSPACE` in a container.
+/// Where the machine's `node` is in a job's container.
+pub const NODE: &str = "/__e/node";
+/// `GITHUB_WORKSPACE` in a container of an action.
 pub const WORKSPACE: &str = "/github/workspace";
-const HOME: &str = "/github/home";
 const TEMP: &str = "/github/runner_temp";
 const FILES: &str = "/github/file_commands";
 const EVENT: &str = "/github/workflow/event.json";
-const SOCKET: &str = "/var/run/docker.sock";
+/// Docker's.
+pub const SOCKET: &str = "/var/run/docker.sock";
 
 /// One run of a container.
 #[derive(Debug)]
 pub struct Container<'a> {
     pub name: String,
+    /// Of the attempt that it belongs to.
+    pub key: &'a str,
+    /// That of the job's containers, where it has some.
+    pub network: Option<&'a str>,
+    /// Those of the job's container, where it has one.
+    pub volumes: Vec<String>,
     pub image: &'a str,
     pub entrypoint: Option<&'a str>,
     pub arguments: Vec<String>,
@@ -41,16 +57,11 @@ impl Container<'_> {
         let mut arguments: Vec<OsString> = ["run", "--rm", "--name", &self.name, "--workdir", WORKSPACE]
             .map(OsString::from)
             .into();
-        let mut passed = Variables::new();
-        for (name, value) in self.inside() {
-            arguments.push("--env".into());
-            if is_the_engines(&name) {
-                arguments.push(format!("{name}={value}").into());
-            } else {
-                arguments.push(name.clone().into());
-                passed.insert(name, value);
-            }
+        arguments.extend(["--label".into(), clean::label(self.key).into()]);
+        if let Some(network) = self.network {
+            arguments.extend(["--network".into(), network.into()]);
         }
+        let passed = create::variables(&mut arguments, self.inside());
         let files = self.files.all();
         let files = files.iter().map(|path| (*path, inside_file(path)));
         let mut mounts: Vec<(&Path, String)> = files.collect();
@@ -64,10 +75,10 @@ impl Container<'_> {
             mounts.push((Path::new(SOCKET), SOCKET.to_owned()));
         }
         for (outside, inside) in mounts {
-            let mut mount = OsString::from("type=bind,source=");
-            mount.push(outside);
-            mount.push(format!(",target={inside}"));
-            arguments.extend(["--mount".into(), mount]);
+            arguments.extend(["--mount".into(), mount(outside, &inside)]);
+        }
+        for volume in &self.volumes {
+            arguments.extend(["--volume".into(), volume.into()]);
         }
         if let Some(entrypoint) = self.entrypoint {
             arguments.extend(["--entrypoint".into(), entrypoint.into()]);
@@ -104,6 +115,14 @@ impl Container<'_> {
         );
         variables
     }
+}
+
+/// The value of `--mount` for a file or directory of the machine.
+fn mount(outside: &Path, inside: &str) -> OsString {
+    let mut mount = OsString::from("type=bind,source=");
+    mount.push(outside);
+    mount.push(format!(",target={inside}"));
+    mount
 }
 
 fn inside_file(path: &Path) -> String {
@@ -177,6 +196,9 @@ mod tests {
         ];
         let container = Container {
             name: "checkmill-1".to_owned(),
+            key: "1-1",
+            network: None,
+            volumes: Vec::new(),
             image: "localhost/x",
             entrypoint: Some("/main.sh"),
             arguments: vec!["--flag".to_owned(), "a b".to_owned()],
@@ -202,6 +224,7 @@ mod tests {
         --rm
         --name checkmill-1
         --workdir /github/workspace
+        --label checkmill.attempt=1-1
         --env CI
         --env DOCKER_HOST=tcp://evil
         --env GITHUB_ENV
