@@ -1,7 +1,7 @@
 //! What a step prints, on its way to the log: lines are masked and written, commands among them obeyed.
 
-use crate::container;
 use crate::commands::{self, Annotation, Command};
+use crate::container;
 use crate::log::lines::{Line, Lines};
 use crate::log::writer::LogWriter;
 use crate::report::collect::Reports;

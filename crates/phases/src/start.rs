@@ -342,7 +342,11 @@ fn missing_containers(description: &mut JobDescription, has_containers: bool) ->
     match description.container.take() {
         Some(container) if !container.optional => Some(format!("the image {}", container.image)),
         _ => {
-            let services: Vec<_> = description.services.iter().map(|service| service.id.as_str()).collect();
+            let services: Vec<_> = description
+                .services
+                .iter()
+                .map(|service| service.id.as_str())
+                .collect();
             (!services.is_empty()).then(|| format!("services ({})", services.join(", ")))
         }
     }
@@ -361,7 +365,13 @@ mod tests {
         for (container, services, has_containers, kept, missing) in [
             (&none, json!([]), false, false, None),
             (&image(true), json!([]), false, false, None),
-            (&image(false), json!([]), false, false, Some("the image ubuntu:22.04")),
+            (
+                &image(false),
+                json!([]),
+                false,
+                false,
+                Some("the image ubuntu:22.04"),
+            ),
             (&none, db.clone(), false, false, Some("services (db)")),
             (&image(true), db.clone(), false, false, Some("services (db)")),
             (&none, db.clone(), true, false, None),

@@ -66,7 +66,10 @@ fn each(
         let (value, given) = one(resolver, &entry.value, policy)?;
         let alone = Node {
             span: node.span,
-            value: Value::Map(vec![Entry { value, ..entry.clone() }]),
+            value: Value::Map(vec![Entry {
+                value,
+                ..entry.clone()
+            }]),
         };
         services.extend(actions::services(reader, &alone, given));
     }

@@ -5,9 +5,7 @@ use crate::containers::containers;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::{JobContext, contexts, find, leg_name, legs_of_first_attempt, scope, timeout};
 use crate::expr::{JobStatus, Opaque, opaque_references};
-use crate::job::{
-    Callback, CheckoutSource, JobDescription, RunDefaults, StepAction, StepDescription,
-};
+use crate::job::{Callback, CheckoutSource, JobDescription, RunDefaults, StepAction, StepDescription};
 use crate::model::{Action, EnvEntry, Job, Legs, Step, Workflow};
 use crate::resolve::Resolver;
 use crate::text::Text;

@@ -18,6 +18,8 @@ pub struct JobOutline<'a> {
     pub condition: Option<&'a str>,
     /// The image that the job asks for.
     pub image: Option<&'a str>,
+    /// Its steps run in a container, which it asks for.
+    pub in_container: bool,
     /// The ids of its services.
     pub services: Vec<&'a str>,
     /// The shell of `defaults.run`.
@@ -48,11 +50,11 @@ fn outline<'a>(workflow: &'a Workflow, job: &'a Job) -> JobOutline<'a> {
         runs_on: labels(&job.settings.runs_on.to_json()),
         needs: &job.needs,
         condition: job.condition.as_ref().map(|text| text.value.as_str()),
-        image: job
-            .settings
-            .container
-            .as_ref()
-            .and_then(Container::image),
+        image: job.settings.container.as_ref().and_then(Container::image),
+        in_container: matches!(
+            job.settings.container,
+            Some(Container::Written(_) | Container::Image { optional: false, .. })
+        ),
         services: service_ids(job),
         shell: [&job.defaults, &workflow.defaults]
             .into_iter()

@@ -42,8 +42,14 @@ mod tests {
         let table: [(&str, &[&str]); 6] = [
             ("", &[]),
             (" a  b\nc ", &["a", "b", "c"]),
-            (r#"--health-cmd "redis-cli ping" -x"#, &["--health-cmd", "redis-cli ping", "-x"]),
-            (r#"--health-cmd="a 'b' \"c\" \d""#, &[r#"--health-cmd=a 'b' "c" \d"#]),
+            (
+                r#"--health-cmd "redis-cli ping" -x"#,
+                &["--health-cmd", "redis-cli ping", "-x"],
+            ),
+            (
+                r#"--health-cmd="a 'b' \"c\" \d""#,
+                &[r#"--health-cmd=a 'b' "c" \d"#],
+            ),
             (r"'a \ b' c\ d", &[r"a \ b", "c d"]),
             ("'' \"\"", &["", ""]),
         ];

@@ -36,10 +36,8 @@ pub async fn after(attempt: &AttemptDir, environment: &Variables) -> Result<(), 
         return Ok(());
     };
     let name = String::from_utf8_lossy(&name);
-    let (Some(engine), Some(key)) = (
-        Engine::named(&name, environment, attempt.path()),
-        key_of(attempt),
-    ) else {
+    let (Some(engine), Some(key)) = (Engine::named(&name, environment, attempt.path()), key_of(attempt))
+    else {
         return Ok(());
     };
     all(&engine, &key).await
@@ -58,16 +56,25 @@ fn key_of(attempt: &AttemptDir) -> Option<String> {
 pub async fn all(engine: &Engine, key: &str) -> Result<(), String> {
     let filter = format!("label={}", label(key));
     let kinds: [(&[&str], &[&str]); 3] = [
-        (&["ps", "--all", "--quiet", "--no-trunc"], &["rm", "--force", "--volumes"]),
+        (
+            &["ps", "--all", "--quiet", "--no-trunc"],
+            &["rm", "--force", "--volumes"],
+        ),
         (&["network", "ls", "--quiet"], &["network", "rm"]),
         (&["volume", "ls", "--quiet"], &["volume", "rm", "--force"]),
     ];
     let mut done = Ok(());
     for (list, remove) in kinds {
-        let listed = engine.ask(list.iter().copied().chain(["--filter", &filter])).await;
+        let listed = engine
+            .ask(list.iter().copied().chain(["--filter", &filter]))
+            .await;
         let removed = match &listed {
             Ok(ids) if ids.is_empty() => continue,
-            Ok(ids) => engine.ask(remove.iter().copied().chain(ids.split_whitespace())).await,
+            Ok(ids) => {
+                engine
+                    .ask(remove.iter().copied().chain(ids.split_whitespace()))
+                    .await
+            }
             Err(problem) => Err(problem.clone()),
         };
         done = done.and(removed.map(drop));

@@ -35,9 +35,17 @@ impl Create<'_> {
     #[must_use]
     pub fn command(&self) -> (Vec<OsString>, Variables) {
         let label = label(self.key);
-        let mut arguments: Vec<OsString> = ["create", "--name", self.name, "--label", &label, "--network", self.network]
-            .map(OsString::from)
-            .into();
+        let mut arguments: Vec<OsString> = [
+            "create",
+            "--name",
+            self.name,
+            "--label",
+            &label,
+            "--network",
+            self.network,
+        ]
+        .map(OsString::from)
+        .into();
         let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
         if let Some(alias) = self.alias {
             option("--network-alias", alias.into());
@@ -116,7 +124,15 @@ impl Exec<'_> {
     pub fn command(&self) -> (Vec<OsString>, Variables) {
         let mut arguments: Vec<OsString> = ["exec", "--workdir", self.directory].map(OsString::from).into();
         let passed = variables(&mut arguments, self.variables.clone());
-        let become_it = [self.container, "sh", "-c", BECOME, "sh", self.pid_file, self.program];
+        let become_it = [
+            self.container,
+            "sh",
+            "-c",
+            BECOME,
+            "sh",
+            self.pid_file,
+            self.program,
+        ];
         arguments.extend(become_it.map(OsString::from));
         arguments.extend(self.arguments.iter().cloned());
         (arguments, passed)
@@ -140,7 +156,11 @@ mod tests {
             network: "checkmill-1",
             alias: Some("db"),
             image: "docker.io/library/postgres:17",
-            ports: &["5432".to_owned(), "8080:80/tcp".to_owned(), "0.0.0.0:81:81".to_owned()],
+            ports: &[
+                "5432".to_owned(),
+                "8080:80/tcp".to_owned(),
+                "0.0.0.0:81:81".to_owned(),
+            ],
             volumes: vec!["data:/data:ro".to_owned()],
             options: &["--health-cmd=pg_isready -U x".to_owned()],
             variables: [("PASSWORD", "s3cret"), ("PATH", "/x")]

@@ -77,7 +77,10 @@ impl Engine {
     ///
     /// # Errors
     /// Its last words where it fails.
-    pub async fn ask<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<String, String> {
+    pub async fn ask<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<String, String> {
         let output = self.output(arguments, &Variables::new()).await?;
         answer(&output)
     }
@@ -99,7 +102,10 @@ impl Engine {
     ///
     /// # Errors
     /// It does not run, or not in time.
-    pub async fn said<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<String, String> {
+    pub async fn said<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<String, String> {
         let output = self.output(arguments, &Variables::new()).await?;
         let mut said = output.stdout;
         said.extend(output.stderr);

@@ -94,8 +94,8 @@ impl Inspected {
     /// # Errors
     /// It is not to be understood.
     pub fn parse(answer: &str) -> Result<Self, String> {
-        let all: Vec<Container> =
-            serde_json::from_str(answer).map_err(|error| format!("its answer is not to be understood: {error}"))?;
+        let all: Vec<Container> = serde_json::from_str(answer)
+            .map_err(|error| format!("its answer is not to be understood: {error}"))?;
         let container = all.into_iter().next().ok_or("it knows no such container")?;
         let checked = container.config.healthcheck;
         let health = container.state.health.filter(|_| checked.is_some());
@@ -128,7 +128,10 @@ impl Inspected {
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
         let values = self.env.iter().filter_map(|variable| variable.split_once('='));
-        values.rev().find(|(found, _)| *found == name).map(|(_, value)| value)
+        values
+            .rev()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value)
     }
 }
 
@@ -152,7 +155,10 @@ mod tests {
         assert_eq!((seen.id.as_str(), seen.running, seen.exit_code), ("abc", true, 0));
         assert_eq!(seen.health, Some(Health::Starting));
         assert_eq!(seen.interval, Duration::from_secs(2));
-        assert_eq!(seen.ports, BTreeMap::from([("5432".to_owned(), "32768".to_owned())]));
+        assert_eq!(
+            seen.ports,
+            BTreeMap::from([("5432".to_owned(), "32768".to_owned())])
+        );
         assert_eq!((seen.variable("A"), seen.variable("B")), (Some("b=c"), None));
     }
 

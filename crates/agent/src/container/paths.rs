@@ -79,8 +79,14 @@ mod tests {
             ("/a/work/_temp/x", "/__w/_temp/x"),
         ] {
             assert_eq!(paths.inside(Path::new(outside)), inside);
-            assert_eq!(paths.outside(Path::new(inside)).as_deref(), Some(Path::new(outside)));
-            assert_eq!(paths.outside(Path::new(outside)).as_deref(), Some(Path::new(outside)));
+            assert_eq!(
+                paths.outside(Path::new(inside)).as_deref(),
+                Some(Path::new(outside))
+            );
+            assert_eq!(
+                paths.outside(Path::new(outside)).as_deref(),
+                Some(Path::new(outside))
+            );
         }
         assert_eq!(paths.inside(Path::new("/usr/bin")), "/usr/bin");
         assert_eq!(paths.outside(Path::new("/usr/bin")), None);

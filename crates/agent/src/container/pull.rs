@@ -26,7 +26,11 @@ impl Login {
         let auth = STANDARD.encode(format!("{username}:{password}"));
         let config = json!({"auths": {registry(image): {"auth": auth}}});
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(login.file())?;
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(login.file())?;
         file.write_all(config.to_string().as_bytes())?;
         Ok(login)
     }
@@ -125,13 +129,19 @@ mod tests {
             let directory = temp.path().join("login");
             let login = Login::write(directory.clone(), image, "mona", "p:w").unwrap();
             let config = fs::read_to_string(directory.join("config.json")).unwrap();
-            assert_eq!(config, format!(r#"{{"auths":{{"{expected}":{{"auth":"bW9uYTpwOnc="}}}}}}"#));
+            assert_eq!(
+                config,
+                format!(r#"{{"auths":{{"{expected}":{{"auth":"bW9uYTpwOnc="}}}}}}"#)
+            );
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!((mode(&directory), mode(&login.file())), (0o700, 0o600));
             let bin = temp.path().join("bin");
             fs::create_dir_all(&bin).unwrap();
             let environment: Variables = [("PATH".to_owned(), bin.display().to_string())].into();
-            for (name, shown) in [("docker", "--config $L pull"), ("podman", "pull --authfile $L/config.json")] {
+            for (name, shown) in [
+                ("docker", "--config $L pull"),
+                ("podman", "pull --authfile $L/config.json"),
+            ] {
                 fs::write(bin.join(name), "").unwrap();
                 fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
                 let engine = Engine::named(name, &environment, temp.path()).unwrap();

@@ -221,7 +221,9 @@ impl JobRunner<'_> {
             name: self.container_name(running),
             key: &self.engine_key(),
             network: containers.map(|containers| containers.network.as_str()),
-            volumes: containers.map(|containers| containers.volumes.clone()).unwrap_or_default(),
+            volumes: containers
+                .map(|containers| containers.volumes.clone())
+                .unwrap_or_default(),
             image,
             entrypoint: entrypoint.as_deref(),
             arguments,

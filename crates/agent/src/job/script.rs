@@ -146,7 +146,9 @@ impl JobRunner<'_> {
                 let arguments = shell_arguments(&shell, &container.paths.inside(&script));
                 let found = self.find_inside(&shell.programs, &environment["PATH"]).await?;
                 Program {
-                    path: found.ok_or_else(|| no_shell(&shell, "in the job's container"))?.into(),
+                    path: found
+                        .ok_or_else(|| no_shell(&shell, "in the job's container"))?
+                        .into(),
                     arguments,
                     directory: workspace.join(directory),
                     environment,
@@ -238,7 +240,13 @@ impl JobRunner<'_> {
     }
 
     /// What the step has left: outputs, variables, paths, a summary.
-    pub(super) fn settle(&mut self, running: &Running<'_>, ended: Ended, said: Said, written: Written) -> Outcome {
+    pub(super) fn settle(
+        &mut self,
+        running: &Running<'_>,
+        ended: Ended,
+        said: Said,
+        written: Written,
+    ) -> Outcome {
         let mut problems: Vec<String> = said.disabled.into_iter().chain(written.problems).collect();
         for warning in &written.warnings {
             self.log.text(&format!("##[warning]{warning}."));

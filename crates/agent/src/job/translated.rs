@@ -51,7 +51,11 @@ impl JobRunner<'_> {
     ) -> Outcome {
         let description = self.description;
         // What is told of a step is the machine that would run the script, and the container is another one.
-        let Some(translations) = description.translations.as_ref().filter(|_| self.job_container().is_none()) else {
+        let Some(translations) = description
+            .translations
+            .as_ref()
+            .filter(|_| self.job_container().is_none())
+        else {
             return fault.into();
         };
         let Some(what) = self.untranslatable(step, inputs) else {

@@ -235,7 +235,9 @@ impl JobRunner<'_> {
             Err(fault) => return fault.into(),
         };
         if self.job_container().is_some() {
-            return self.javascript_inside(running, loaded, inputs, using, (&file, files)).await;
+            return self
+                .javascript_inside(running, loaded, inputs, using, (&file, files))
+                .await;
         }
         let environment = self.action_variables(running, inputs, &files);
         let workspace = &self.surroundings.layout.workspace;

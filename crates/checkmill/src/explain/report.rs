@@ -26,6 +26,11 @@ pub(super) struct JobReport {
     pub(super) condition: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) image: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) services: Vec<String>,
+    /// Why the job can't run here at all; a sentence without its full stop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<String>,
     pub(super) matrix: bool,
     pub(super) steps: Vec<StepReport>,
     /// What its steps set up.
@@ -38,6 +43,9 @@ pub(super) struct JobReport {
 
 impl Report {
     pub(super) fn has_refusals(&self) -> bool {
+        if self.jobs.iter().any(|job| job.refused.is_some()) {
+            return true;
+        }
         let mut steps = self.jobs.iter().flat_map(|job| &job.steps);
         steps.any(StepReport::has_refusals)
     }
@@ -45,7 +53,7 @@ impl Report {
 
 pub(super) fn job(job: &JobOutline<'_>, rules: &Rules<'_>, files: &Files) -> JobReport {
     let defaults = RunDefaults {
-        shell: job.shell.map(str::to_owned),
+        shell: job.shell.or(job.in_container.then_some("sh")).map(str::to_owned),
         working_directory: None,
     };
     let steps: Vec<StepReport> = job
@@ -59,6 +67,8 @@ pub(super) fn job(job: &JobOutline<'_>, rules: &Rules<'_>, files: &Files) -> Job
         needs: job.needs.iter().map(ToString::to_string).collect(),
         condition: job.condition.map(str::to_owned),
         image: job.image.map(str::to_owned),
+        services: job.services.iter().map(|id| (*id).to_owned()).collect(),
+        refused: refused(job, rules),
         matrix: job.has_legs,
         tools: steps.iter().filter_map(|step| step.brings.clone()).collect(),
         steps,
@@ -67,4 +77,14 @@ pub(super) fn job(job: &JobOutline<'_>, rules: &Rules<'_>, files: &Files) -> Job
         vars: job.vars.clone(),
         dependencies: detect::dependencies(job, files),
     }
+}
+
+/// The backend of one machine is that machine; what others have, they say when the job starts.
+fn refused(job: &JobOutline<'_>, rules: &Rules<'_>) -> Option<String> {
+    let what = match (job.in_container, job.services.is_empty()) {
+        (true, _) => "it runs in a container",
+        (false, false) => "its services are containers",
+        (false, true) => return None,
+    };
+    (!rules.machine.containers).then(|| format!("{what}, and there is no container engine on this machine"))
 }

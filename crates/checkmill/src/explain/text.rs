@@ -34,10 +34,16 @@ fn job_text(text: &mut String, job: &JobReport) {
     if let Some(image) = &job.image {
         about.push(format!("in {image}"));
     }
+    if !job.services.is_empty() {
+        about.push(format!("beside {}", list(&job.services)));
+    }
     if let Some(condition) = &job.condition {
         about.push(format!("if {}", one_line(condition)));
     }
     let _ = writeln!(text, "\n{}: {}", job.key, about.join(", "));
+    if let Some(why) = &job.refused {
+        let _ = writeln!(text, "  refused: {why}");
+    }
     steps(text, &job.steps, "  ");
     for (what, names) in [
         ("sets up", &job.tools),

@@ -268,3 +268,36 @@ fn any_file_by_its_path_and_what_is_wrong() {
             .contains("is no file. Name a workflow file.")
     );
 }
+
+#[test]
+fn containers_want_an_engine() {
+    let text = "\
+on: push
+jobs:
+  test:
+    runs-on: linux
+    container: node:22
+    services: {db: postgres, cache: redis}
+    steps:
+      - run: make
+";
+    let said = |programs: &[&str]| {
+        let world = World::new(programs);
+        world.write(".checkmill/workflows/boxes.yml", text);
+        world.explain(&[".checkmill/workflows/boxes.yml"])
+    };
+    let with = said(&["docker"]);
+    assert!(
+        with.contains(
+            "\ntest: runs on linux, in node:22, beside db, cache\n  1. make\n     script: run by sh\n"
+        ),
+        "{with}"
+    );
+    let without = said(&[]);
+    assert!(
+        without.contains(
+            "\n  refused: it runs in a container, and there is no container engine on this machine\n"
+        ) && without.ends_with("[1]"),
+        "{without}"
+    );
+}

@@ -8,6 +8,7 @@
 mod program;
 
 mod calls;
+mod containers;
 mod events;
 mod hello;
 mod interrupt;

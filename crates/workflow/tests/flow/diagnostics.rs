@@ -223,10 +223,7 @@ jobs:
       level: 3
   build:
     runs-on: linux
-    container: node:20
-    services:
-      redis:
-        image: redis
+    environment: production
     steps:
       - name: Set up
         uses: actions/setup-node@v4
@@ -246,18 +243,13 @@ jobs:
       | ^^^^^^^^^^^
       = help: remove it; every event's jobs run, side by side
 
-    .checkmill/workflows/ci.yml:11:5: `container` is not supported yet in this version
-    11 |     container: node:20
-       |     ^^^^^^^^^
-      = help: install what the job needs in a step, or choose a machine that has it with `runs-on`
+    .checkmill/workflows/ci.yml:11:5: `environment` is not supported yet in this version
+    11 |     environment: production
+       |     ^^^^^^^^^^^
+      = help: remove it; there are no deployment environments
 
-    .checkmill/workflows/ci.yml:12:5: `services` is not supported yet in this version
-    12 |     services:
-       |     ^^^^^^^^
-      = help: start what the job needs in a step
-
-    .checkmill/workflows/ci.yml:21:9: `wait` is not supported yet in this version
-    21 |         wait: all
+    .checkmill/workflows/ci.yml:18:9: `wait` is not supported yet in this version
+    18 |         wait: all
        |         ^^^^
       = help: remove it; the steps of a job run one after the other
     ");

@@ -122,6 +122,16 @@ fn file_with(keys: &Keys, key: &str) -> String {
         "jobs.<job_id>" => ("jobs:\n  build:\n    ", ""),
         "jobs.<job_id>.strategy" => ("jobs:\n  build:\n    strategy:\n      ", ""),
         "jobs.<job_id>.runs-on" => ("jobs:\n  build:\n    runs-on:\n      ", ""),
+        "jobs.<job_id>.container" => ("jobs:\n  build:\n    container:\n      ", ""),
+        "jobs.<job_id>.container.credentials" => (
+            "jobs:\n  build:\n    container:\n      credentials:\n        ",
+            "",
+        ),
+        "jobs.<job_id>.services.<service_id>" => ("jobs:\n  build:\n    services:\n      db:\n        ", ""),
+        "jobs.<job_id>.services.<service_id>.credentials" => (
+            "jobs:\n  build:\n    services:\n      db:\n        credentials:\n          ",
+            "",
+        ),
         "jobs.<job_id>.steps[*]" => ("jobs:\n  build:\n    steps:\n      - ", ""),
         other => panic!("say where {other} stands"),
     };
@@ -198,7 +208,7 @@ fn the_examples_of_the_policy_are_policies() {
 fn the_defaults_are_those_of_the_code() {
     let default = parse_policy(
         ".checkmill/config.yml",
-        "permissions: {contents: read}\nforks: approval\ncomment: on-failure\nactions: all\nactions_workflows: false\nretry: {infrastructure: 1, flaky: 1}\nmodel: {translate: never, containers: false}\nqueue-timeout-minutes: 60\n\
+        "permissions: {contents: read}\nforks: approval\ncomment: on-failure\nactions: all\ncontainers: restricted\nactions_workflows: false\nretry: {infrastructure: 1, flaky: 1}\nmodel: {translate: never, containers: false}\nqueue-timeout-minutes: 60\n\
          timeout-minutes-max: 7200\n",
     );
     assert_eq!(default, Ok(Policy::default()));

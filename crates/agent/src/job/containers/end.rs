@@ -8,7 +8,9 @@ use rustix::process::{getgid, getuid};
 impl JobRunner<'_> {
     /// Shows what the services have said.
     pub(super) async fn show_services(&mut self) {
-        let Some(containers) = &self.containers else { return };
+        let Some(containers) = &self.containers else {
+            return;
+        };
         let engine = containers.engine.clone();
         let services: Vec<_> = containers
             .services
@@ -33,7 +35,9 @@ impl JobRunner<'_> {
 
     /// What a container's root has written is root's where the engine runs as root; whoever we are must be able to remove it.
     pub(super) async fn give_back(&mut self) {
-        let Some(containers) = &self.containers else { return };
+        let Some(containers) = &self.containers else {
+            return;
+        };
         let Some(job) = &containers.job else { return };
         let engine = &containers.engine;
         if engine.is_podman() || getuid().is_root() {

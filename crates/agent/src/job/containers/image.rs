@@ -24,7 +24,9 @@ impl JobRunner<'_> {
     ) -> Result<String, Fault> {
         let image = qualified(&container.image);
         if is_local(&image) {
-            let known = engine.ask(["image", "inspect", "--format", "{{.Id}}", &image]).await;
+            let known = engine
+                .ask(["image", "inspect", "--format", "{{.Id}}", &image])
+                .await;
             return match known {
                 Ok(_) => Ok(image),
                 Err(problem) => Err(Fault::Configuration(format!(

@@ -132,7 +132,9 @@ impl JobRunner<'_> {
         let written = files.take();
         match ended {
             Ok(ended) => self.settle(running, why.get().unwrap_or(ended), said, written),
-            Err(error) => Fault::Infrastructure(format!("The container engine could not be started: {error}")).into(),
+            Err(error) => {
+                Fault::Infrastructure(format!("The container engine could not be started: {error}")).into()
+            }
         }
     }
 
@@ -154,7 +156,16 @@ impl JobRunner<'_> {
             return Ok(found.clone());
         }
         let variable = format!("PATH={path}");
-        let asked = ["exec", "--env", &variable, &container.name, "sh", "-c", FIND, "sh"];
+        let asked = [
+            "exec",
+            "--env",
+            &variable,
+            &container.name,
+            "sh",
+            "-c",
+            FIND,
+            "sh",
+        ];
         let names = programs.iter().map(String::as_str);
         let found = containers.engine.ask(asked.into_iter().chain(names)).await;
         let found = found.map_err(|problem| {
@@ -181,7 +192,11 @@ impl JobRunner<'_> {
         };
         let mut missing = "there is no `node` on its machine".to_owned();
         if container.node.is_some() {
-            match containers.engine.ask(["exec", &container.name, NODE, "--version"]).await {
+            match containers
+                .engine
+                .ask(["exec", &container.name, NODE, "--version"])
+                .await
+            {
                 Ok(_) => return Ok(Ok(NODE.to_owned())),
                 Err(problem) => missing = format!("the machine's `node` does not run in it ({problem})"),
             }
@@ -199,7 +214,10 @@ impl JobRunner<'_> {
         let Some(container) = self.job_container() else {
             return Ok(text.to_owned());
         };
-        let lines: Result<Vec<String>, Fault> = text.lines().map(|line| outside_line(&container.paths, line)).collect();
+        let lines: Result<Vec<String>, Fault> = text
+            .lines()
+            .map(|line| outside_line(&container.paths, line))
+            .collect();
         Ok(lines?.join("\n"))
     }
 }

@@ -57,7 +57,10 @@ impl JobRunner<'_> {
     /// Starts what the job wants; whether its steps can run.
     pub(super) async fn start_containers(&mut self) -> bool {
         let description = self.description;
-        let own = description.container.as_ref().filter(|container| !container.optional);
+        let own = description
+            .container
+            .as_ref()
+            .filter(|container| !container.optional);
         if own.is_none() && description.services.is_empty() {
             return true;
         }
@@ -157,8 +160,15 @@ impl JobRunner<'_> {
     }
 
     /// `job.container` and `job.services`.
-    fn show_containers(&mut self, own: Option<&str>, services: &BTreeMap<String, (String, BTreeMap<String, String>)>) {
-        let network = self.containers.as_ref().map(|containers| containers.network.clone());
+    fn show_containers(
+        &mut self,
+        own: Option<&str>,
+        services: &BTreeMap<String, (String, BTreeMap<String, String>)>,
+    ) {
+        let network = self
+            .containers
+            .as_ref()
+            .map(|containers| containers.network.clone());
         let job = &mut self.contexts["job"];
         if let Some(id) = own {
             job["container"] = json!({"id": id, "network": network});

@@ -24,6 +24,9 @@ impl JobRunner<'_> {
             let done = self.wait_for(engine, &id, &name, deadline).await;
             if matches!(done, Err(Fault::Failed(_))) {
                 self.show_log(engine, &format!("the service {id}"), &name).await;
+                if let Some(containers) = &mut self.containers {
+                    containers.services.retain(|service| service.id != id);
+                }
             }
             done?;
         }
@@ -40,9 +43,11 @@ impl JobRunner<'_> {
         let mut pause = PAUSE;
         loop {
             let seen = engine.ask(["inspect", "--type", "container", name]).await;
-            let seen = seen.and_then(|answer| Inspected::parse(&answer)).map_err(|problem| {
-                Fault::Infrastructure(format!("The service {id} can't be looked at: {problem}"))
-            })?;
+            let seen = seen
+                .and_then(|answer| Inspected::parse(&answer))
+                .map_err(|problem| {
+                    Fault::Infrastructure(format!("The service {id} can't be looked at: {problem}"))
+                })?;
             match seen.health {
                 Some(Health::Healthy) => {
                     self.log.text(&format!("The service {id} is healthy."));
@@ -53,11 +58,14 @@ impl JobRunner<'_> {
                 }
                 _ if !seen.running && seen.exit_code != 0 => {
                     let code = seen.exit_code;
-                    return Err(Fault::Failed(format!("The service {id} has ended with exit code {code}")));
+                    return Err(Fault::Failed(format!(
+                        "The service {id} has ended with exit code {code}"
+                    )));
                 }
                 None if !seen.running => {
                     // As with GitHub: what only had something to do may have done it.
-                    self.log.text(&format!("##[warning]The service {id} has ended already."));
+                    self.log
+                        .text(&format!("##[warning]The service {id} has ended already."));
                     return Ok(());
                 }
                 None => return Ok(()),

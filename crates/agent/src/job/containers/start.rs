@@ -41,13 +41,18 @@ impl JobRunner<'_> {
             images.push(self.pull(running, &engine, &what, &service.container).await?);
         }
         let own_image = match own {
-            Some(container) => Some(self.pull(running, &engine, "the job's container", container).await?),
+            Some(container) => Some(
+                self.pull(running, &engine, "the job's container", container)
+                    .await?,
+            ),
             None => None,
         };
         self.make_network(&engine, own).await?;
         let mut shown = BTreeMap::new();
         for (service, image) in description.services.iter().zip(&images) {
-            let seen = self.start_service(&engine, &service.id, &service.container, image).await?;
+            let seen = self
+                .start_service(&engine, &service.id, &service.container, image)
+                .await?;
             shown.insert(service.id.clone(), (seen.id, seen.ports));
         }
         let mut id = None;
@@ -61,11 +66,14 @@ impl JobRunner<'_> {
     async fn make_network(&mut self, engine: &Engine, own: Option<&Container>) -> Result<(), Fault> {
         let network = format!("checkmill-{}", self.engine_key());
         let label = label(&self.engine_key());
-        self.log.text(&format!("The network of the job's containers is {network}."));
+        self.log
+            .text(&format!("The network of the job's containers is {network}."));
         engine
             .ask(["network", "create", "--label", &label, &network])
             .await
-            .map_err(|problem| Fault::Infrastructure(format!("The job's network can't be made: {problem}")))?;
+            .map_err(|problem| {
+                Fault::Infrastructure(format!("The job's network can't be made: {problem}"))
+            })?;
         self.containers = Some(Containers {
             engine: engine.clone(),
             network,
@@ -75,7 +83,10 @@ impl JobRunner<'_> {
         });
         let description = self.description;
         let services = description.services.iter().map(|service| &service.container);
-        let all = own.into_iter().chain(services).flat_map(|container| &container.volumes);
+        let all = own
+            .into_iter()
+            .chain(services)
+            .flat_map(|container| &container.volumes);
         let named: BTreeSet<String> = all.filter_map(|volume| self.volume_name(volume)).collect();
         for name in named {
             let made = engine.ask(["volume", "create", "--label", &label, &name]).await;
@@ -135,7 +146,11 @@ impl JobRunner<'_> {
             alias: Some(id),
             image,
             ports: &container.ports,
-            volumes: container.volumes.iter().map(|volume| self.volume(volume)).collect(),
+            volumes: container
+                .volumes
+                .iter()
+                .map(|volume| self.volume(volume))
+                .collect(),
             options: &container.options,
             variables: self.container_env(&what, container)?,
             mounts: Vec::new(),
@@ -156,7 +171,12 @@ impl JobRunner<'_> {
     }
 
     /// Starts the container that steps run in; its id.
-    async fn start_own(&mut self, engine: &Engine, container: &Container, image: &str) -> Result<String, Fault> {
+    async fn start_own(
+        &mut self,
+        engine: &Engine,
+        container: &Container,
+        image: &str,
+    ) -> Result<String, Fault> {
         let what = "The job's container";
         let key = self.engine_key();
         let name = format!("checkmill-{key}-job");
@@ -175,7 +195,11 @@ impl JobRunner<'_> {
             mounts.push((SOCKET.into(), SOCKET.to_owned()));
         }
         let node = self.machines_node();
-        let volumes: Vec<String> = container.volumes.iter().map(|volume| self.volume(volume)).collect();
+        let volumes: Vec<String> = container
+            .volumes
+            .iter()
+            .map(|volume| self.volume(volume))
+            .collect();
         let create = Create {
             name: &name,
             key: &key,
@@ -225,12 +249,15 @@ impl JobRunner<'_> {
 
     fn network(&self) -> String {
         let containers = self.containers.as_ref();
-        containers.map(|containers| containers.network.clone()).unwrap_or_default()
+        containers
+            .map(|containers| containers.network.clone())
+            .unwrap_or_default()
     }
 
     async fn start(&mut self, engine: &Engine, what: &str, create: &Create<'_>) -> Result<Inspected, Fault> {
         let (arguments, passed) = create.command();
-        self.log.text(&format!("{what} is {} ({}).", create.name, create.image));
+        self.log
+            .text(&format!("{what} is {} ({}).", create.name, create.image));
         let refused = |problem: String| not_started(what, &problem);
         engine.ask_with(arguments, &passed).await.map_err(refused)?;
         engine.ask(["start", create.name]).await.map_err(refused)?;
@@ -243,13 +270,19 @@ impl JobRunner<'_> {
 /// image does not have.
 fn not_started(what: &str, problem: &str) -> Fault {
     let lower = problem.to_ascii_lowercase();
-    if ["already allocated", "already in use", "port is in use"].iter().any(|words| lower.contains(words)) {
+    if ["already allocated", "already in use", "port is in use"]
+        .iter()
+        .any(|words| lower.contains(words))
+    {
         return Fault::Infrastructure(format!(
             "{what} can't be started: {problem}; a port without one of the machine's before it (`- 5432`) is never taken, and \
              `job.services.<service_id>.ports` tells which it is"
         ));
     }
-    if ["says nothing within", "cannot connect", "no space left"].iter().any(|words| lower.contains(words)) {
+    if ["says nothing within", "cannot connect", "no space left"]
+        .iter()
+        .any(|words| lower.contains(words))
+    {
         return Fault::Infrastructure(format!("{what} can't be started: {problem}"));
     }
     Fault::Configuration(format!("{what} can't be started: {problem}"))
@@ -266,11 +299,18 @@ mod tests {
             ("Bind for 127.0.0.1:5432 failed: port is already allocated", false),
             ("listen tcp4 127.0.0.1:5432: bind: address already in use", false),
             ("it says nothing within 30 s", false),
-            ("exec: \"/run.sh\": stat /run.sh: no such file or directory: unknown", true),
+            (
+                "exec: \"/run.sh\": stat /run.sh: no such file or directory: unknown",
+                true,
+            ),
             ("invalid argument \"x\" for \"--memory\" flag: invalid size", true),
         ] {
             let fault = not_started("The service db", problem);
-            assert_eq!(matches!(fault, Fault::Configuration(_)), configuration, "{problem}");
+            assert_eq!(
+                matches!(fault, Fault::Configuration(_)),
+                configuration,
+                "{problem}"
+            );
         }
     }
 }

@@ -3,6 +3,8 @@
 mod actions;
 mod checkout;
 mod commands;
+mod containers;
+mod engine;
 mod reports;
 mod scripts;
 mod secrets;

@@ -72,7 +72,11 @@ const SERVICE: Kind = Kind {
 /// Reports what is wrong with `container` already before the expressions are evaluated.
 pub(super) fn check(reader: &mut Reader<'_>, entry: &Entry) {
     if entry.value.value == Value::Null {
-        reader.report_with(entry.key_span, "`container` is empty", "name an image, such as `container: node:22`");
+        reader.report_with(
+            entry.key_span,
+            "`container` is empty",
+            "name an image, such as `container: node:22`",
+        );
         return;
     }
     container(reader, &entry.value, Given::File);
@@ -173,8 +177,12 @@ impl One<'_, '_> {
         let ports = self.list(&fields, "ports", Self::port);
         let volumes = self.list(&fields, "volumes", Self::volume);
         let options = fields.get("options").and_then(|node| self.options(node));
-        let entrypoint = fields.get("entrypoint").and_then(|node| self.words(node, "`entrypoint`"));
-        let command = fields.get("command").and_then(|node| self.words(node, "`command`"));
+        let entrypoint = fields
+            .get("entrypoint")
+            .and_then(|node| self.words(node, "`entrypoint`"));
+        let command = fields
+            .get("command")
+            .and_then(|node| self.words(node, "`command`"));
         let mut entrypoint = entrypoint.unwrap_or_default().into_iter();
         Some(Container {
             image: image?,
@@ -231,14 +239,19 @@ impl One<'_, '_> {
         if node.value == Value::Null {
             return None;
         }
-        let fields = self.reader.fields(node, self.kind.credentials_keys, "`credentials`")?;
+        let fields = self
+            .reader
+            .fields(node, self.kind.credentials_keys, "`credentials`")?;
         let mut text = |key: &str| match fields.get(key) {
             Some(node) => {
-                let text = self.reader.template(node, &format!("`{key}`"), self.kind.credentials)?;
+                let text = self
+                    .reader
+                    .template(node, &format!("`{key}`"), self.kind.credentials)?;
                 Some(self.kept(&text))
             }
             None => {
-                self.reader.report(node.span, format!("`credentials` has no `{key}`"));
+                self.reader
+                    .report(node.span, format!("`credentials` has no `{key}`"));
                 None
             }
         };
@@ -302,7 +315,8 @@ impl One<'_, '_> {
             _ => false,
         };
         if found {
-            let message = format!("{what} must not hold text that outsiders may choose, such as a branch or a title");
+            let message =
+                format!("{what} must not hold text that outsiders may choose, such as a branch or a title");
             self.reader.report_with(node.span, message, "pass it with `env`");
         }
         found
@@ -349,9 +363,14 @@ impl One<'_, '_> {
         let volume = text.value.trim();
         let (message, hint) = match source(volume) {
             Some(Source::None | Source::Named | Source::Work) => return Some(volume.to_owned()),
-            Some(Source::Machine) if self.given.policy() == ContainerPolicy::Any => return Some(volume.to_owned()),
+            Some(Source::Machine) if self.given.policy() == ContainerPolicy::Any => {
+                return Some(volume.to_owned());
+            }
             Some(Source::Machine) => (
-                format!("the repository's policy does not allow the volume `{}`, a path of the machine", quoted(volume)),
+                format!(
+                    "the repository's policy does not allow the volume `{}`, a path of the machine",
+                    quoted(volume)
+                ),
                 ALLOW,
             ),
             None => (
@@ -391,9 +410,15 @@ fn source(volume: &str) -> Option<Source> {
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if source.starts_with('/') {
-        let of_work = source.strip_prefix(CONTAINER_WORK).is_some_and(|rest| rest.starts_with('/'));
+        let of_work = source
+            .strip_prefix(CONTAINER_WORK)
+            .is_some_and(|rest| rest.starts_with('/'));
         let leads_out = source.split('/').any(|part| part == "..");
-        return Some(if of_work && !leads_out { Source::Work } else { Source::Machine });
+        return Some(if of_work && !leads_out {
+            Source::Work
+        } else {
+            Source::Machine
+        });
     }
     let is_name = source.starts_with(|c: char| c.is_ascii_alphanumeric()) && source.chars().all(plain);
     is_name.then_some(Source::Named)
@@ -411,7 +436,9 @@ fn is_port(text: &str) -> bool {
     ["tcp", "udp", "sctp"].contains(&protocol)
         && parts.next().is_some_and(range)
         && parts.next().is_none_or(|text| text.is_empty() || range(text))
-        && parts.next().is_none_or(|text| text.parse::<std::net::Ipv4Addr>().is_ok())
+        && parts
+            .next()
+            .is_none_or(|text| text.parse::<std::net::Ipv4Addr>().is_ok())
         && parts.next().is_none()
 }
 
@@ -421,10 +448,28 @@ mod tests {
 
     #[test]
     fn ports() {
-        for text in ["80", "8080:80", "127.0.0.1:8080:80", "127.0.0.1::80", "53:53/udp", "7000-7002:7000-7002"] {
+        for text in [
+            "80",
+            "8080:80",
+            "127.0.0.1:8080:80",
+            "127.0.0.1::80",
+            "53:53/udp",
+            "7000-7002:7000-7002",
+        ] {
             assert!(is_port(text), "{text}");
         }
-        for text in ["", "0", "70000", "a", "80/http", "x:80:80", "1:2:3:4", "80:", "--privileged", "-1"] {
+        for text in [
+            "",
+            "0",
+            "70000",
+            "a",
+            "80/http",
+            "x:80:80",
+            "1:2:3:4",
+            "80:",
+            "--privileged",
+            "-1",
+        ] {
             assert!(!is_port(text), "{text}");
         }
     }

@@ -43,7 +43,8 @@ const fn short(short: char, name: &'static str, takes_value: bool, reach: Reach)
 }
 
 /// GitHub docs: "The `--network` and `--entrypoint` options are not supported."
-const NETWORK: Reach = Ours("remove it; every job has a network of its own, on which its services have their ids as names");
+const NETWORK: Reach =
+    Ours("remove it; every job has a network of its own, on which its services have their ids as names");
 const ENTRYPOINT: Reach = Ours("remove it; steps run in the job's container whatever its image starts with");
 const NAMED: Reach = Ours("remove it; the container's name and end are the job's to see to");
 
@@ -203,12 +204,15 @@ pub(super) fn options(
 }
 
 /// What to do about what the policy does not allow.
-pub(super) const ALLOW: &str = "allow it with `containers: any` in `.checkmill/config.yml` of the default branch";
+pub(super) const ALLOW: &str =
+    "allow it with `containers: any` in `.checkmill/config.yml` of the default branch";
 
 /// The options that a word is, with their values where it has them: `--user=0`, `-u0`, `-it`.
 fn find(word: &str) -> Option<Vec<(&'static Known, Option<String>)>> {
     if let Some(long) = word.strip_prefix("--") {
-        let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+        let (name, value) = long
+            .split_once('=')
+            .map_or((long, None), |(name, value)| (name, Some(value)));
         let known = OPTIONS.iter().find(|known| known.name == name)?;
         return Some(vec![(known, value.map(str::to_owned))]);
     }
@@ -281,7 +285,10 @@ mod tests {
             "--env-file /etc/shadow",
         ] {
             let wrong = read(text, true, ContainerPolicy::Restricted).unwrap_err();
-            assert!(wrong.message.contains("policy does not allow"), "{text}: {wrong:?}");
+            assert!(
+                wrong.message.contains("policy does not allow"),
+                "{text}: {wrong:?}"
+            );
             assert!(read(text, true, ContainerPolicy::Any).is_ok(), "{text}");
         }
     }
@@ -295,7 +302,11 @@ mod tests {
             ("--name x", true, "`options` can't have `--name`"),
             ("-d", true, "`options` can't have `--detach`"),
             ("--user", true, "`--user` of `options` has no value"),
-            ("--helth-cmd x", true, "`--helth-cmd` is no option of `docker create`"),
+            (
+                "--helth-cmd x",
+                true,
+                "`--helth-cmd` is no option of `docker create`",
+            ),
             ("alpine", true, "`alpine` of `options` is no option"),
             ("-", true, "`-` is no option of `docker create`"),
             ("--init alpine", true, "`alpine` of `options` is no option"),
@@ -303,7 +314,9 @@ mod tests {
             let wrong = read(text, is_service, ContainerPolicy::Any).unwrap_err();
             assert_eq!(wrong.message, expected, "{text}");
         }
-        let hint = read("--helth-cmd x", true, ContainerPolicy::Any).unwrap_err().hint;
+        let hint = read("--helth-cmd x", true, ContainerPolicy::Any)
+            .unwrap_err()
+            .hint;
         assert_eq!(hint, "did you mean `--health-cmd`?");
     }
 

@@ -1,112 +1,10 @@
 //! Actions in containers, run by a real podman, in an image of Debian's static busybox that is made here.
 
+use super::super::engine::Engine;
 use super::{Server, uses};
-use crate::environment::{Variables, find_program};
-use crate::testing::{World, run, skipped};
+use crate::testing::run;
 use checkmill_workflow::job::JobVerdict;
 use serde_json::json;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use tar::{Builder, EntryType, Header};
-
-/// Made for these tests, and removed after each.
-struct Engine {
-    /// Holds the settings.
-    _temp: tempfile::TempDir,
-    image: String,
-    variables: Variables,
-}
-
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-
-/// What podman needs on a machine with hybrid cgroups or few rights; it is tried when the ordinary way does not work.
-const MODEST: &str = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n\n[engine]\nruntime = \"runc\"\n";
-
-impl Engine {
-    /// None, with a loud word, where there is no engine that runs.
-    fn start(name: &str) -> Option<Self> {
-        let found = Self::try_start(name);
-        if let Err(why) = &found {
-            skipped("an action in a container", why);
-        }
-        found.ok()
-    }
-
-    fn try_start(name: &str) -> Result<Self, String> {
-        let program = |name: &str| find_program(name, PATH, Path::new("/"));
-        program("podman").ok_or("podman is not installed")?;
-        let busybox = program("busybox").ok_or("busybox is not installed")?;
-        let temp = tempfile::tempdir().unwrap();
-        let archive = temp.path().join("image.tar");
-        pack(&busybox, &archive);
-        let image = format!("localhost/checkmill-test-{name}:{}", std::process::id());
-        let settings = temp.path().join("containers.conf");
-        std::fs::write(&settings, MODEST).unwrap();
-        let mut engine = Self {
-            _temp: temp,
-            image,
-            variables: Variables::new(),
-        };
-        engine.podman(&["import", archive.to_str().unwrap(), &engine.image])?;
-        let image = engine.image.clone();
-        let hello = ["run", "--rm", &image, "/bin/sh", "-c", "exit 0"];
-        if engine.podman(&hello).is_err() {
-            let settings = settings.display().to_string();
-            engine.variables.insert("CONTAINERS_CONF".to_owned(), settings);
-            engine.podman(&hello)?;
-        }
-        Ok(engine)
-    }
-
-    fn podman(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new("podman")
-            .args(arguments)
-            .env("PATH", PATH)
-            .envs(&self.variables)
-            .output()
-            .map_err(|error| error.to_string())?;
-        if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        } else {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            let last = said.lines().last().unwrap_or_default();
-            Err(format!("podman {} fails: {last}", arguments[0]))
-        }
-    }
-
-    /// A job that knows this engine, and that no other test's job can be mistaken for.
-    fn world(&self, mut world: World) -> World {
-        world.description["job"] = self.image.rsplit(['/', ':']).nth(1).into();
-        world.surroundings.environment.extend(self.variables.clone());
-        world
-            .surroundings
-            .environment
-            .insert("PATH".to_owned(), PATH.to_owned());
-        world
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let _ = self.podman(&["rmi", "--force", &self.image]);
-    }
-}
-
-/// busybox with a few of its names.
-fn pack(busybox: &Path, archive: &PathBuf) {
-    let mut builder = Builder::new(std::fs::File::create(archive).unwrap());
-    builder.append_path_with_name(busybox, "bin/busybox").unwrap();
-    for name in ["sh", "cat", "sleep", "ls"] {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(EntryType::Symlink);
-        header.set_size(0);
-        header.set_mode(0o777);
-        builder
-            .append_link(&mut header, format!("bin/{name}"), "busybox")
-            .unwrap();
-    }
-    builder.finish().unwrap();
-}
 
 const MANIFEST: &str = "
 inputs: {who: {default: Mona}, fail: }
@@ -183,7 +81,7 @@ async fn built_and_run_with_its_three_parts() {
     post before kept
     "#);
     assert_eq!(ran.result.annotations[0].path.as_deref(), Some("a.c"));
-    let images = engine.podman(&["images", "--format", "{{.Repository}}"]).unwrap();
+    let images = engine.call(&["images", "--format", "{{.Repository}}"]).unwrap();
     assert!(
         !images.contains("checkmill-checkmill-test-parts"),
         "its images are removed: {images}"
@@ -217,7 +115,7 @@ async fn an_image_as_a_step_and_its_end_at_the_time_limit() {
         "{}",
         ran.log
     );
-    let left = engine.podman(&["ps", "--all", "--format", "{{.Names}}"]).unwrap();
+    let left = engine.call(&["ps", "--all", "--format", "{{.Names}}"]).unwrap();
     assert!(!left.contains("checkmill-checkmill-test-image"), "{left}");
 }
 
