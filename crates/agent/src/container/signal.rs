@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 
 /// Signals a process, its descendants, and those that are named `pid:start`; prints these names of all that it found. It is
-/// for any POSIX shell, and uses nothing else but `/proc`: proc_pid_stat(5), the 4th field is the parent, the 22nd the start.
+/// for any POSIX shell, and uses nothing else but `/proc`; everybody descends from 0 and 1, which are refused: proc_pid_stat(5), the 4th field is the parent, the 22nd the start.
 const SIGNAL: &str = r#"
 signal=$1 root=$2; shift 2
+[ "$root" -gt 1 ] || exit
 known=" $* " all='' family=" $root " grown=1
 look() {
   { read -r line < "/proc/$1/stat"; } 2>/dev/null || return 1
@@ -56,10 +57,10 @@ impl<'a> Inside<'a> {
         }
     }
 
-    /// Signals it and its family. What can't be reached ends with the container.
+    /// Signals it and its family; `0` only looks who that is. What can't be reached ends with the container.
     pub async fn signal(&mut self, signal: &str) {
         let written = fs::read_to_string(self.pid_file).unwrap_or_default();
-        let Ok(pid) = written.trim().parse::<u32>() else {
+        let Some(pid) = written.trim().parse::<u32>().ok().filter(|pid| *pid > 1) else {
             return;
         };
         let pid = pid.to_string();
@@ -107,11 +108,22 @@ mod tests {
         pids.sort();
         expected.sort();
         assert_eq!(pids, expected);
+        // One that has ended: nobody descends from it.
+        let mut ended = Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        let nobody = ended.id().to_string();
         // A process that has the number of one that was seen is not taken for it.
         let other: Vec<String> = pids.iter().map(|pid| format!("{pid}:1")).collect();
-        assert_eq!(signal("KILL", "0", &other), Vec::<String>::new());
+        assert_eq!(signal("KILL", &nobody, &other), Vec::<String>::new());
         // The root's end leaves orphans, which are known by their names.
-        assert_eq!(signal("KILL", "0", &seen), seen);
+        assert_eq!(signal("KILL", &nobody, &seen), seen);
+        for all in ["0", "1"] {
+            assert_eq!(
+                signal("0", all, &[]),
+                Vec::<String>::new(),
+                "everybody's ancestor"
+            );
+        }
         assert!(!child.wait().unwrap().success());
         assert!(bystander.try_wait().unwrap().is_none());
         bystander.kill().unwrap();

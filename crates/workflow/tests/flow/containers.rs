@@ -61,7 +61,49 @@ services:
 
 #[test]
 fn what_is_evaluated_and_what_is_left_to_the_agent() {
-    insta::assert_snapshot!(serde_json::to_string_pretty(&told(EVERYTHING)).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&told(EVERYTHING)).unwrap(), @r#"
+    {
+      "container": {
+        "credentials": {
+          "password": "${{ secrets.TOKEN }}",
+          "username": "mona"
+        },
+        "env": {
+          "A": "${{ secrets.A }}",
+          "B": "1.1"
+        },
+        "image": "node:main",
+        "options": [
+          "--cpus=1",
+          "--health-cmd=curl -f x"
+        ],
+        "ports": [
+          "80",
+          "8080:80/udp"
+        ],
+        "volumes": [
+          "data:/data",
+          "/__w/hello/hello/x:/x:ro"
+        ]
+      },
+      "services": [
+        {
+          "command": [
+            "--verbose",
+            "-c",
+            "fsync = off"
+          ],
+          "entrypoint": "/run.sh",
+          "id": "db",
+          "image": "postgres:17"
+        },
+        {
+          "id": "cache",
+          "image": "redis"
+        }
+      ]
+    }
+    "#);
 }
 
 #[test]
@@ -108,7 +150,17 @@ services: ${{ fromJSON(needs.plan.outputs.services) }}
 #[test]
 fn what_reaches_out_of_a_container_is_for_a_policy_that_allows_it() {
     let text = "container: {image: x, options: --privileged, volumes: ['/:/host']}\n";
-    insta::assert_snapshot!(told_by(&world(text), ContainerPolicy::Restricted).unwrap_err(), @"");
+    insta::assert_snapshot!(told_by(&world(text), ContainerPolicy::Restricted).unwrap_err(), @"
+    .checkmill/workflows/ci.yml:5:36: the repository's policy does not allow `--privileged`, which reaches out of the container
+    5 |     container: {image: x, options: --privileged, volumes: ['/:/host']}
+      |                                    ^^^^^^^^^^^^
+      = help: allow it with `containers: any` in `.checkmill/config.yml` of the default branch
+
+    .checkmill/workflows/ci.yml:5:60: the repository's policy does not allow the volume `/:/host`, a path of the machine
+    5 |     container: {image: x, options: --privileged, volumes: ['/:/host']}
+      |                                                            ^^^^^^^^^
+      = help: allow it with `containers: any` in `.checkmill/config.yml` of the default branch
+    ");
     let told = told_by(&world(text), ContainerPolicy::Any).unwrap();
     assert_eq!(
         told["container"],
@@ -146,7 +198,76 @@ services:
     options: --label x=${{ github.event.pull_request.title }}
     command: it's
 ";
-    insta::assert_snapshot!(wrong(text), @"");
+    insta::assert_snapshot!(wrong(text), @"
+    .checkmill/workflows/ci.yml:6:7: `container` has no `image`
+    6 |       img: node
+      |       ^
+
+    .checkmill/workflows/ci.yml:6:7: unknown key `img` in `container`
+    6 |       img: node
+      |       ^^^
+      = help: did you mean `image`?
+
+    .checkmill/workflows/ci.yml:7:15: `http` is not a port
+    7 |       ports: [http, {a: b}]
+      |               ^^^^
+      = help: write `80`, `8080:80` or `127.0.0.1:8080:80/tcp`
+
+    .checkmill/workflows/ci.yml:7:21: an item of `ports` must be a text, not a mapping
+    7 |       ports: [http, {a: b}]
+      |                     ^
+
+    .checkmill/workflows/ci.yml:8:17: `./x:/x` is not a volume
+    8 |       volumes: ['./x:/x', 'a:b']
+      |                 ^^^^^^^^
+      = help: write `name:/path`, `/path` or `/source:/path`, with `:ro` behind it for one that is only read
+
+    .checkmill/workflows/ci.yml:8:27: `a:b` is not a volume
+    8 |       volumes: ['./x:/x', 'a:b']
+      |                           ^^^^^
+      = help: write `name:/path`, `/path` or `/source:/path`, with `:ro` behind it for one that is only read
+
+    .checkmill/workflows/ci.yml:9:16: `options` can't have `--network`
+    9 |       options: --network host
+      |                ^^^^^^^^^^^^^^
+      = help: remove it; every job has a network of its own, on which its services have their ids as names
+
+    .checkmill/workflows/ci.yml:10:20: `credentials` has no `password`
+    10 |       credentials: {username: mona}
+       |                    ^
+
+    .checkmill/workflows/ci.yml:11:21: the context `steps` can't be used in `jobs.<job_id>.container.env.<env_id>`
+    11 |       env: {A: '${{ steps.x.outputs.y }}'}
+       |                     ^^^^^
+      = help: the contexts here are github, needs, strategy, matrix, job, runner, env, vars, secrets, inputs
+
+    .checkmill/workflows/ci.yml:14:16: `a b` is not an image reference
+    14 |         image: 'a b'
+       |                ^^^^^
+      = help: write it as `ubuntu:22.04` or `ghcr.io/owner/image:tag`
+
+    .checkmill/workflows/ci.yml:15:18: `--helth-cmd` is no option of `docker create`
+    15 |         options: --helth-cmd x
+       |                  ^^^^^^^^^^^^^
+      = help: did you mean `--health-cmd`?
+
+    .checkmill/workflows/ci.yml:16:16: `ports` must be a list, not a number
+    16 |         ports: 80
+       |                ^^
+
+    .checkmill/workflows/ci.yml:17:7: the service id `1x` must begin with a letter or `_`, and have letters, digits, `-` and `_` only, at most 100
+    17 |       1x: redis
+       |       ^^
+
+    .checkmill/workflows/ci.yml:20:18: `options` must not hold text that outsiders may choose, such as a branch or a title
+    20 |         options: --label x=${{ github.event.pull_request.title }}
+       |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: pass it with `env`
+
+    .checkmill/workflows/ci.yml:21:18: `command` has a ' that is not closed
+    21 |         command: it's
+       |                  ^^^^
+    ");
     let empty = wrong("container:\n");
     assert!(empty.contains("`container` is empty"), "{empty}");
     let secret = wrong("container: 'node:${{ secrets.X }}'\n");

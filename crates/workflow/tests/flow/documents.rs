@@ -60,10 +60,23 @@ fn the_example_of_lightning_files_is_one() {
     );
 }
 
+/// The one of the section about containers.
+#[test]
+fn the_example_of_containers_is_a_workflow() {
+    let (_, section) = SYNTAX.split_once("\n## Containers\n").unwrap();
+    let example = examples(section)[0];
+    assert!(
+        example.contains("container:") && example.contains("services:"),
+        "{example}"
+    );
+    parse(PATH, example).unwrap_or_else(|wrong| panic!("{wrong}"));
+}
+
 /// Both files of the section about reusable workflows, as the one calls the other.
 #[test]
 fn the_example_of_reusable_workflows_fits_together() {
-    let [caller, called] = examples(SYNTAX)[..] else {
+    let (_, section) = SYNTAX.split_once("\n## Reusable workflows\n").unwrap();
+    let [caller, called] = examples(section)[..] else {
         panic!("there are two examples")
     };
     let rule = AllowedActions::All;

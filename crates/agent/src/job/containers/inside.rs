@@ -115,6 +115,8 @@ impl JobRunner<'_> {
                 () = control.stop_of_step(|| running.goes_on) => Ended::Stopped,
                 () = limit => Ended::TimedOut,
             }));
+            // Who is in its family must be known before it ends, which may come before the answer to the signal.
+            inside.signal("0").await;
             inside.signal("INT").await;
             tokio::time::sleep(graces.interrupt).await;
             inside.signal("TERM").await;

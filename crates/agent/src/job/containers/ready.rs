@@ -53,14 +53,15 @@ impl JobRunner<'_> {
                     self.log.text(&format!("The service {id} is healthy."));
                     return Ok(());
                 }
-                Some(Health::Unhealthy) => {
-                    return Err(Fault::Failed(format!("The service {id} is unhealthy")));
-                }
+                // Docker calls one that has ended unhealthy, too.
                 _ if !seen.running && seen.exit_code != 0 => {
                     let code = seen.exit_code;
                     return Err(Fault::Failed(format!(
                         "The service {id} has ended with exit code {code}"
                     )));
+                }
+                Some(Health::Unhealthy) => {
+                    return Err(Fault::Failed(format!("The service {id} is unhealthy")));
                 }
                 None if !seen.running => {
                     // As with GitHub: what only had something to do may have done it.

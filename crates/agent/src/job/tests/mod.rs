@@ -8,5 +8,6 @@ mod engine;
 mod reports;
 mod scripts;
 mod secrets;
+mod stand_in;
 mod steps;
 mod stop;
