@@ -143,6 +143,43 @@ async fn nothing_is_said_about_a_success_unless_the_policy_wants_it() {
     served.finish().await;
 }
 
+/// A re-run gave another matrix: what the run no longer has is not in its comment.
+#[tokio::test]
+async fn legs_that_a_rerun_left_out_are_not_in_the_comment() {
+    let text = r#"
+name: CI
+on: pull_request
+jobs:
+  list:
+    runs-on: linux
+    outputs:
+      legs: ${{ steps.legs.outputs.legs }}
+    steps:
+      - id: legs
+        run: if [ -e {desk}/other ]; then echo 'legs=[3]'; else echo 'legs=[1, 2]'; fi >> "$GITHUB_OUTPUT"
+  test:
+    needs: list
+    runs-on: linux
+    strategy:
+      matrix:
+        leg: ${{ fromJSON(needs.list.outputs.legs) }}
+    steps:
+      - name: Test
+        run: exit ${{ matrix.leg }}
+"#;
+    let repository = NewRepository::new(REPO).file("README.md", "x");
+    let served = Served::start(repository.collaborator("ann", Role::Write)).await;
+    let commit = NewCommit::new("Change").write(CI, served.workflow(text));
+    let pull = served.pull_request("change", commit).await;
+    let first = comment(&only_comment(&served, pull, 0).await);
+    assert!(first.contains("CI / test (1)") && first.contains("CI / test (2)"), "{first}");
+
+    served.allow("other");
+    served.rerun(&served.completed("CI / list").await, "ann").await;
+    insta::assert_snapshot!(comment(&only_comment(&served, pull, 1).await), @"");
+    served.finish().await;
+}
+
 #[tokio::test]
 async fn a_policy_can_forbid_comments() {
     let policy = NewRepository::new(REPO).file(".checkmill/config.yml", "comment: never\n");

@@ -8,6 +8,19 @@ fn wrong_job(lines: &str) -> String {
     wrong(&job(lines))
 }
 
+/// A run's row has room for so much of them.
+#[test]
+fn a_graph_of_too_many_names() {
+    let text = |jobs: usize, length: usize| {
+        let job = |n: usize| format!("  {}{n}: {{runs-on: x, steps: [{{run: y}}]}}\n", "k".repeat(length));
+        let jobs: String = (0..jobs).map(job).collect();
+        format!("on: push\nname: CI\njobs:\n{jobs}")
+    };
+    parse(PATH, &text(600, 100)).unwrap();
+    let wrong = wrong(&text(700, 100)).replace(&"k".repeat(100), "KEY").replace(&"^".repeat(100), "^^^");
+    insta::assert_snapshot!(wrong, @"");
+}
+
 #[test]
 fn several_mistakes_at_once() {
     let text = "\

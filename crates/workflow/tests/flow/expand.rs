@@ -61,6 +61,18 @@ fn the_implied_success_covers_all_ancestors() {
     }
 }
 
+/// A job's row has room for so much of them.
+#[test]
+fn labels_of_too_many_bytes() {
+    let labels = |length: usize| {
+        let lines = format!("runs-on: [\"${{{{ github.ref_name }}}}\", {}]", "l".repeat(length));
+        World::new(&job(&lines))
+    };
+    assert!(labels(4096 - "main".len()).expand("build").is_ok());
+    let wrong = labels(4097 - "main".len()).wrong("build").replace(&"l".repeat(4000), "LABEL");
+    insta::assert_snapshot!(wrong, @"");
+}
+
 #[test]
 fn a_skipped_job_says_why() {
     let skipped = |condition: &str, a, b| match World::new(&chain(condition))
