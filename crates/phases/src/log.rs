@@ -134,7 +134,9 @@ mod tests {
     /// digits changes.
     #[tokio::test]
     async fn many_pieces_keep_their_order() {
-        let lines: Vec<String> = (0..5 * PIECES_AT_ONCE + 1).map(|n| format!("line {n}\n")).collect();
+        let lines: Vec<String> = (0..5 * PIECES_AT_ONCE + 1)
+            .map(|n| format!("line {n}\n"))
+            .collect();
         let mut offset = 0;
         let pieces: Vec<(u64, &str)> = lines
             .iter()

@@ -258,7 +258,10 @@ fn vars(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, String> {
         .sum::<usize>()
         > limits::VARS_BYTES
     {
-        let message = format!("the variables have more than {} KiB together", limits::VARS_BYTES / 1024);
+        let message = format!(
+            "the variables have more than {} KiB together",
+            limits::VARS_BYTES / 1024
+        );
         reader.report_with(node.span, message, "move long texts into files of the repository");
     }
     vars

@@ -91,7 +91,10 @@ fn what_is_larger_than_github_sends_is_refused_unread() {
     let headers = headers("push", Some(&signed(&body)));
     let (status, message, calls) = run(event("POST", "/", headers, &body, false));
     assert_eq!((status, calls.len()), (413, 0));
-    assert_eq!(message, "the body has 26214401 bytes; GitHub sends at most 26214400");
+    assert_eq!(
+        message,
+        "the body has 26214401 bytes; GitHub sends at most 26214400"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use checkmill_backends::port::{
 };
 use checkmill_core::{Millis, UnixMillis};
 use checkmill_phases::ports::Clock as _;
-use checkmill_workflow::job::{JobResult, JobVerdict, StepResult, StepStatus};
+use checkmill_workflow::job::{JobResult, JobVerdict, ResultAnnotation, ResultLevel, StepResult, StepStatus};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 

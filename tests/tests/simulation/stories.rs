@@ -392,7 +392,8 @@ fn a_check_that_github_refuses_for_a_day_is_given_up() {
             ..Trouble::default()
         };
         let scripts = vec![script(Ending::Success)];
-        let mut world = World::new(Host::Aws, false, &[(PATH, WORKFLOW)], scripts, trouble);
+        let text = "name: CI\non: push\njobs:\n  build:\n    runs-on: x\n    steps:\n      - run: y\n";
+        let mut world = World::new(Host::Aws, false, &[(PATH, text)], scripts, trouble);
         world.schedule(Millis(0), Action::Deliver(push()));
         // At rest: nothing is owed any more.
         world.run().unwrap();
@@ -425,8 +426,13 @@ fn a_commit_that_github_does_not_know_yet_is_asked_for_again() {
         world.run().unwrap();
         world.verdict().unwrap();
         let history = world.history();
-        let planned = history.lines().filter(|line| line.ends_with("begins: plan push-1"));
-        let last = planned.last().and_then(|line| line.split_whitespace().next()).unwrap();
+        let planned = history
+            .lines()
+            .filter(|line| line.ends_with("begins: plan push-1"));
+        let last = planned
+            .last()
+            .and_then(|line| line.split_whitespace().next())
+            .unwrap();
         assert_eq!(last, "31000", "after 1, 2, 4, 8 and 16 seconds");
     }
 }
@@ -434,7 +440,10 @@ fn a_commit_that_github_does_not_know_yet_is_asked_for_again() {
 /// More jobs are at work than a sweep looks at, and all of their executions are gone.
 #[test]
 fn every_row_comes_to_its_turn_with_the_sweep() {
-    let matrix = (1..=SWEEP_ROWS + 50).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let matrix = (1..=SWEEP_ROWS + 50)
+        .map(|n| n.to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
     let text = format!(
         "on: push\njobs:\n  a:\n    runs-on: x\n    strategy:\n      matrix:\n        n: [{matrix}]\n    steps:\n      - run: y\n"
     );

@@ -157,10 +157,13 @@ jobs:
     steps:
       - id: legs
         run: if [ -e {desk}/other ]; then echo 'legs=[3]'; else echo 'legs=[1, 2]'; fi >> "$GITHUB_OUTPUT"
+      - run: test -e {desk}/other
   test:
     needs: list
+    if: always()
     runs-on: linux
     strategy:
+      fail-fast: false
       matrix:
         leg: ${{ fromJSON(needs.list.outputs.legs) }}
     steps:
@@ -172,11 +175,33 @@ jobs:
     let commit = NewCommit::new("Change").write(CI, served.workflow(text));
     let pull = served.pull_request("change", commit).await;
     let first = comment(&only_comment(&served, pull, 0).await);
-    assert!(first.contains("CI / test (1)") && first.contains("CI / test (2)"), "{first}");
+    assert!(
+        first.contains("CI / test (1)") && first.contains("CI / test (2)"),
+        "{first}"
+    );
 
     served.allow("other");
-    served.rerun(&served.completed("CI / list").await, "ann").await;
-    insta::assert_snapshot!(comment(&only_comment(&served, pull, 1).await), @"");
+    let sha = served.completed("CI / list").await.head_sha;
+    served
+        .on_github(|github| github.rerequest_suite(REPO, &sha, "ann"))
+        .await;
+    let told = || {
+        let comments = served.github.comments(REPO, pull).unwrap();
+        comments
+            .into_iter()
+            .find(|comment| comment.body.contains("CI / test (3)"))
+    };
+    insta::assert_snapshot!(comment(&served.until("the new leg", told).await), @r#"
+    <!-- checkmill:run:RUN -->
+    ### ❌ CI: 1 of 2 jobs did not pass
+
+    | | Job | Result | Duration |
+    |---|---|---|---:|
+    | ✅ | [CI / list](<https://github.com/octocat/hello/runs/CHECK>) | success | TIME |
+    | ❌ | [CI / test (3)](<https://github.com/octocat/hello/runs/CHECK>) | **test**: Step "Test" failed with exit code 3 | TIME |
+
+    Commit SHA
+    "#);
     served.finish().await;
 }
 

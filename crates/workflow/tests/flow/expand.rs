@@ -65,12 +65,18 @@ fn the_implied_success_covers_all_ancestors() {
 #[test]
 fn labels_of_too_many_bytes() {
     let labels = |length: usize| {
-        let lines = format!("runs-on: [\"${{{{ github.ref_name }}}}\", {}]", "l".repeat(length));
+        let lines = format!(
+            "runs-on: [\"${{{{ github.ref_name }}}}\", {}]",
+            "l".repeat(length)
+        );
         World::new(&job(&lines))
     };
     assert!(labels(4096 - "main".len()).expand("build").is_ok());
-    let wrong = labels(4097 - "main".len()).wrong("build").replace(&"l".repeat(4000), "LABEL");
-    insta::assert_snapshot!(wrong, @"");
+    insta::assert_snapshot!(labels(4097 - "main".len()).wrong("build"), @r#"
+    .checkmill/workflows/ci.yml:5:14: the labels of `runs-on` have more than 4096 bytes together
+    5 |     runs-on: ["${{ github.ref_name }}", llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll…
+      |              ^
+    "#);
 }
 
 #[test]

@@ -36,7 +36,10 @@ fn full_run(nodes: BTreeMap<JobKey, Node>) -> Run {
     };
     let var = |n: usize| (format!("NAME_{n:03}"), "v".repeat(VARS_BYTES / 500 - 8));
     run.policy.vars = (0..500).map(var).collect();
-    let legs = nodes.values().flat_map(|node| &node.expansion).flat_map(|expansion| &expansion.legs);
+    let legs = nodes
+        .values()
+        .flat_map(|node| &node.expansion)
+        .flat_map(|expansion| &expansion.legs);
     run.asked = legs.map(|leg| (leg.clone(), AttemptNumber(100))).collect();
     run.nodes = nodes;
     run
@@ -78,7 +81,7 @@ fn the_largest_graph_fits_the_row_of_its_run() {
 fn the_largest_graph_of_calls_fits_the_row_of_its_run() {
     let pairs = RUN_JOBS / 2;
     let length = GRAPH_BYTES / RUN_JOBS - 8;
-    let caller = |n: usize| format!("{n:03}{}", "k".repeat(length - 3));
+    let caller = |n: usize| format!("k{n:03}{}", "k".repeat(length - 4));
     let pair = |n: usize| {
         let called = key(&format!("{}/test", caller(n)));
         let expansion = |legs, calls| {

@@ -51,9 +51,11 @@ pub(super) fn resolve(reader: &mut Reader<'_>, read: Vec<Written>, known: &[Stri
         let all = needs.iter().chain([&written.key]);
         let bytes: usize = all.map(|key| key.as_str().len()).sum();
         if left > 0 && bytes > left {
-            let message =
-                format!("the names of the jobs and of those that they need have more than {GRAPH_BYTES} bytes together");
-            let hint = "shorten them, or let a job that needs the others stand between them and those that need it";
+            let message = format!(
+                "the names of the jobs and of those that they need have more than {GRAPH_BYTES} bytes together"
+            );
+            let hint =
+                "shorten them, or let a job that needs the others stand between them and those that need it";
             reader.report_with(written.key_span, message, hint);
         }
         left = left.saturating_sub(bytes);
