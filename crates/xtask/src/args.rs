@@ -1,11 +1,14 @@
 //! What was asked for on the command line.
 
+use crate::fuzz;
 use crate::steps::StepName;
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only LIST] [--skip LIST]   everything that can be checked on this machine
 cargo xtask tools                              install the tools of the tests into target/tools
 cargo xtask emulator                           bring up the whole stack on an AWS emulator, until Enter is pressed
+cargo xtask fuzz [TARGET ...] [--minutes N]    search for inputs that break a parser: workflow, expression, filter, report;
+                                               10 minutes each, with a nightly compiler
 
 LIST is one or more of these, with commas between them, in the order in which they run:
   fmt           cargo fmt --check
@@ -22,9 +25,15 @@ LIST is one or more of these, with commas between them, in the order in which th
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Invocation {
     Help,
-    Test { steps: Vec<StepName> },
+    Test {
+        steps: Vec<StepName>,
+    },
     Tools,
     Emulator,
+    Fuzz {
+        targets: Vec<&'static str>,
+        minutes: u32,
+    },
 }
 
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Invocation, String> {
@@ -32,6 +41,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Invocation
     let invocation = match args.next().as_deref() {
         None | Some("help" | "--help" | "-h") => return Ok(Invocation::Help),
         Some("test") => return parse_test(args),
+        Some("fuzz") => return parse_fuzz(args),
         Some("tools") => Invocation::Tools,
         Some("emulator") => Invocation::Emulator,
         Some(other) => return Err(format!("there is no command {other:?}")),
@@ -67,6 +77,25 @@ fn parse_test(mut args: impl Iterator<Item = String>) -> Result<Invocation, Stri
         }
     }
     Ok(Invocation::Test { steps })
+}
+
+fn parse_fuzz(mut args: impl Iterator<Item = String>) -> Result<Invocation, String> {
+    let mut targets = Vec::new();
+    let mut minutes = fuzz::MINUTES;
+    while let Some(arg) = args.next() {
+        match fuzz::TARGETS.into_iter().find(|target| *target == arg) {
+            Some(target) => targets.push(target),
+            None if arg == "--minutes" => {
+                let number = args.next().and_then(|text| text.parse().ok());
+                minutes = number.ok_or("--minutes wants a number")?;
+            }
+            None => return Err(format!("{arg:?} is not expected here")),
+        }
+    }
+    if targets.is_empty() {
+        targets.extend(fuzz::TARGETS);
+    }
+    Ok(Invocation::Fuzz { targets, minutes })
 }
 
 fn parse_list(text: &str) -> Result<Vec<StepName>, String> {
@@ -109,6 +138,26 @@ mod tests {
     }
 
     #[test]
+    fn a_fuzzer_runs_all_targets_unless_some_are_named() {
+        let all = fuzz::TARGETS.to_vec();
+        assert_eq!(
+            parsed("fuzz"),
+            Ok(Invocation::Fuzz {
+                targets: all,
+                minutes: fuzz::MINUTES
+            })
+        );
+        let some = vec!["report", "filter"];
+        assert_eq!(
+            parsed("fuzz report --minutes 1 filter"),
+            Ok(Invocation::Fuzz {
+                targets: some,
+                minutes: 1
+            })
+        );
+    }
+
+    #[test]
     fn mistakes_are_named() {
         assert_eq!(
             parsed("test --only"),
@@ -117,6 +166,10 @@ mod tests {
         assert_eq!(
             parsed("test --only dok"),
             Err("there is no step \"dok\"".to_owned())
+        );
+        assert_eq!(
+            parsed("fuzz filter --minutes soon"),
+            Err("--minutes wants a number".to_owned())
         );
         assert_eq!(parsed("tset"), Err("there is no command \"tset\"".to_owned()));
         assert_eq!(

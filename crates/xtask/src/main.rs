@@ -4,6 +4,7 @@
 
 mod args;
 mod command;
+mod fuzz;
 mod outcome;
 mod peers;
 mod settings;
@@ -42,6 +43,10 @@ fn run() -> anyhow::Result<ExitCode> {
         Invocation::Test { steps } => Ok(steps::run(&workspace, &steps)),
         Invocation::Tools => {
             tools::install_all(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Invocation::Fuzz { targets, minutes } => {
+            fuzz::run(&workspace, &targets, minutes)?;
             Ok(ExitCode::SUCCESS)
         }
         Invocation::Emulator => {
