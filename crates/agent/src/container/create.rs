@@ -43,6 +43,9 @@ impl Create<'_> {
             &label,
             "--network",
             self.network,
+            // What it runs at the job's end has nothing to save, and podman would wait for it.
+            "--stop-timeout",
+            "0",
         ]
         .map(OsString::from)
         .into();
@@ -178,6 +181,7 @@ mod tests {
         --name checkmill-1-db
         --label checkmill.attempt=1-1
         --network checkmill-1
+        --stop-timeout 0
         --network-alias db
         --publish 127.0.0.1::5432
         --publish 127.0.0.1:8080:80/tcp

@@ -79,7 +79,7 @@ async fn a_private_image_is_pulled_once_the_network_is_there_and_its_login_is_no
     assert_eq!(
         create,
         format!(
-            "create --name {name}-db --label checkmill.attempt=0123456789abcdef-01234567-1 --network {name} --network-alias db \
+            "create --name {name}-db --label checkmill.attempt=0123456789abcdef-01234567-1 --network {name} --stop-timeout 0 --network-alias db \
              --publish 127.0.0.1::80 --volume {name}-data:/data --health-cmd=x --env TOKEN ghcr.io/octo/flaky:1"
         )
     );

@@ -32,7 +32,7 @@ create() {
   name='' label='' network=''
   while [ $# -gt 0 ]; do
     case "$1" in
-      --name | --label | --network | --network-alias | --publish | --volume | --mount | --workdir | --entrypoint | --env)
+      --name | --label | --network | --network-alias | --publish | --volume | --mount | --workdir | --entrypoint | --env | --stop-timeout)
         [ $# -gt 1 ] || fail "flag needs an argument: $1"
         case "$1" in
           --name) name=$2 ;;
