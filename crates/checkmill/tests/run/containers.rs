@@ -88,9 +88,8 @@ jobs:
       web:
         image: IMAGE
         entrypoint: sh -c
-        command: |
-          'while :; do echo hello | nc -l -p 8080; done'
-        options: --health-cmd \"cat /bin/busybox\" --health-interval 1s
+        command: \"'exec nc -ll -p 8080 -e echo hello'\"
+        options: --health-cmd \"nc 127.0.0.1 8080\" --health-interval 1s --health-retries 20
       none: {image: \"${{ github.event_name == 'x' && 'IMAGE' || '' }}\"}
     steps:
       - uses: actions/checkout@v4
