@@ -1,6 +1,6 @@
 //! The static agent where there is nothing but itself: no library, no loader, no shell, no name service.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 use checkmill_backends::attempt::{AttemptDir, AttemptEnd, RESULT_FILE, SubmitRecord};
 use checkmill_workflow::job::{JobResult, JobVerdict};
