@@ -12,17 +12,17 @@ pub const WORKFLOW_FILE_BYTES: usize = 1024 * 1024;
 pub const MATRIX_LEGS: usize = 256;
 /// Jobs of one run over all its matrices: what the run row and GitHub's 1,000 checks per suite can hold.
 pub const RUN_JOBS: usize = 1000;
-/// What the `needs` of all jobs of a workflow may have together, in bytes of their names: a run's row holds 400 KB.
-pub const NEEDS_BYTES: usize = 100 * 1024;
 /// The labels of one job together.
 pub const LABELS_BYTES: usize = 4 * 1024;
 /// Workflows that call one another, the first one counted. GitHub docs, "Reusable workflows reference": ten levels.
 pub const WORKFLOW_LEVELS: usize = 10;
 /// Different workflow files that one workflow may call, directly and through others. Same page: 50.
 pub const CALLED_WORKFLOWS: usize = 50;
-/// Keys of a run's jobs and of those that they need, where workflows call each other: they must fit the run's row, of
-/// DynamoDB's 400 KB, beside the event, the policy and the ids of 1,000 legs.
-pub const GRAPH_BYTES: usize = 256 * 1024;
+/// Keys of a run's jobs and of those that they need, together: they must fit the run's row, of DynamoDB's 400 KB, beside the
+/// event, the policy and the ids of 1,000 legs. The store's tests hold the largest run against it.
+pub const GRAPH_BYTES: usize = 64 * 1024;
+/// The policy's variables, names and values together: they are in the run's row, too.
+pub const VARS_BYTES: usize = 64 * 1024;
 /// Steps of one job.
 pub const STEPS: usize = 1000;
 /// Changed files that a path filter sees. GitHub docs: the first 300.

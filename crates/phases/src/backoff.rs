@@ -12,7 +12,7 @@ use checkmill_github::forge::ForgeError;
 pub const TRIES: u32 = 9;
 /// How long a message of a delivery that can't be planned lives in SQS: each of its tries comes after the queue's visibility
 /// timeout; `visibility_timeout_seconds` in `infra/`.
-pub(crate) const LIFE: Millis = Millis::from_secs(TRIES as u64 * 720);
+pub const LIFE: Millis = Millis::from_secs(TRIES as u64 * 720);
 /// Before the second try, doubled before each one after it: somebody who pressed "Re-run" a moment too early waits a second or
 /// three, and never longer than he has waited already.
 const FIRST: Millis = Millis::from_secs(1);

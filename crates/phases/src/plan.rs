@@ -37,6 +37,8 @@ pub struct Plan<'a> {
     pub engine: &'a dyn Engine,
     pub backends: &'a Backends,
     pub clock: &'a dyn Clock,
+    /// How long the queue goes on bringing a message that is refused for good: [`backoff::LIFE`] for SQS.
+    pub refused_for: Millis,
     /// Plan this job of each workflow only, and those it needs; all where none is named.
     pub only_job: Option<&'a JobKey>,
 }
@@ -97,7 +99,7 @@ impl Plan<'_> {
         let until = match backoff::asked(error) {
             Some(asked) => now + asked + DELIVERY_REDRIVE_ENQUEUED,
             None if error.error_name().is_retryable() => return,
-            None => now + backoff::LIFE,
+            None => now + self.refused_for,
         };
         let deferred = async {
             // Whoever took it in may not have got that far.
@@ -186,7 +188,7 @@ impl Plan<'_> {
                     let run = run_of(event, &sha, &decided.policy, file, self.clock.now());
                     planned.runs.push(run.id.clone());
                     match self.create(&run, source, &called).await {
-                        Err(PhaseError::Store(StoreError::Corrupt(problem))) => {
+                        Err(PhaseError::Store(StoreError::TooLarge(problem))) => {
                             self.create_unkept(event, &sha, &path, &problem).await?;
                         }
                         created => created?,

@@ -192,6 +192,9 @@ pub enum StoreError {
     /// A row or blob that can't be read or written as it is.
     #[error("the store holds or was given something unusable: {0}")]
     Corrupt(String),
+    /// A row of more bytes than the store takes.
+    #[error("the store can't keep a row of this size: {0}")]
+    TooLarge(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -212,7 +215,7 @@ impl StoreError {
         match self {
             Self::Conflict => ErrorName::Conflict,
             Self::Transient(_) => ErrorName::Transient,
-            Self::Corrupt(_) => ErrorName::Permanent,
+            Self::Corrupt(_) | Self::TooLarge(_) => ErrorName::Permanent,
         }
     }
 }

@@ -19,8 +19,6 @@ const VERSION: f64 = 1.0;
 const VAR_BYTES: usize = 48 * 1024;
 /// Variables. GitHub docs: 500 of a repository.
 const VARS: usize = 500;
-/// Bytes of all variables together: they are part of every run's row, and a DynamoDB item has at most 400 KB.
-const VARS_BYTES: usize = 128 * 1024;
 
 /// Items of `actions`: they are part of every run's row.
 const ACTIONS: usize = 200;
@@ -258,9 +256,12 @@ fn vars(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, String> {
         .iter()
         .map(|(name, value)| name.len() + value.len())
         .sum::<usize>()
-        > VARS_BYTES
+        > limits::VARS_BYTES
     {
-        let message = format!("the variables have more than {} KiB together", VARS_BYTES / 1024);
+        let message = format!(
+            "the variables have more than {} KiB together",
+            limits::VARS_BYTES / 1024
+        );
         reader.report_with(node.span, message, "move long texts into files of the repository");
     }
     vars

@@ -1,5 +1,6 @@
 //! What was asked for on the command line.
 
+use crate::fuzz;
 use crate::steps::StepName;
 use crate::steps::agent::Architecture;
 
@@ -8,6 +9,8 @@ cargo xtask test [--only LIST] [--skip LIST]   everything that can be checked on
 cargo xtask tools                              install the tools of the tests into target/tools
 cargo xtask agent [--x86-64|--arm64]           build the agent as one static binary, for this machine's processor or another
 cargo xtask emulator                           bring up the whole stack on an AWS emulator, until Enter is pressed
+cargo xtask fuzz [TARGET ...] [--minutes N]    search for inputs that break a parser: workflow, expression, filter, report;
+                                               10 minutes each, with a nightly compiler
 
 LIST is one or more of these, with commas between them, in the order in which they run:
   fmt           cargo fmt --check
@@ -25,10 +28,16 @@ LIST is one or more of these, with commas between them, in the order in which th
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Invocation {
     Help,
-    Test { steps: Vec<StepName> },
+    Test {
+        steps: Vec<StepName>,
+    },
     Tools,
     Agent { architecture: Option<Architecture> },
     Emulator,
+    Fuzz {
+        targets: Vec<&'static str>,
+        minutes: u32,
+    },
 }
 
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Invocation, String> {
@@ -36,6 +45,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Invocation
     let invocation = match args.next().as_deref() {
         None | Some("help" | "--help" | "-h") => return Ok(Invocation::Help),
         Some("test") => return parse_test(args),
+        Some("fuzz") => return parse_fuzz(args),
         Some("tools") => Invocation::Tools,
         Some("agent") => {
             return match (args.next().as_deref(), args.next()) {
@@ -86,6 +96,25 @@ fn parse_test(mut args: impl Iterator<Item = String>) -> Result<Invocation, Stri
     Ok(Invocation::Test { steps })
 }
 
+fn parse_fuzz(mut args: impl Iterator<Item = String>) -> Result<Invocation, String> {
+    let mut targets = Vec::new();
+    let mut minutes = fuzz::MINUTES;
+    while let Some(arg) = args.next() {
+        match fuzz::TARGETS.into_iter().find(|target| *target == arg) {
+            Some(target) => targets.push(target),
+            None if arg == "--minutes" => {
+                let number = args.next().and_then(|text| text.parse().ok());
+                minutes = number.ok_or("--minutes wants a number")?;
+            }
+            None => return Err(format!("{arg:?} is not expected here")),
+        }
+    }
+    if targets.is_empty() {
+        targets.extend(fuzz::TARGETS);
+    }
+    Ok(Invocation::Fuzz { targets, minutes })
+}
+
 fn parse_list(text: &str) -> Result<Vec<StepName>, String> {
     text.split(',')
         .map(|name| {
@@ -126,6 +155,26 @@ mod tests {
     }
 
     #[test]
+    fn a_fuzzer_runs_all_targets_unless_some_are_named() {
+        let all = fuzz::TARGETS.to_vec();
+        assert_eq!(
+            parsed("fuzz"),
+            Ok(Invocation::Fuzz {
+                targets: all,
+                minutes: fuzz::MINUTES
+            })
+        );
+        let some = vec!["report", "filter"];
+        assert_eq!(
+            parsed("fuzz report --minutes 1 filter"),
+            Ok(Invocation::Fuzz {
+                targets: some,
+                minutes: 1
+            })
+        );
+    }
+
+    #[test]
     fn mistakes_are_named() {
         assert_eq!(
             parsed("test --only"),
@@ -134,6 +183,10 @@ mod tests {
         assert_eq!(
             parsed("test --only dok"),
             Err("there is no step \"dok\"".to_owned())
+        );
+        assert_eq!(
+            parsed("fuzz filter --minutes soon"),
+            Err("--minutes wants a number".to_owned())
         );
         assert_eq!(parsed("tset"), Err("there is no command \"tset\"".to_owned()));
         assert_eq!(

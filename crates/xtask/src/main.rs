@@ -4,6 +4,7 @@
 
 mod args;
 mod command;
+mod fuzz;
 mod outcome;
 mod peers;
 mod settings;
@@ -49,6 +50,10 @@ fn run() -> anyhow::Result<ExitCode> {
             let architecture = architecture.map_or_else(Architecture::own, Ok)?;
             let binary = steps::agent::build(&workspace, architecture)?;
             println!("the agent is at {}", binary.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Invocation::Fuzz { targets, minutes } => {
+            fuzz::run(&workspace, &targets, minutes)?;
             Ok(ExitCode::SUCCESS)
         }
         Invocation::Emulator => {

@@ -2,6 +2,7 @@
 
 use checkmill_aws::lambda::{self, Deployment, StartError, serve_batches};
 use checkmill_aws::settings::Variable;
+use checkmill_phases::backoff;
 use checkmill_phases::plan::Plan;
 use checkmill_phases::ports::PlanMessage;
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ async fn serve() -> Result<(), StartError> {
         engine: &engine,
         backends: &backends,
         clock: &*deployment.clock,
+        refused_for: backoff::LIFE,
         only_job: None,
     };
     let handle = async |message: PlanMessage| plan.run(&message.delivery).await.map(drop);

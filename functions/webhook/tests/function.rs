@@ -85,6 +85,19 @@ fn what_is_not_believed_touches_nothing() {
 }
 
 #[test]
+fn what_is_larger_than_github_sends_is_refused_unread() {
+    // GitHub docs: "Payloads are capped at 25 MB".
+    let body = "x".repeat(25 * 1024 * 1024 + 1);
+    let headers = headers("push", Some(&signed(&body)));
+    let (status, message, calls) = run(event("POST", "/", headers, &body, false));
+    assert_eq!((status, calls.len()), (413, 0));
+    assert_eq!(
+        message,
+        "the body has 26214401 bytes; GitHub sends at most 26214400"
+    );
+}
+
+#[test]
 fn other_paths_and_methods_are_told_where_to_go() {
     for (method, path, expected) in [
         ("GET", "/healthz", 200),

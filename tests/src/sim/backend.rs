@@ -9,7 +9,7 @@ use checkmill_backends::port::{
 };
 use checkmill_core::{Millis, UnixMillis};
 use checkmill_phases::ports::Clock as _;
-use checkmill_workflow::job::{JobResult, JobVerdict, StepResult, StepStatus};
+use checkmill_workflow::job::{JobResult, JobVerdict, ResultAnnotation, ResultLevel, StepResult, StepStatus};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -170,7 +170,7 @@ impl SimBackend {
             exit_code: Some(code),
             steps: vec![step(code, compute.script.running)],
             outputs: BTreeMap::new(),
-            annotations: vec![],
+            annotations: annotations(code),
             tests: checkmill_workflow::job::TestSummary::default(),
             summary: String::new(),
             wanted: Vec::new(),
@@ -178,6 +178,21 @@ impl SimBackend {
             log_bytes: 4,
         })
     }
+}
+
+/// What a failure points at.
+fn annotations(code: i32) -> Vec<ResultAnnotation> {
+    let annotation = ResultAnnotation {
+        level: ResultLevel::Error,
+        message: "it does not compile".to_owned(),
+        title: None,
+        path: Some("src/lib.rs".to_owned()),
+        start_line: Some(1),
+        end_line: None,
+        start_column: None,
+        end_column: None,
+    };
+    if code == 0 { vec![] } else { vec![annotation] }
 }
 
 /// The one step of a job.

@@ -22,6 +22,8 @@ pub struct SimCheck {
     pub state: CheckState,
     /// Every conclusion it ever had, in order.
     pub conclusions: Vec<Conclusion>,
+    /// Annotations that it shows: GitHub adds up what it is sent.
+    pub annotations: usize,
 }
 
 #[derive(Debug, Default)]
@@ -154,6 +156,19 @@ fn conclusion(state: &CheckState) -> Option<Conclusion> {
     }
 }
 
+impl MemForge {
+    /// The adapter, too, asks what is there before it sends the rest.
+    async fn annotations(&self, id: CheckRunId) -> Result<usize, ForgeError> {
+        self.faults
+            .call(Peer::Forge, failed, || {
+                let inner = self.inner();
+                let check = inner.checks.get(&id);
+                Ok(check.map_or(0, |check| check.annotations))
+            })
+            .await
+    }
+}
+
 #[async_trait]
 impl Forge for MemForge {
     async fn planning_files(
@@ -224,6 +239,7 @@ impl Forge for MemForge {
                     job: check.job.clone(),
                     state: check.state.clone(),
                     conclusions: conclusion(&check.state).into_iter().collect(),
+                    annotations: check.state.annotations.len(),
                 };
                 inner.checks.insert(id, sim);
                 Ok(id)
@@ -256,6 +272,11 @@ impl Forge for MemForge {
         id: CheckRunId,
         state: &CheckState,
     ) -> Result<(), ForgeError> {
+        let there = if state.annotations.is_empty() {
+            0
+        } else {
+            self.annotations(id).await?
+        };
         self.faults
             .call(Peer::Forge, failed, || {
                 let mut inner = self.inner();
@@ -263,6 +284,7 @@ impl Forge for MemForge {
                     .checks
                     .get_mut(&id)
                     .ok_or_else(|| ForgeError::NotFound(format!("check {id}")))?;
+                check.annotations += state.annotations.len().saturating_sub(there);
                 check.conclusions.extend(conclusion(state));
                 check.state = state.clone();
                 Ok(())

@@ -34,6 +34,7 @@ pub(super) struct Ports {
     pub(super) settings: StartSettings,
     pub(super) secrets: WebhookSecrets,
     pub(super) looks: Looks,
+    pub(super) refused_for: Millis,
 }
 
 impl Ports {
@@ -59,6 +60,7 @@ impl Ports {
             engine: &*self.engine,
             backends: &self.backends,
             clock: &*self.clock,
+            refused_for: self.refused_for,
             only_job: None,
         };
         plan.run(delivery).await

@@ -100,6 +100,9 @@ fn told_once(job: &Job, checks: &[&SimCheck]) -> Result<(), String> {
         if !matches!(check.state.status, CheckStatus::Completed { .. }) {
             return Err(format!("a check of {} was opened again", job.id));
         }
+        if check.annotations > check.state.annotations.len() {
+            return Err(format!("a check of {} shows its annotations twice", job.id));
+        }
         if check.conclusions.iter().any(|conclusion| conclusion != first) {
             return Err(format!("a check of {} said {:?}", job.id, check.conclusions));
         }

@@ -141,6 +141,10 @@ impl World {
             settings,
             secrets: secrets(),
             looks: Looks::default(),
+            refused_for: match host {
+                Host::Aws => backoff::LIFE,
+                Host::OneMachine => Millis(0),
+            },
         };
         Self {
             ports: Arc::new(ports),
@@ -171,6 +175,11 @@ impl World {
     #[must_use]
     pub fn history(&self) -> String {
         self.history.as_deref().unwrap_or_default().join("\n")
+    }
+
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.clock.now()
     }
 
     #[must_use]

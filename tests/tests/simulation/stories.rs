@@ -2,8 +2,8 @@
 
 use crate::events::{approve, cancel, job_of, pull_request_from_a_fork, push, rerun_failed, rerun_job};
 use crate::{PATH, WORKFLOW};
-use checkmill_core::limits::{ATTEMPTS, REDELIVERIES};
-use checkmill_core::{Millis, Reason, RepositoryId};
+use checkmill_core::limits::{ATTEMPTS, REDELIVERIES, SWEEP_ROWS};
+use checkmill_core::{JobState, Millis, Reason, RepositoryId};
 use checkmill_tests::sim::backend::{Ending, Script};
 use checkmill_tests::sim::faults::{Outage, Peer, Trouble as Wrong};
 use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
@@ -288,6 +288,35 @@ fn a_delivery_that_waits_for_github_is_queued_once() {
     );
 }
 
+/// An App that is suspended and then is not: SQS brings the message again by itself, one machine's sweep queues another.
+#[test]
+fn a_delivery_that_is_refused_comes_again_once_and_soon() {
+    for (host, expected) in [(Host::Aws, [0, 12]), (Host::OneMachine, [0, 15])] {
+        let suspended = Outage {
+            peer: Peer::Forge,
+            from: START,
+            lasts: Millis::from_minutes(10),
+            trouble: Wrong::Refused(3),
+        };
+        let trouble = Trouble {
+            outages: vec![suspended],
+            ..Trouble::default()
+        };
+        let scripts = vec![script(Ending::Success)];
+        let mut world = World::new(host, false, &[(PATH, WORKFLOW)], scripts, trouble).with_history();
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run().unwrap();
+        world.verdict().unwrap();
+        let history = world.history();
+        let minutes: Vec<u64> = history
+            .lines()
+            .filter(|line| line.ends_with("begins: plan push-1"))
+            .map(|line| line.split_whitespace().next().unwrap().parse::<u64>().unwrap() / 60_000)
+            .collect();
+        assert_eq!(minutes, expected, "{host:?}");
+    }
+}
+
 /// More deliveries were lost than one look asks for, and all of them before the time that a common look goes back.
 #[test]
 fn many_lost_deliveries_are_asked_for_look_by_look() {
@@ -346,6 +375,93 @@ fn an_app_that_is_uninstalled_leaves_nothing_behind() {
             "nobody could be told of the others"
         );
     }
+}
+
+/// What GitHub refuses for a day is given up: no execution and no sweep goes on about it.
+#[test]
+fn a_check_that_github_refuses_for_a_day_is_given_up() {
+    for how in [0, 1] {
+        let refused = Outage {
+            peer: Peer::Forge,
+            from: START + Millis::from_minutes(2),
+            lasts: Millis(u64::MAX / 4),
+            trouble: Wrong::Refused(how),
+        };
+        let trouble = Trouble {
+            outages: vec![refused],
+            ..Trouble::default()
+        };
+        let scripts = vec![script(Ending::Success)];
+        let text = "name: CI\non: push\njobs:\n  build:\n    runs-on: x\n    steps:\n      - run: y\n";
+        let mut world = World::new(Host::Aws, false, &[(PATH, text)], scripts, trouble);
+        world.schedule(Millis(0), Action::Deliver(push()));
+        // At rest: nothing is owed any more.
+        world.run().unwrap();
+        let jobs = world.store().all_jobs();
+        let build = jobs.iter().find(|job| job.name == "CI / build").unwrap();
+        assert!(matches!(build.state, JobState::Concluded { .. }), "{build:#?}");
+        let gave_up = world.now().since(build.end().unwrap().at);
+        assert!(gave_up >= Millis::from_minutes(24 * 60), "{gave_up:?}");
+        assert_eq!(world.backend().live(), []);
+    }
+}
+
+/// GitHub's servers don't all know at once what one of them has told us.
+#[test]
+fn a_commit_that_github_does_not_know_yet_is_asked_for_again() {
+    let unknown = Outage {
+        peer: Peer::Forge,
+        from: START,
+        lasts: Millis::from_secs(20),
+        trouble: Wrong::Refused(2),
+    };
+    let trouble = Trouble {
+        outages: vec![unknown],
+        ..Trouble::default()
+    };
+    for host in [Host::Aws, Host::OneMachine] {
+        let scripts = vec![script(Ending::Success)];
+        let mut world = World::new(host, false, &[(PATH, WORKFLOW)], scripts, trouble.clone()).with_history();
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run().unwrap();
+        world.verdict().unwrap();
+        let history = world.history();
+        let planned = history
+            .lines()
+            .filter(|line| line.ends_with("begins: plan push-1"));
+        let last = planned
+            .last()
+            .and_then(|line| line.split_whitespace().next())
+            .unwrap();
+        assert_eq!(last, "31000", "after 1, 2, 4, 8 and 16 seconds");
+    }
+}
+
+/// More jobs are at work than a sweep looks at, and all of their executions are gone.
+#[test]
+fn every_row_comes_to_its_turn_with_the_sweep() {
+    let matrix = (1..=SWEEP_ROWS + 50)
+        .map(|n| n.to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let text = format!(
+        "on: push\njobs:\n  a:\n    runs-on: x\n    strategy:\n      matrix:\n        n: [{matrix}]\n    steps:\n      - run: y\n"
+    );
+    let long = Script {
+        running: Millis::from_minutes(60),
+        ..script(Ending::Success)
+    };
+    let mut world = World::new(Host::Aws, false, &[(PATH, &text)], vec![long], Trouble::default());
+    world.schedule(Millis(0), Action::Deliver(push()));
+    let stopped = Millis::from_minutes(3);
+    world.schedule(stopped, Action::StopExecutions);
+    world.run().unwrap();
+    world.verdict().unwrap();
+    let jobs = world.store().all_jobs();
+    assert_eq!(jobs.len(), SWEEP_ROWS + 50);
+    let last = jobs.iter().map(|job| job.revived_at.unwrap()).max().unwrap();
+    let missed = last.since(START + stopped);
+    assert!(missed <= Millis::from_minutes(25), "{missed:?}");
 }
 
 /// Long enough for a job to reach its deadline while its backend is away, and for GitHub to have been told.

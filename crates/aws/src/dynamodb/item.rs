@@ -84,7 +84,7 @@ pub(crate) fn expiry(now: UnixMillis) -> (String, AttributeValue) {
 pub(crate) fn check_size(item: &Item) -> Result<usize, StoreError> {
     let bytes = size::of(item);
     if bytes > ROW_BYTES {
-        return Err(StoreError::Corrupt(format!(
+        return Err(StoreError::TooLarge(format!(
             "row {} has {bytes} bytes, and DynamoDB takes {ROW_BYTES}",
             name(item)
         )));
@@ -137,6 +137,6 @@ mod tests {
         // Names and values: pk 2 + 5, sk 2 + 3, x 1.
         let room = ROW_BYTES - 13;
         assert_eq!(check_size(&row(room)).unwrap(), ROW_BYTES);
-        insta::assert_snapshot!(check_size(&row(room + 1)).unwrap_err(), @"the store holds or was given something unusable: row RUN#1 / RUN has 409601 bytes, and DynamoDB takes 409600");
+        insta::assert_snapshot!(check_size(&row(room + 1)).unwrap_err(), @"the store can't keep a row of this size: row RUN#1 / RUN has 409601 bytes, and DynamoDB takes 409600");
     }
 }

@@ -1,9 +1,10 @@
 //! A function behind a function URL or an HTTP API: both send the same event (payload format 2.0).
 
 use lambda_http::http::{HeaderMap, Method, StatusCode, header};
-use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
+use lambda_http::{Body, Error, IntoResponse, Request, RequestExt, Response, service_fn};
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::pin::Pin;
 
 /// A call from outside. The body is what the caller sent, byte for byte: where the gateway encoded it as base64, it is
 /// decoded here.
@@ -99,6 +100,13 @@ impl HttpAnswer {
     }
 }
 
+/// Ours instead of that of `Response<Body>`, which can write any character set and links the tables of all of them.
+impl IntoResponse for HttpAnswer {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.response()))
+    }
+}
+
 /// Answers calls one after the other, until Lambda ends the process.
 ///
 /// # Errors
@@ -109,7 +117,7 @@ where
 {
     lambda_http::run(service_fn(|request: Request| {
         let answer = handler(HttpCall::read(request));
-        async { Ok::<_, Infallible>(answer.await.response()) }
+        async { Ok::<_, Infallible>(answer.await) }
     }))
     .await
 }

@@ -1,6 +1,7 @@
 //! The queue in this process. It needs no durability of its own: a delivery is queued again from its row.
 
 use async_trait::async_trait;
+use checkmill_core::Millis;
 use checkmill_phases::PhaseError;
 use checkmill_phases::backoff;
 use checkmill_phases::ports::{PlanMessage, Queue, QueueError};
@@ -25,6 +26,9 @@ pub(crate) struct Queued {
 pub(crate) struct Receiver(mpsc::UnboundedReceiver<Queued>);
 
 impl LocalQueue {
+    /// What is refused for good is not brought again: the sweep comes to it as to any other delivery that stayed in the queue.
+    pub(crate) const REFUSED_FOR: Millis = Millis(0);
+
     #[must_use]
     pub(crate) fn new() -> (Self, Receiver) {
         let (sender, receiver) = mpsc::unbounded_channel();

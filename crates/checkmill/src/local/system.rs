@@ -234,6 +234,7 @@ impl System {
             engine: &self.engine,
             backends: &self.backends,
             clock: &self.clock,
+            refused_for: LocalQueue::REFUSED_FOR,
             only_job: self.only_job.as_ref(),
         };
         plan.run(delivery).await

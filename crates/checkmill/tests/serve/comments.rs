@@ -143,6 +143,68 @@ async fn nothing_is_said_about_a_success_unless_the_policy_wants_it() {
     served.finish().await;
 }
 
+/// A re-run gave another matrix: what the run no longer has is not in its comment.
+#[tokio::test]
+async fn legs_that_a_rerun_left_out_are_not_in_the_comment() {
+    let text = r#"
+name: CI
+on: pull_request
+jobs:
+  list:
+    runs-on: linux
+    outputs:
+      legs: ${{ steps.legs.outputs.legs }}
+    steps:
+      - id: legs
+        run: if [ -e {desk}/other ]; then echo 'legs=[3]'; else echo 'legs=[1, 2]'; fi >> "$GITHUB_OUTPUT"
+      - run: test -e {desk}/other
+  test:
+    needs: list
+    if: always()
+    runs-on: linux
+    strategy:
+      fail-fast: false
+      matrix:
+        leg: ${{ fromJSON(needs.list.outputs.legs) }}
+    steps:
+      - name: Test
+        run: exit ${{ matrix.leg }}
+"#;
+    let repository = NewRepository::new(REPO).file("README.md", "x");
+    let served = Served::start(repository.collaborator("ann", Role::Write)).await;
+    let commit = NewCommit::new("Change").write(CI, served.workflow(text));
+    let pull = served.pull_request("change", commit).await;
+    let first = comment(&only_comment(&served, pull, 0).await);
+    assert!(
+        first.contains("CI / test (1)") && first.contains("CI / test (2)"),
+        "{first}"
+    );
+
+    served.allow("other");
+    let sha = served.completed("CI / list").await.head_sha;
+    served
+        .on_github(|github| github.rerequest_suite(REPO, &sha, "ann"))
+        .await;
+    let told = || {
+        let comments = served.github.comments(REPO, pull).unwrap();
+        comments
+            .into_iter()
+            .find(|comment| comment.body.contains("CI / test (3)"))
+    };
+    insta::assert_snapshot!(comment(&served.until("the new leg", told).await), @r#"
+    <!-- checkmill:run:RUN -->
+    ### ❌ CI: 1 of 2 jobs did not pass
+
+    | | Job | Result | Duration |
+    |---|---|---|---:|
+    | ✅ | [CI / list](<https://github.com/octocat/hello/runs/CHECK>) | success | TIME |
+    | ❌ | [CI / test (3)](<https://github.com/octocat/hello/runs/CHECK>) | **test**: Step "Test" failed with exit code 3 | TIME |
+
+    Commit SHA
+    "#);
+    served.finish().await;
+}
+
 #[tokio::test]
 async fn a_policy_can_forbid_comments() {
     let policy = NewRepository::new(REPO).file(".checkmill/config.yml", "comment: never\n");

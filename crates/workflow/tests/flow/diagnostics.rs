@@ -8,6 +8,31 @@ fn wrong_job(lines: &str) -> String {
     wrong(&job(lines))
 }
 
+/// A run's row has room for so much of them.
+#[test]
+fn a_graph_of_too_many_names() {
+    let text = |jobs: usize, length: usize| {
+        let job = |n: usize| {
+            format!(
+                "  {}{n}: {{runs-on: x, steps: [{{run: y}}]}}\n",
+                "k".repeat(length)
+            )
+        };
+        let jobs: String = (0..jobs).map(job).collect();
+        format!("on: push\nname: CI\njobs:\n{jobs}")
+    };
+    parse(PATH, &text(700, 90)).unwrap();
+    let wrong = wrong(&text(710, 90))
+        .replace(&"k".repeat(90), "KEY")
+        .replace(&"^".repeat(90), "^^^");
+    insta::assert_snapshot!(wrong, @"
+    .checkmill/workflows/ci.yml:709:3: the names of the jobs and of those that they need have more than 65536 bytes together
+    709 |   KEY705: {runs-on: x, steps: [{r…
+        |   ^^^^^^
+      = help: shorten them, or let a job that needs the others stand between them and those that need it
+    ");
+}
+
 #[test]
 fn several_mistakes_at_once() {
     let text = "\

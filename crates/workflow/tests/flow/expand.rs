@@ -61,6 +61,24 @@ fn the_implied_success_covers_all_ancestors() {
     }
 }
 
+/// A job's row has room for so much of them.
+#[test]
+fn labels_of_too_many_bytes() {
+    let labels = |length: usize| {
+        let lines = format!(
+            "runs-on: [\"${{{{ github.ref_name }}}}\", {}]",
+            "l".repeat(length)
+        );
+        World::new(&job(&lines))
+    };
+    assert!(labels(4096 - "main".len()).expand("build").is_ok());
+    insta::assert_snapshot!(labels(4097 - "main".len()).wrong("build"), @r#"
+    .checkmill/workflows/ci.yml:5:14: the labels of `runs-on` have more than 4096 bytes together
+    5 |     runs-on: ["${{ github.ref_name }}", llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll…
+      |              ^
+    "#);
+}
+
 #[test]
 fn a_skipped_job_says_why() {
     let skipped = |condition: &str, a, b| match World::new(&chain(condition))

@@ -162,7 +162,7 @@ fn variables_have_limits() {
     let heavy: String = (0..5)
         .map(|n| format!("  V{n}: {}\n", "x".repeat(40 * 1024)))
         .collect();
-    assert!(wrong(&format!("vars:\n{heavy}")).contains("more than 128 KiB together"));
+    assert!(wrong(&format!("vars:\n{heavy}")).contains("more than 64 KiB together"));
 }
 
 #[test]

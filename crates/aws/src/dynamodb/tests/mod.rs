@@ -8,6 +8,7 @@ pub(crate) mod fixtures;
 mod golden;
 mod history;
 mod jobs;
+mod largest;
 mod round_trip;
 mod runs;
 mod schedules;

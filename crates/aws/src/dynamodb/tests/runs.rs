@@ -82,7 +82,7 @@ pub(super) async fn a_run_too_large_is_refused(world: &World) {
         );
     }
     let error = world.store.create(&large).await.unwrap_err();
-    let StoreError::Corrupt(text) = &error else {
+    let StoreError::TooLarge(text) = &error else {
         panic!("{error}");
     };
     assert!(

@@ -8,7 +8,7 @@ use crate::rule::Rule;
 use crate::source::Span;
 use crate::text::Text;
 use checkmill_core::JobKey;
-use checkmill_core::limits::NEEDS_BYTES;
+use checkmill_core::limits::GRAPH_BYTES;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A job and its `needs` as the file has them.
@@ -35,7 +35,7 @@ pub(super) fn resolve(reader: &mut Reader<'_>, read: Vec<Written>, known: &[Stri
         .map(|job| (folded(job.key.as_str()), job.key.clone()))
         .collect();
     let mut jobs = Vec::with_capacity(read.len());
-    let mut left = NEEDS_BYTES;
+    let mut left = GRAPH_BYTES;
     for written in read {
         let mut taken = BTreeSet::new();
         let mut needs = Vec::new();
@@ -48,11 +48,14 @@ pub(super) fn resolve(reader: &mut Reader<'_>, read: Vec<Written>, known: &[Stri
                 None => unknown(reader, &written.key, need, known),
             }
         }
-        let bytes: usize = needs.iter().map(|key| key.as_str().len()).sum();
+        let all = needs.iter().chain([&written.key]);
+        let bytes: usize = all.map(|key| key.as_str().len()).sum();
         if left > 0 && bytes > left {
-            let message =
-                format!("the `needs` of all jobs have more than {NEEDS_BYTES} bytes of names together");
-            let hint = "let a job that needs the others stand between them and those that need it";
+            let message = format!(
+                "the names of the jobs and of those that they need have more than {GRAPH_BYTES} bytes together"
+            );
+            let hint =
+                "shorten them, or let a job that needs the others stand between them and those that need it";
             reader.report_with(written.key_span, message, hint);
         }
         left = left.saturating_sub(bytes);
