@@ -32,7 +32,9 @@ pub(crate) enum Invocation {
         steps: Vec<StepName>,
     },
     Tools,
-    Agent { architecture: Option<Architecture> },
+    Agent {
+        architecture: Option<Architecture>,
+    },
     Emulator,
     Fuzz {
         targets: Vec<&'static str>,
