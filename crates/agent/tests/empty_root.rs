@@ -39,9 +39,12 @@ fn skipped(why: &str) {
 fn root(agent: &Path, callback: &str) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     let path = |name: &str| root.path().join(name);
-    for directory in ["proc", "dev", "etc", "attempt"] {
-        fs::create_dir(path(directory)).unwrap();
+    for directory in ["proc", "dev", "etc/ssl/certs", "attempt"] {
+        fs::create_dir_all(path(directory)).unwrap();
     }
+    // Without any certificates there is no HTTP client, not even for a URL that needs none.
+    let certificates = "etc/ssl/certs/ca-certificates.crt";
+    fs::copy(Path::new("/").join(certificates), path(certificates)).unwrap();
     fs::write(path("dev/null"), "").unwrap();
     fs::write(path("etc/hosts"), "127.0.0.1 checkmill.example\n").unwrap();
     fs::copy(agent, path("agent")).unwrap();
