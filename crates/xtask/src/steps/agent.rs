@@ -114,14 +114,12 @@ fn wants_loader(program: &[u8]) -> anyhow::Result<bool> {
 
 /// Builds the agent, and runs all that is tried with the agent as a program on the static one.
 pub(super) fn test(workspace: &Workspace) -> anyhow::Result<Counts> {
-    let binary = match Architecture::own().and_then(|own| build(workspace, own)) {
-        Ok(binary) => binary,
-        // Without rustup there may be no way to the target's library; what is there must build.
-        Err(error) if settings::program("rustup").is_none() => {
-            return Ok(Counts::skipped("the static agent", &format!("{error:#}")));
-        }
-        Err(error) => return Err(error),
-    };
+    let own = Architecture::own()?;
+    // Not every machine can have the target's library; where it is, the agent must build.
+    if let Err(error) = want_std(workspace, own.target()) {
+        return Ok(Counts::skipped("the static agent", &format!("{error:#}")));
+    }
+    let binary = build(workspace, own)?;
     let mut command = cargo(workspace);
     if has_nextest() {
         command.args([

@@ -11,6 +11,9 @@ use std::process::Command;
 pub(super) fn cargo(workspace: &Workspace) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(&workspace.root);
+    for name in settings::of_this_package() {
+        command.env_remove(name);
+    }
     command
 }
 
