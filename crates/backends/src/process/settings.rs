@@ -17,6 +17,15 @@ pub const START_DEADLINE: Millis = Millis::from_secs(60);
 /// The container engines that the agent can use.
 const ENGINES: [&str; 2] = ["docker", "podman"];
 
+/// What becomes of jobs when the process that has started them ends, in whatever way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orphans {
+    /// They go on: whoever opens the same root finds them.
+    GoOn,
+    /// They are stopped, as by a cancel: nobody will ever look for them.
+    Stop,
+}
+
 #[derive(Clone)]
 pub struct ProcessSettings {
     /// Where attempts have their directories; made if it isn't there.
@@ -26,6 +35,8 @@ pub struct ProcessSettings {
     /// The environment that agents start with, already cut down by [`ProcessSettings::new`].
     pub environment: Vec<(OsString, OsString)>,
     pub start_deadline: Millis,
+    /// [`Orphans::GoOn`], unless it is set.
+    pub orphans: Orphans,
     pub now: Now,
 }
 
@@ -74,6 +85,7 @@ impl ProcessSettings {
             host,
             environment: environment::allowed(environment, passed),
             start_deadline: START_DEADLINE,
+            orphans: Orphans::GoOn,
             now,
         }
     }

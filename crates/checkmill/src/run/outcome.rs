@@ -6,14 +6,15 @@ use crate::local::system::System;
 use anyhow::Context as _;
 use checkmill_core::limits::CHECK_TEXT_CHARS;
 use checkmill_core::run::Hold;
-use checkmill_core::{Job, JobState, UnixMillis};
+use checkmill_core::{Job, JobState, Reason, UnixMillis};
 use checkmill_github::render::cut;
 use checkmill_phases::keys;
 use checkmill_phases::plan::PlannedRuns;
 use checkmill_phases::ports::{Blobs as _, Runs};
+use checkmill_phases::steps::{steps, telling};
 use checkmill_phases::times::started_at;
 use checkmill_testkit::{CheckRun, FakeGitHub, Status};
-use checkmill_workflow::job::{JobResult, StepStatus};
+use checkmill_workflow::job::JobResult;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -131,10 +132,9 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
     let run_ms = started_at(job, result.as_ref()).map_or(0, |started| end.at.since(started).0);
     let conclusion = end.reason.conclusion();
     let diagnostics = diagnostics(system, job).await?;
-    let failing = result
-        .iter()
-        .flat_map(|r| &r.steps)
-        .find(|step| step.outcome == StepStatus::Failure);
+    let log = log(system, job).await?;
+    let steps = steps(end, result.as_ref(), Some(&log));
+    let step = telling(end, &steps);
     Ok(CheckReport {
         name: job.name.clone(),
         conclusion: conclusion.as_str(),
@@ -142,13 +142,16 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
         attempt: job.attempt.0,
         queued_ms: end.at.since(job.queued_at).0.saturating_sub(run_ms),
         run_ms,
-        log: cut(&log(system, job).await?, CHECK_TEXT_CHARS),
+        log: cut(&log, CHECK_TEXT_CHARS),
         passes: conclusion.passes(),
-        detail: match &diagnostics {
-            Some(_) => "Can't run as it is written.".to_owned(),
-            None => end.detail.clone(),
+        detail: match (&diagnostics, step) {
+            (Some(_), _) => "Can't run as it is written.".to_owned(),
+            (None, Some(step)) if end.reason == Reason::RunTimeout => {
+                format!("{} The step \"{}\" was running.", end.detail, step.name)
+            }
+            (None, _) => end.detail.clone(),
         },
-        tail: match (failing, diagnostics) {
+        tail: match (step, diagnostics) {
             (Some(step), _) => step.tail.clone(),
             (None, Some(text)) => text.lines().map(str::to_owned).collect(),
             (None, None) => Vec::new(),
@@ -183,7 +186,7 @@ async fn log(system: &System, job: &Job) -> anyhow::Result<String> {
     }
 }
 
-/// Writes each job's whole log to a file named after its check.
+/// Writes each job's log as it is kept (at most `LOG_BYTES`) to a file named after its check.
 ///
 /// # Errors
 /// A file that can't be written.

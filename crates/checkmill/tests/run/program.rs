@@ -144,18 +144,20 @@ impl Project {
             status.unwrap()
         };
         let status = timeout(LIMIT, end).await.expect("the program ends");
-        let temporary = self.temporary.path().canonicalize().unwrap();
-        self.until("the jobs' processes to end", || {
-            processes_of(&temporary).is_empty()
-        })
-        .await;
-        let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().collect();
+        self.until("the jobs' processes to end", || self.is_quiet()).await;
+        let temporary = self.temporary.path();
+        let left: Vec<_> = std::fs::read_dir(temporary).unwrap().flatten().collect();
         assert!(
             left.is_empty(),
             "left in the directory for temporary files: {left:?}"
         );
         let code = status.code();
         Ended { code, stdout, stderr }
+    }
+
+    /// Whether no process of a job is left, the agents among them.
+    pub(crate) fn is_quiet(&self) -> bool {
+        processes_of(&self.temporary.path().canonicalize().unwrap()).is_empty()
     }
 
     /// Looks again and again until it is so.
