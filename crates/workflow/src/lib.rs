@@ -9,6 +9,7 @@
 
 pub mod archive;
 mod call;
+mod concurrency;
 mod contexts;
 mod describe;
 mod diagnostic;
@@ -38,6 +39,7 @@ pub mod uses;
 mod yaml;
 
 pub use call::{Called, Linker, RemoteWorkflow, WorkflowReference};
+pub use concurrency::run_concurrency;
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, allowed_actions, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};

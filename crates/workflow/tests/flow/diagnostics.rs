@@ -240,7 +240,6 @@ fn what_this_version_does_not_support() {
     let text = "\
 on:
   status:
-concurrency: ci
 jobs:
   called:
     uses: octo/workflows/.github/workflows/ci.yml@v1
@@ -266,23 +265,18 @@ jobs:
       |   ^^^^^^
       = help: remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, `issue_comment` and `workflow_run`
 
-    .checkmill/workflows/ci.yml:3:1: `concurrency` is not supported yet in this version
-    3 | concurrency: ci
-      | ^^^^^^^^^^^
-      = help: remove it; every event's jobs run, side by side
-
-    .checkmill/workflows/ci.yml:11:5: `container` is not supported yet in this version
-    11 |     container: node:20
+    .checkmill/workflows/ci.yml:10:5: `container` is not supported yet in this version
+    10 |     container: node:20
        |     ^^^^^^^^^
       = help: install what the job needs in a step, or choose a machine that has it with `runs-on`
 
-    .checkmill/workflows/ci.yml:12:5: `services` is not supported yet in this version
-    12 |     services:
+    .checkmill/workflows/ci.yml:11:5: `services` is not supported yet in this version
+    11 |     services:
        |     ^^^^^^^^
       = help: start what the job needs in a step
 
-    .checkmill/workflows/ci.yml:21:9: `wait` is not supported yet in this version
-    21 |         wait: all
+    .checkmill/workflows/ci.yml:20:9: `wait` is not supported yet in this version
+    20 |         wait: all
        |         ^^^^
       = help: remove it; the steps of a job run one after the other
     ");

@@ -63,7 +63,7 @@ fn the_example_of_lightning_files_is_one() {
 /// Both files of the section about reusable workflows, as the one calls the other.
 #[test]
 fn the_example_of_reusable_workflows_fits_together() {
-    let [caller, called] = examples(SYNTAX)[..] else {
+    let [caller, called, ..] = examples(SYNTAX)[..] else {
         panic!("there are two examples")
     };
     let rule = AllowedActions::All;
@@ -76,7 +76,11 @@ fn the_example_of_reusable_workflows_fits_together() {
     linker.give(uses.clone(), Called::Text(called.to_owned()));
     let linked = linker.link().unwrap_or_else(|wrong| panic!("{wrong}"));
     assert_eq!(linked.unknown_outputs(), []);
-    for text in [caller, called] {
+}
+
+#[test]
+fn the_examples_of_the_syntax_are_files_without_mistakes() {
+    for text in examples(SYNTAX) {
         let found = checkmill_workflow::lint(PATH, text);
         let errors = found.iter().flat_map(|found| found.as_slice());
         assert!(
@@ -120,6 +124,8 @@ fn file_with(keys: &Keys, key: &str) -> String {
         "defaults" => ("defaults:\n  ", ""),
         "defaults.run" => ("defaults:\n  run:\n    ", ""),
         "jobs.<job_id>" => ("jobs:\n  build:\n    ", ""),
+        "concurrency" => ("concurrency:\n  ", ""),
+        "jobs.<job_id>.concurrency" => ("jobs:\n  build:\n    concurrency:\n      ", ""),
         "jobs.<job_id>.strategy" => ("jobs:\n  build:\n    strategy:\n      ", ""),
         "jobs.<job_id>.runs-on" => ("jobs:\n  build:\n    runs-on:\n      ", ""),
         "jobs.<job_id>.steps[*]" => ("jobs:\n  build:\n    steps:\n      - ", ""),

@@ -72,6 +72,7 @@ fn a_whole_file() {
                     2730000,
                 ),
                 permissions: None,
+                concurrency: None,
             },
             Leg {
                 leg: "{\"python\":3.1,\"torch-version\":\"2.0\"}",
@@ -84,6 +85,7 @@ fn a_whole_file() {
                     2730000,
                 ),
                 permissions: None,
+                concurrency: None,
             },
             Leg {
                 leg: "{\"python\":3.1,\"torch-version\":\"\"}",
@@ -96,6 +98,7 @@ fn a_whole_file() {
                     2730000,
                 ),
                 permissions: None,
+                concurrency: None,
             },
             Leg {
                 leg: "{\"a.b c\":\"${{ x }}\",\"image\":\"python:3.11\",\"machine\":\"L4\",\"name\":\"Newest\",\"python\":3.11}",
@@ -108,6 +111,7 @@ fn a_whole_file() {
                     2730000,
                 ),
                 permissions: None,
+                concurrency: None,
             },
         ],
     }

@@ -5,6 +5,7 @@
 
 mod call;
 mod common;
+mod concurrency;
 mod dispatch;
 mod job;
 mod keys;
@@ -19,6 +20,7 @@ mod strategy;
 mod triggers;
 mod workflow_call;
 
+pub(crate) use concurrency::concurrency;
 pub(crate) use keys::ALL as KEYS;
 pub(super) use lint::notices;
 pub(super) use local::local_actions;
@@ -78,6 +80,9 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         .get("defaults")
         .map(|node| common::defaults(reader, node, None));
     let permissions = fields.get("permissions").map(|node| permissions(reader, node));
+    let concurrency = fields
+        .get("concurrency")
+        .inspect(|node| concurrency::check(reader, node, Place::WorkflowConcurrency));
     let jobs = match fields.entry("jobs") {
         Some(entry) => job::jobs(reader, entry),
         None => {
@@ -98,6 +103,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         env: env.unwrap_or_default(),
         defaults: defaults.unwrap_or_default(),
         permissions: permissions.flatten(),
+        concurrency: concurrency.cloned(),
         jobs,
     })
 }
