@@ -52,6 +52,8 @@ pub enum CancelledBy {
     User(Login),
     /// Another leg of the matrix failed.
     FailFast,
+    /// What took its place in its concurrency group; the detail names both.
+    Concurrency,
     /// The installation or repository is gone.
     Uninstalled,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for CancelledBy {
         match self {
             Self::User(login) => write!(f, "@{login}"),
             Self::FailFast => f.write_str("fail-fast: another leg of the matrix failed"),
+            Self::Concurrency => f.write_str("its concurrency group"),
             Self::Uninstalled => f.write_str("the App no longer has access to the repository"),
         }
     }

@@ -6,6 +6,7 @@
 mod calls;
 
 use crate::conclusion::NeedsResult;
+use crate::concurrency::Concurrency;
 use crate::ids::{CallKey, JobId, JobKey};
 use crate::time::UnixMillis;
 use calls::{fail_fast, held_back, jobs_of};
@@ -29,6 +30,9 @@ pub struct Expansion {
     /// Of a job that calls a workflow: the call, or one for each leg of the matrix, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallKey>,
+    /// The concurrency groups of a call: that of the job which calls, then that of the called workflow.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub concurrency: BTreeMap<CallKey, Vec<Concurrency>>,
     pub fail_fast: bool,
     pub max_parallel: Option<u32>,
 }
@@ -223,6 +227,7 @@ mod tests {
             expansion: legs.map(|(legs, fail_fast, max_parallel)| Expansion {
                 legs: legs.to_vec(),
                 calls: Vec::new(),
+                concurrency: BTreeMap::new(),
                 fail_fast,
                 max_parallel,
             }),

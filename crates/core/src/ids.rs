@@ -154,6 +154,13 @@ text_id!(
     |t| is_hex(t, 32)
 );
 
+text_id!(
+    /// One concurrency group of a repository, whatever the case of its name: 32 hexadecimal digits.
+    GroupId,
+    "a group id (32 hexadecimal digits)",
+    |t| is_hex(t, 32)
+);
+
 number_id!(
     /// A GitHub App's installation.
     InstallationId
@@ -277,6 +284,14 @@ impl CallKey {
         }
     }
 
+    /// Whether a job is one of the called workflow, or of one that it calls in its turn.
+    #[must_use]
+    pub fn has(&self, key: &JobKey) -> bool {
+        key.0
+            .strip_prefix(&self.0)
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// The job that makes it.
     #[must_use]
     pub fn caller(&self) -> JobKey {
@@ -310,6 +325,14 @@ impl HistoryId {
     #[must_use]
     pub fn derive(workflow_path: &str, key: &JobKey, leg: &str) -> Self {
         Self(derive(&["history", workflow_path, key.as_str(), leg], 32))
+    }
+}
+
+impl GroupId {
+    /// The group of this name. GitHub docs: "The concurrency group name is case insensitive."
+    #[must_use]
+    pub fn derive(name: &str) -> Self {
+        Self(derive(&["group", &name.to_lowercase()], 32))
     }
 }
 

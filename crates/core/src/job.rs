@@ -1,6 +1,7 @@
 //! A job's row: what is known of its present attempt.
 
 use crate::conclusion::{End, Reason};
+use crate::concurrency::Concurrency;
 use crate::ids::{AttemptNumber, CheckRunId, JobId, JobKey};
 use crate::limits;
 use crate::retry::Retries;
@@ -23,6 +24,9 @@ pub struct Job {
     pub run_timeout: Millis,
     #[serde(default = "Retries::none")]
     pub retries: Retries,
+    /// The concurrency group that it runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
 
     pub attempt: AttemptNumber,
     /// The newest execution of this attempt; an older one that still moves is told to stop.
@@ -30,6 +34,9 @@ pub struct Job {
     pub state: JobState,
     /// When this attempt was queued.
     pub queued_at: UnixMillis,
+    /// When it last had all its places in concurrency groups after it had waited for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_at: Option<UnixMillis>,
     /// When it was first seen running.
     pub running_at: Option<UnixMillis>,
     /// Set once somebody or something wants it stopped; the attempt ends with this reason.
@@ -59,6 +66,8 @@ pub struct Job {
 pub enum JobState {
     /// Held back by `max-parallel`.
     Waiting,
+    /// Waits for a place in a concurrency group. It has no execution; whoever frees the place starts one.
+    Parked { since: UnixMillis },
     /// May start; an execution is owed.
     Queued,
     /// A start phase has its slot, until then nobody else may take it.
@@ -108,7 +117,7 @@ impl Job {
         match &self.state {
             JobState::Submitted { handle, .. } | JobState::Running { handle, .. } => Some(handle),
             JobState::Ended { handle, .. } | JobState::Concluded { handle, .. } => handle.as_ref(),
-            JobState::Waiting | JobState::Queued | JobState::Claimed { .. } => None,
+            JobState::Waiting | JobState::Parked { .. } | JobState::Queued | JobState::Claimed { .. } => None,
         }
     }
 
@@ -118,15 +127,25 @@ impl Job {
         matches!(self.state, JobState::Concluded { .. }) && self.attempt >= AttemptNumber(limits::ATTEMPTS)
     }
 
+    /// Since when it waits for compute, or did: what it waited for concurrency groups does not count.
+    #[must_use]
+    pub fn compute_wanted_at(&self) -> UnixMillis {
+        self.placed_at.unwrap_or(self.queued_at)
+    }
+
     /// The deadline of the present state, with the reason that passing it gives.
     #[must_use]
     pub fn deadline(&self) -> Option<(UnixMillis, Reason)> {
         match &self.state {
-            JobState::Queued | JobState::Claimed { .. } | JobState::Submitted { .. } => {
-                Some((self.queued_at + self.queue_timeout, Reason::QueueTimeout))
-            }
+            JobState::Queued | JobState::Claimed { .. } | JobState::Submitted { .. } => Some((
+                self.compute_wanted_at() + self.queue_timeout,
+                Reason::QueueTimeout,
+            )),
             JobState::Running { since, .. } => Some((*since + self.run_timeout, Reason::RunTimeout)),
-            JobState::Waiting | JobState::Ended { .. } | JobState::Concluded { .. } => None,
+            JobState::Waiting
+            | JobState::Parked { .. }
+            | JobState::Ended { .. }
+            | JobState::Concluded { .. } => None,
         }
     }
 
@@ -135,8 +154,8 @@ impl Job {
     #[must_use]
     pub fn owed_at(&self) -> Option<UnixMillis> {
         let owed = match &self.state {
-            JobState::Waiting | JobState::Concluded { .. } => return None,
-            JobState::Queued => self.queued_at,
+            JobState::Waiting | JobState::Parked { .. } | JobState::Concluded { .. } => return None,
+            JobState::Queued => self.compute_wanted_at(),
             JobState::Claimed { until } => *until,
             JobState::Submitted { .. } | JobState::Running { .. } => self.deadline()?.0,
             JobState::Ended { end, .. } => end.at,
@@ -146,9 +165,13 @@ impl Job {
     }
 
     /// When the sweep should see whether its execution is still there, if nothing has moved the row by then; none when nothing
-    /// is owed. One that vanished under a job of hours is missed long before the deadline.
+    /// is owed. One that vanished under a job of hours is missed long before the deadline. Of one that waits for a concurrency
+    /// group: when to see whether the place is free by now.
     #[must_use]
     pub fn due_at(&self) -> Option<UnixMillis> {
+        if let JobState::Parked { since } = self.state {
+            return Some(since + limits::SWEEP_LOOK);
+        }
         let owed = self.owed_at()?;
         match &self.state {
             JobState::Submitted { since, .. } | JobState::Running { since, .. } => {

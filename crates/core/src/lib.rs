@@ -3,10 +3,12 @@
 //! Everything here is pure. Time and randomness come in as arguments; AWS, HTTP, files and GitHub's JSON live elsewhere.
 
 pub mod conclusion;
+pub mod concurrency;
 pub mod error_name;
 pub mod event;
 pub mod execution;
 pub mod graph;
+pub mod group;
 pub mod history;
 pub mod ids;
 pub mod job;
@@ -19,11 +21,13 @@ pub mod time;
 pub mod transition;
 
 pub use conclusion::{Conclusion, End, Reason};
+pub use concurrency::Concurrency;
 pub use error_name::ErrorName;
 pub use event::{Event, EventKind};
+pub use group::Group;
 pub use ids::{
-    AttemptNumber, CallKey, CheckRunId, CommitSha, DeliveryId, HistoryId, InstallationId, JobId, JobKey,
-    Login, RepoName, RepositoryId, RunId,
+    AttemptNumber, CallKey, CheckRunId, CommitSha, DeliveryId, GroupId, HistoryId, InstallationId, JobId,
+    JobKey, Login, RepoName, RepositoryId, RunId,
 };
 pub use job::{Job, JobState};
 pub use run::Run;

@@ -18,7 +18,7 @@ pub const LABELS_BYTES: usize = 4 * 1024;
 pub const WORKFLOW_LEVELS: usize = 10;
 /// Different workflow files that one workflow may call, directly and through others. Same page: 50.
 pub const CALLED_WORKFLOWS: usize = 50;
-/// Keys of a run's jobs and of those that they need, together: they must fit the run's row, of DynamoDB's 400 KB, beside the
+/// Keys of a run's jobs and of those that they need, with the concurrency groups of calls, together: they must fit the run's row, of DynamoDB's 400 KB, beside the
 /// event, the policy and the ids of 1,000 legs. The store's tests hold the largest run against it.
 pub const GRAPH_BYTES: usize = 64 * 1024;
 /// The policy's variables, names and values together: they are in the run's row, too.
@@ -80,6 +80,18 @@ pub const REDELIVERY_LOOKBACK_DEEP: Millis = Millis::from_minutes(24 * 60);
 pub const REDELIVERY_ATTEMPTS: usize = 2000;
 /// Redeliveries that one look asks for, the oldest first; the next look asks for the rest.
 pub const REDELIVERIES: usize = 50;
+/// Jobs and runs that wait in one concurrency group at a time (`queue: max`). GitHub docs: 100.
+pub const GROUP_PENDING: usize = 100;
+/// Name of a concurrency group. It stands in rows and in checks.
+pub const GROUP_NAME_CHARS: usize = 400;
+/// What a group calls whoever has or wants a place in it: a check's name and its commit.
+pub const GROUP_TITLE_CHARS: usize = 300;
+/// How long a job waits for its concurrency groups. GitHub docs: a run ends after 35 days, with the time that it waits.
+pub const GROUP_WAIT: Millis = Millis::from_minutes(35 * 24 * 60);
+/// Calls of one run that are marked as cancelled in their concurrency groups, and characters of what is said of each: the marks
+/// are in the run's row. Of further ones, the jobs that there are by then are stopped.
+pub const CANCELLED_CALLS: usize = 20;
+pub const CANCELLED_DETAIL_CHARS: usize = 300;
 /// Between two polls at the least.
 pub const POLL_INTERVAL_MIN: Millis = Millis::from_secs(5);
 /// Between two polls at the most.

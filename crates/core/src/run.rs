@@ -1,8 +1,9 @@
 //! A run: one workflow file evaluated for one event. Its row holds the graph of jobs; the jobs have rows of their own.
 
+use crate::concurrency::Concurrency;
 use crate::event::Event;
 use crate::graph::Node;
-use crate::ids::{AttemptNumber, CommitSha, InstallationId, JobId, JobKey, Login, RunId};
+use crate::ids::{AttemptNumber, CallKey, CommitSha, InstallationId, JobId, JobKey, Login, RunId};
 use crate::job::Job;
 use crate::policy::Policy;
 use crate::time::UnixMillis;
@@ -29,6 +30,12 @@ pub struct Run {
     /// Why its jobs don't run at all, where that was known when it was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// The concurrency group of the workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// What others in a concurrency group have cancelled of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancelled: Vec<Cancelled>,
     /// The jobs of the file, as a graph.
     pub nodes: BTreeMap<JobKey, Node>,
     /// Attempts that somebody asked for, with what needs their jobs closed up in the same write. Until its row is at this
@@ -50,6 +57,35 @@ impl Run {
     #[must_use]
     pub fn is_asked_again(&self, job: &Job) -> bool {
         self.asked.get(&job.id).is_some_and(|asked| *asked > job.attempt)
+    }
+
+    /// The cancellation that a job is under; one of what had not begun before others.
+    #[must_use]
+    pub fn cancellation(&self, key: &JobKey) -> Option<&Cancelled> {
+        let of_job = self.cancelled.iter().filter(|cancelled| cancelled.has(key));
+        of_job.min_by_key(|cancelled| cancelled.begun)
+    }
+}
+
+/// A run, or a call of a workflow in it, that has lost its place in a concurrency group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// The call; all of the run where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallKey>,
+    /// It had its place: a job whose `if` asks for a cancellation still runs.
+    pub begun: bool,
+    /// What took its place, for people.
+    pub detail: String,
+    /// Jobs that were queued by then are stopped.
+    pub at: UnixMillis,
+}
+
+impl Cancelled {
+    /// Whether a job is one of what was cancelled.
+    #[must_use]
+    pub fn has(&self, key: &JobKey) -> bool {
+        self.call.as_ref().is_none_or(|call| call.has(key))
     }
 }
 

@@ -1,30 +1,34 @@
 //! The life of an attempt, as one total function.
 //!
-//! | event ╲ state     | Waiting | Queued  | Claimed  | Submitted | Running | Ended     | Concluded |
-//! |-------------------|---------|---------|----------|-----------|---------|-----------|-----------|
-//! | `Release`         | Queued  | start   | –        | –         | –       | –         | –         |
-//! | `Claim`           | illegal | Claimed | Claimed¹ | –         | –       | –         | –         |
-//! | `ClaimLost`       | –       | –       | Queued   | –         | –       | –         | –         |
-//! | `Submitted`       | illegal | Submitted²⁷| Submitted²| –        | –       | stop it   | stop it   |
-//! | `Refused`         | Ended   | Ended   | Ended    | –         | –       | –         | –         |
-//! | `Abandoned`       | Ended   | Ended   | Ended¹   | Ended     | Ended   | –         | –         |
-//! | `SeenRunning`     | illegal | –       | –        | Running   | –       | –         | –         |
-//! | `Reported`        | illegal | –       | kept     | Ended     | Ended   | –         | –         |
-//! | `SeenEnded`       | illegal | –       | –        | Ended     | Ended   | –         | –         |
-//! | `StopRequested`   | Ended   | Ended   | kept     | stop it   | stop it | –         | –         |
-//! | `Awaiting`        | illegal | –       | –        | token     | token   | –         | –         |
-//! | `NewGeneration`   | –       | newer   | newer    | newer     | newer   | newer     | –         |
-//! | `CheckReleased`   | –       | –       | –        | –         | freed   | freed     | –         |
-//! | `ReportClaim`     | illegal | illegal | illegal  | illegal   | illegal | report⁴   | –         |
-//! | `Settled`         | illegal | illegal | illegal  | illegal   | illegal | settled⁵  | –         |
-//! | `Retry`           | –       | –       | –        | –         | –       | Queued⁶   | –         |
-//! | `Closed`          | illegal | illegal | illegal  | illegal   | illegal | Concluded | –         |
-//! | `Rerun`           | –       | –       | –        | –         | –       | –         | Waiting³  |
+//! | event ╲ state     | Waiting | Parked    | Queued  | Claimed  | Submitted | Running | Ended     | Concluded |
+//! |-------------------|---------|-----------|---------|----------|-----------|---------|-----------|-----------|
+//! | `Release`         | Queued  | –         | start   | –        | –         | –       | –         | –         |
+//! | `Claim`           | illegal | –         | Claimed | Claimed¹ | –         | –       | –         | –         |
+//! | `ClaimLost`       | –       | –         | –       | Queued   | –         | –       | –         | –         |
+//! | `Parked`          | illegal | –         | –       | Parked⁸  | –         | –       | –         | –         |
+//! | `Placed`          | –       | Queued⁹   | start   | –        | –         | –       | –         | –         |
+//! | `Submitted`       | illegal | Submitted⁷| Submitted²⁷| Submitted²| –        | –       | stop it   | stop it   |
+//! | `Refused`         | Ended   | Ended     | Ended   | Ended    | –         | –       | –         | –         |
+//! | `Abandoned`       | Ended   | –         | Ended   | Ended¹   | Ended     | Ended   | –         | –         |
+//! | `SeenRunning`     | illegal | –         | –       | –        | Running   | –       | –         | –         |
+//! | `Reported`        | illegal | –         | –       | kept     | Ended     | Ended   | –         | –         |
+//! | `SeenEnded`       | illegal | –         | –       | –        | Ended     | Ended   | –         | –         |
+//! | `StopRequested`   | Ended   | Ended⁹    | Ended   | kept     | stop it   | stop it | –         | –         |
+//! | `Awaiting`        | illegal | –         | –       | –        | token     | token   | –         | –         |
+//! | `NewGeneration`   | –       | –         | newer   | newer    | newer     | newer   | newer     | –         |
+//! | `CheckReleased`   | –       | –         | –       | –        | –         | freed   | freed     | –         |
+//! | `ReportClaim`     | illegal | illegal   | illegal | illegal  | illegal   | illegal | report⁴   | –         |
+//! | `Settled`         | illegal | illegal   | illegal | illegal  | illegal   | illegal | settled⁵  | –         |
+//! | `Retry`           | –       | –         | –       | –        | –         | –       | Queued⁶   | –         |
+//! | `Closed`          | illegal | illegal   | illegal | illegal  | illegal   | illegal | Concluded | –         |
+//! | `Rerun`           | –       | –         | –       | –        | –         | –       | –         | Waiting³  |
+//! | `RerunAs`         | –       | –         | –       | –        | –         | –       | –         | Waiting³  |
 //!
 //! "–": late or a duplicate, nothing to do. ¹ only when the first claim has run out. ² or Ended, where the agent's report
 //! or the wish to stop came first. ³ as the next attempt; the graph releases it. ⁴ only while no other phase is about to
 //! write the check. ⁵ where the end may be retried ([`Job::may_be_retried`]), and –, where not. ⁶ likewise, as the next
 //! attempt; it has kept its place under `max-parallel`. ⁷ the claim was taken for lost while its submit was under way.
+//! ⁸ or Ended, where the wish to stop came first. ⁹ under the next generation: the execution of this one has ended.
 
 use crate::conclusion::{End, Reason};
 use crate::ids::CheckRunId;
@@ -42,6 +46,10 @@ pub enum JobEvent {
     Claim,
     /// The claim's owner is known to be dead (the process was restarted).
     ClaimLost,
+    /// A concurrency group has no place for it; its check says so.
+    Parked { check: CheckRunId },
+    /// It has the place that it waited for.
+    Placed,
     /// The check run exists and the backend has the job.
     Submitted {
         check: CheckRunId,
@@ -78,6 +86,9 @@ pub enum JobEvent {
     Closed { check: Option<CheckRunId> },
     /// A person wants it again.
     Rerun,
+    /// It runs again because what it needs does, and is what this row says: the one before may be of a job that was not even
+    /// evaluated.
+    RerunAs { planned: Box<Job> },
 }
 
 /// What the caller must do after the new row is written. Each is safe to do again.
@@ -119,6 +130,8 @@ pub fn apply(job: &Job, event: &JobEvent, now: UnixMillis) -> Outcome {
         JobEvent::Release => release(job, now),
         JobEvent::Claim => claim(job, now),
         JobEvent::ClaimLost => claim_lost(job),
+        JobEvent::Parked { check } => parked(job, *check, now),
+        JobEvent::Placed => placed(job, now),
         JobEvent::Submitted { check, handle } => submitted(job, *check, handle, now),
         JobEvent::Refused { check, end } => refused(job, *check, end),
         JobEvent::Abandoned { end } => abandoned(job, end, now),
@@ -133,7 +146,8 @@ pub fn apply(job: &Job, event: &JobEvent, now: UnixMillis) -> Outcome {
         JobEvent::Settled => settled(job),
         JobEvent::Retry { cause, check } => retry(job, *cause, *check, now),
         JobEvent::Closed { check } => closed(job, *check),
-        JobEvent::Rerun => rerun(job, now),
+        JobEvent::Rerun => rerun(job, None, now),
+        JobEvent::RerunAs { planned } => rerun(job, Some(planned), now),
     }
 }
 
@@ -196,6 +210,45 @@ fn claim_lost(job: &Job) -> Outcome {
     }
 }
 
+fn parked(job: &Job, check: CheckRunId, now: UnixMillis) -> Outcome {
+    match job.state {
+        JobState::Waiting => illegal(job, &JobEvent::Parked { check }),
+        JobState::Claimed { .. } => moved(job, [], |next| {
+            next.check = Some(check);
+            next.check_uncertain = false;
+            next.state = match &job.stop {
+                Some(stop) => JobState::Ended {
+                    handle: None,
+                    end: End::new(stop.reason.clone(), &stop.detail, now),
+                },
+                None => JobState::Parked { since: now },
+            };
+        }),
+        _ => LATE,
+    }
+}
+
+fn placed(job: &Job, now: UnixMillis) -> Outcome {
+    match job.state {
+        JobState::Parked { .. } => moved(job, [Effect::StartExecution], |next| {
+            next.state = JobState::Queued;
+            next.placed_at = Some(now);
+            next_execution(next, now);
+        }),
+        JobState::Queued => Outcome::Unchanged {
+            effects: vec![Effect::StartExecution],
+        },
+        _ => LATE,
+    }
+}
+
+/// The execution before has come to its end.
+fn next_execution(job: &mut Job, now: UnixMillis) {
+    job.generation += 1;
+    job.revived_at = Some(now);
+    job.task_token = None;
+}
+
 fn submitted(job: &Job, check: CheckRunId, handle: &BackendHandle, now: UnixMillis) -> Outcome {
     let event = || JobEvent::Submitted {
         check,
@@ -203,7 +256,7 @@ fn submitted(job: &Job, check: CheckRunId, handle: &BackendHandle, now: UnixMill
     };
     match &job.state {
         JobState::Waiting => illegal(job, &event()),
-        JobState::Queued | JobState::Claimed { .. } => {
+        JobState::Parked { .. } | JobState::Queued | JobState::Claimed { .. } => {
             let stopping = job.stop.is_some() && job.early_report.is_none();
             let effects = if stopping {
                 vec![Effect::CancelOnBackend]
@@ -245,14 +298,16 @@ fn submitted(job: &Job, check: CheckRunId, handle: &BackendHandle, now: UnixMill
 
 fn refused(job: &Job, check: Option<CheckRunId>, end: &End) -> Outcome {
     match job.state {
-        JobState::Waiting | JobState::Queued | JobState::Claimed { .. } => moved(job, [], |next| {
-            next.check = check.or(next.check);
-            next.check_uncertain &= check.is_none();
-            next.state = JobState::Ended {
-                handle: None,
-                end: end.clone(),
-            };
-        }),
+        JobState::Waiting | JobState::Parked { .. } | JobState::Queued | JobState::Claimed { .. } => {
+            moved(job, [], |next| {
+                next.check = check.or(next.check);
+                next.check_uncertain &= check.is_none();
+                next.state = JobState::Ended {
+                    handle: None,
+                    end: end.clone(),
+                };
+            })
+        }
         _ => LATE,
     }
 }
@@ -261,7 +316,8 @@ fn refused(job: &Job, check: Option<CheckRunId>, end: &End) -> Outcome {
 fn abandoned(job: &Job, end: &End, now: UnixMillis) -> Outcome {
     match job.state {
         JobState::Claimed { until } if until > now => LATE,
-        JobState::Ended { .. } | JobState::Concluded { .. } => LATE,
+        // Its execution has nothing to do any more, however it ended.
+        JobState::Parked { .. } | JobState::Ended { .. } | JobState::Concluded { .. } => LATE,
         _ => ended(job, end, []),
     }
 }
@@ -332,12 +388,17 @@ fn stop_requested(job: &Job, reason: &Reason, detail: &str, now: UnixMillis) -> 
         })
     };
     match &job.state {
-        JobState::Waiting | JobState::Queued => moved(job, [Effect::StartExecution], |next| {
-            next.state = JobState::Ended {
-                handle: None,
-                end: end(),
-            };
-        }),
+        JobState::Waiting | JobState::Parked { .. } | JobState::Queued => {
+            moved(job, [Effect::StartExecution], |next| {
+                if matches!(job.state, JobState::Parked { .. }) {
+                    next_execution(next, now);
+                }
+                next.state = JobState::Ended {
+                    handle: None,
+                    end: end(),
+                };
+            })
+        }
         JobState::Claimed { .. } if job.stop.is_none() => moved(job, [], |next| next.stop = stop()),
         JobState::Submitted { .. } | JobState::Running { .. } if job.stop.is_none() => {
             moved(job, [Effect::CancelOnBackend, Effect::WakeExecution], |next| {
@@ -363,12 +424,8 @@ fn awaiting(job: &Job, token: &str) -> Outcome {
 
 fn new_generation(job: &Job, now: UnixMillis) -> Outcome {
     match &job.state {
-        JobState::Waiting | JobState::Concluded { .. } => LATE,
-        _ => moved(job, [Effect::StartExecution], |next| {
-            next.generation += 1;
-            next.revived_at = Some(now);
-            next.task_token = None;
-        }),
+        JobState::Waiting | JobState::Parked { .. } | JobState::Concluded { .. } => LATE,
+        _ => moved(job, [Effect::StartExecution], |next| next_execution(next, now)),
     }
 }
 
@@ -429,10 +486,17 @@ fn retry(job: &Job, cause: RetryCause, check: Option<CheckRunId>, now: UnixMilli
     })
 }
 
-fn rerun(job: &Job, now: UnixMillis) -> Outcome {
+fn rerun(job: &Job, planned: Option<&Job>, now: UnixMillis) -> Outcome {
     match job.state {
         JobState::Concluded { .. } if !job.is_exhausted() => moved(job, [], |next| {
             next_attempt(next, now);
+            if let Some(planned) = planned {
+                next.name.clone_from(&planned.name);
+                next.runs_on.clone_from(&planned.runs_on);
+                next.continue_on_error = planned.continue_on_error;
+                next.run_timeout = planned.run_timeout;
+                next.concurrency.clone_from(&planned.concurrency);
+            }
             next.retries = Retries::allowed(next.retries.allowed);
         }),
         _ => LATE,
@@ -446,6 +510,7 @@ fn next_attempt(job: &mut Job, now: UnixMillis) {
     job.revived_at = None;
     job.state = JobState::Waiting;
     job.queued_at = now;
+    job.placed_at = None;
     job.running_at = None;
     job.stop = None;
     job.early_report = None;
@@ -464,6 +529,8 @@ impl JobEvent {
             Self::Release => "release",
             Self::Claim => "claim",
             Self::ClaimLost => "claim lost",
+            Self::Parked { .. } => "parked",
+            Self::Placed => "placed",
             Self::Submitted { .. } => "submitted",
             Self::Refused { .. } => "refused",
             Self::Abandoned { .. } => "abandoned",
@@ -479,6 +546,7 @@ impl JobEvent {
             Self::Retry { .. } => "retry",
             Self::Closed { .. } => "closed",
             Self::Rerun => "rerun",
+            Self::RerunAs { .. } => "rerun as",
         }
     }
 }
@@ -488,6 +556,7 @@ impl JobState {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Parked { .. } => "parked",
             Self::Queued => "queued",
             Self::Claimed { .. } => "claimed",
             Self::Submitted { .. } => "submitted",

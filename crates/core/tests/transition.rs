@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use checkmill_core::conclusion::CancelledBy;
+use checkmill_core::concurrency::Queueing;
 use checkmill_core::job::{BackendHandle, Stop};
 use checkmill_core::policy::{ModelPolicy, TranslatePolicy};
 use checkmill_core::retry::{Retries, RetryCause, RetryCounts};
 use checkmill_core::transition::{Effect, JobEvent, Outcome, apply};
-use checkmill_core::{AttemptNumber, CheckRunId, End, Job, JobState, Millis, Reason, UnixMillis};
+use checkmill_core::{
+    AttemptNumber, CheckRunId, Concurrency, End, Job, JobState, Millis, Reason, UnixMillis,
+};
 use proptest::prelude::*;
 use std::fmt::Write as _;
 
@@ -24,10 +27,12 @@ fn job() -> Job {
         queue_timeout: Millis::from_minutes(60),
         run_timeout: Millis::from_minutes(360),
         retries: Retries::allowed(RetryCounts::POLICY_DEFAULT),
+        concurrency: None,
         attempt: AttemptNumber::FIRST,
         generation: 0,
         state: JobState::Queued,
         queued_at: UnixMillis(0),
+        placed_at: None,
         running_at: None,
         stop: None,
         early_report: None,
@@ -57,6 +62,7 @@ fn states(compute: bool) -> Vec<JobState> {
     let ended_on = compute.then(handle);
     vec![
         JobState::Waiting,
+        JobState::Parked { since: NOW },
         JobState::Queued,
         JobState::Claimed {
             until: NOW + Millis(1),
@@ -85,6 +91,8 @@ fn events() -> Vec<JobEvent> {
         JobEvent::Release,
         JobEvent::Claim,
         JobEvent::ClaimLost,
+        JobEvent::Parked { check: CheckRunId(7) },
+        JobEvent::Placed,
         JobEvent::Submitted {
             check: CheckRunId(7),
             handle: handle(),
@@ -124,6 +132,9 @@ fn events() -> Vec<JobEvent> {
             check: Some(CheckRunId(7)),
         },
         JobEvent::Rerun,
+        JobEvent::RerunAs {
+            planned: Box::new(job()),
+        },
     ]
 }
 
@@ -150,6 +161,53 @@ fn the_whole_table() {
         }
     }
     insta::assert_snapshot!(table);
+}
+
+#[test]
+fn what_a_job_waits_for_its_group_is_no_time_that_it_waits_for_compute() {
+    let claimed = Job {
+        state: JobState::Claimed {
+            until: NOW + Millis(1),
+        },
+        ..job()
+    };
+    let check = CheckRunId(7);
+    let Outcome::Moved { job: parked, .. } = apply(&claimed, &JobEvent::Parked { check }, NOW) else {
+        panic!("it has the claim")
+    };
+    assert_eq!(
+        (parked.check, parked.deadline(), parked.owed_at()),
+        (Some(check), None, None)
+    );
+    let late = NOW + Millis::from_minutes(24 * 60);
+    let Outcome::Moved { job: placed, effects } = apply(&parked, &JobEvent::Placed, late) else {
+        panic!("it was parked")
+    };
+    assert_eq!(effects, [Effect::StartExecution]);
+    // The name of the execution that parked it is taken.
+    assert_eq!((&placed.state, placed.generation), (&JobState::Queued, 1));
+    assert_eq!(placed.deadline().unwrap().0, late + placed.queue_timeout);
+    assert_eq!(placed.queued_at, claimed.queued_at);
+    // A wish to stop that came meanwhile ends it there.
+    let stop = Some(Stop {
+        reason: Reason::Skipped,
+        detail: "no".to_owned(),
+        at: NOW,
+    });
+    let Outcome::Moved { job: over, .. } = apply(&Job { stop, ..claimed }, &JobEvent::Parked { check }, NOW)
+    else {
+        panic!("it has the claim")
+    };
+    assert_eq!(over.end().unwrap().reason, Reason::Skipped);
+    // Stopped while it waits, somebody has to report it.
+    let stop = JobEvent::StopRequested {
+        reason: Reason::Skipped,
+        detail: "no".to_owned(),
+    };
+    let Outcome::Moved { job: over, effects } = apply(&parked, &stop, NOW) else {
+        panic!("it can be stopped")
+    };
+    assert_eq!((effects, over.generation), (vec![Effect::StartExecution], 1));
 }
 
 #[test]
@@ -379,6 +437,43 @@ fn a_rerun_is_the_next_attempt_and_remembers_the_check_before() {
         apply(&last, &JobEvent::Rerun, NOW),
         Outcome::Unchanged { effects: vec![] }
     );
+}
+
+#[test]
+fn a_job_that_was_skipped_runs_as_it_is_planned_now() {
+    let skipped = Job {
+        state: JobState::Concluded {
+            handle: None,
+            end: end(Reason::Skipped),
+        },
+        runs_on: Vec::new(),
+        run_timeout: Millis::from_minutes(7200),
+        ..job()
+    };
+    let concurrency = Some(Concurrency {
+        group: "deploy".to_owned(),
+        cancel_in_progress: false,
+        queue: Queueing::Single,
+    });
+    let planned = Box::new(Job {
+        name: "CI / test (1)".to_owned(),
+        concurrency,
+        ..job()
+    });
+    let event = JobEvent::RerunAs {
+        planned: planned.clone(),
+    };
+    let Outcome::Moved { job: next, .. } = apply(&skipped, &event, NOW) else {
+        panic!()
+    };
+    let expected = Job {
+        state: JobState::Waiting,
+        attempt: AttemptNumber(2),
+        queued_at: NOW,
+        version: 2,
+        ..*planned
+    };
+    assert_eq!(*next, expected);
 }
 
 /// An attempt that has ended on a backend.

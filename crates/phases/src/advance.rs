@@ -177,7 +177,10 @@ impl Advance<'_> {
             // Its old end is still being reported; taken over, it would look like the new one.
             return Err(StoreError::Conflict.into());
         }
-        let queued = step(self.jobs, self.clock, &known.id, known.attempt, &JobEvent::Rerun)
+        let again = JobEvent::RerunAs {
+            planned: Box::new(planned.clone()),
+        };
+        let queued = step(self.jobs, self.clock, &known.id, known.attempt, &again)
             .await?
             .job;
         match planned.end() {

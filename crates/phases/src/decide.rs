@@ -214,6 +214,8 @@ pub(crate) fn run_of(
             Trust::Own
         },
         hold: planned.hold,
+        concurrency: None,
+        cancelled: Vec::new(),
         nodes: planned.nodes,
         asked: BTreeMap::new(),
         comment: None,
@@ -221,8 +223,8 @@ pub(crate) fn run_of(
         created_at: now,
         version: 1,
     };
-    match workflow.map(|workflow| evaluate::run_name(&workflow, &run)) {
-        Some(Ok(title)) => run.title = title,
+    match workflow.map(|workflow| evaluate::of_run(&workflow, &run)) {
+        Some(Ok((title, concurrency))) => (run.title, run.concurrency) = (title, concurrency),
         Some(Err(diagnosis)) => {
             let broken = Planned::broken(&run.workflow_path, diagnosis);
             (run.hold, run.nodes) = (broken.hold, broken.nodes);

@@ -10,7 +10,9 @@ use checkmill_core::limits::{GRAPH_BYTES, RUN_JOBS};
 use checkmill_core::policy::{Policy, TokenPermissions};
 use checkmill_core::retry::Retries;
 use checkmill_core::run::{Diagnosis, Hold, Trust};
-use checkmill_core::{AttemptNumber, End, Job, JobId, JobKey, JobState, Reason, Run, UnixMillis};
+use checkmill_core::{
+    AttemptNumber, CallKey, Concurrency, End, Job, JobId, JobKey, JobState, Millis, Reason, Run, UnixMillis,
+};
 use checkmill_workflow::job::{CheckoutSource, JobDescription};
 use checkmill_workflow::{
     AttemptInfo, Diagnostics, Expansion as Evaluated, JobContext, Leg, NeedsJob, RunContext, Workflow,
@@ -123,6 +125,7 @@ impl Contexts {
             vars: &policy.vars,
             results: &self.results,
             run_timeout_max: policy.run_timeout_max,
+            cancelled: false,
         }
     }
 }
@@ -179,6 +182,13 @@ pub(crate) async fn expand(
     if let Some(held) = held(workflow, run, key, now) {
         return Ok(held);
     }
+    if let Some(ended) = never_begun(workflow, run, key, now) {
+        return Ok(ended);
+    }
+    // What runs after a cancellation is queued after it, whatever this clock says: that tells it from what is to be stopped.
+    let now = run
+        .cancellation(key)
+        .map_or(now, |cancelled| now.max(cancelled.at + Millis(1)));
     let results = results_for(blobs, run, jobs, key).await?;
     let mut expanded = expand_with(workflow, run, jobs, key, results, now);
     if graph::is_doomed(&run.nodes, &crate::advance::statuses(run, jobs), key) {
@@ -193,11 +203,29 @@ pub(crate) async fn expand(
     Ok(expanded)
 }
 
-/// What the workflow calls this run.
-pub(crate) fn run_name(workflow: &Workflow, run: &Run) -> Result<Option<String>, Diagnosis> {
+/// What the workflow calls this run, and the concurrency group that it is in.
+pub(crate) fn of_run(
+    workflow: &Workflow,
+    run: &Run,
+) -> Result<(Option<String>, Option<Concurrency>), Diagnosis> {
     let contexts = Contexts::new(workflow, run, AttemptNumber::FIRST, BTreeMap::new());
-    let name = checkmill_workflow::run_name(workflow, &contexts.github, &contexts.inputs, &run.policy.vars);
-    name.map_err(|diagnostics| diagnosis(&diagnostics))
+    let (github, inputs, vars) = (&contexts.github, &contexts.inputs, &run.policy.vars);
+    let evaluate = || {
+        let name = checkmill_workflow::run_name(workflow, github, inputs, vars)?;
+        let concurrency = checkmill_workflow::run_concurrency(workflow, github, inputs, vars)?;
+        Ok((name, concurrency))
+    };
+    evaluate().map_err(|diagnostics| diagnosis(&diagnostics))
+}
+
+/// A job of what has lost its place in a concurrency group before it began.
+fn never_begun(workflow: &Workflow, run: &Run, key: &JobKey, now: UnixMillis) -> Option<Expanded> {
+    let cancelled = run.cancellation(key).filter(|cancelled| !cancelled.begun)?;
+    let by = CancelledBy::Concurrency;
+    let end = End::new(Reason::Cancelled { by }, &cancelled.detail, now);
+    let state = JobState::Ended { handle: None, end };
+    let name = checkmill_workflow::unevaluated_name(workflow, key);
+    Some(alone(row(run, key, &held_leg(run, &name), state, now)))
 }
 
 /// A job of a run that is held as one queued leg, of which nothing is evaluated: `start` ends it, too.
@@ -259,7 +287,11 @@ pub(crate) fn expand_with(
         alone(row(run, key, &held_leg(run, name), state, now))
     };
     let unevaluated = || checkmill_workflow::unevaluated_name(workflow, key);
-    match checkmill_workflow::expand(workflow, key, &contexts.of(&run.policy)) {
+    let context = JobContext {
+        cancelled: run.cancellation(key).is_some(),
+        ..contexts.of(&run.policy)
+    };
+    match checkmill_workflow::expand(workflow, key, &context) {
         Ok(Evaluated::Legs { legs, .. }) if jobs.len() + legs.len() > RUN_JOBS => {
             let detail = format!(
                 "The matrix of `{key}` has {} legs, with which the run has more than {RUN_JOBS} jobs.",
@@ -272,18 +304,22 @@ pub(crate) fn expand_with(
             max_parallel,
             legs,
         }) => legs_of(run, key, &legs, fail_fast, max_parallel, now),
-        Ok(Evaluated::Calls { nodes, .. }) if let Some(detail) = too_many(run, key, &nodes) => {
+        Ok(Evaluated::Calls {
+            nodes, concurrency, ..
+        }) if let Some(detail) = too_many(run, key, &nodes, &concurrency) => {
             ended(&unevaluated(), Reason::Configuration, detail)
         }
         Ok(Evaluated::Calls {
             fail_fast,
             max_parallel,
             calls,
+            concurrency,
             nodes,
         }) => Expanded {
             expansion: Expansion {
                 legs: Vec::new(),
                 calls,
+                concurrency,
                 fail_fast,
                 max_parallel,
             },
@@ -302,7 +338,12 @@ pub(crate) fn expand_with(
 }
 
 /// What is said where a run can't take up the jobs of the workflows that one of its jobs calls.
-fn too_many(run: &Run, key: &JobKey, nodes: &BTreeMap<JobKey, Node>) -> Option<String> {
+fn too_many(
+    run: &Run,
+    key: &JobKey,
+    nodes: &BTreeMap<JobKey, Node>,
+    groups: &BTreeMap<CallKey, Vec<Concurrency>>,
+) -> Option<String> {
     let jobs = nodes.len();
     if run.nodes.len() + jobs > RUN_JOBS {
         return Some(format!(
@@ -313,11 +354,19 @@ fn too_many(run: &Run, key: &JobKey, nodes: &BTreeMap<JobKey, Node>) -> Option<S
         let keys = node.needs.iter().chain([key]);
         keys.map(|key| key.as_str().len()).sum::<usize>()
     };
-    let all: usize = run.nodes.iter().chain(nodes).map(bytes).sum();
+    // A group's name, with what the row says around it.
+    let of_call = |(call, groups): (&CallKey, &Vec<Concurrency>)| {
+        let names = groups.iter().map(|of| of.group.len() + 64);
+        call.as_str().len() + names.sum::<usize>()
+    };
+    let expansions = run.nodes.values().filter_map(|node| node.expansion.as_ref());
+    let known = expansions.flat_map(|expansion| &expansion.concurrency);
+    let keys: usize = run.nodes.iter().chain(nodes).map(bytes).sum();
+    let all = keys + known.chain(groups).map(of_call).sum::<usize>();
     (all > GRAPH_BYTES).then(|| {
         format!(
             "The {jobs} jobs of the workflows that `{key}` calls make the run's graph larger than {GRAPH_BYTES} bytes: call \
-             fewer at once, or give the jobs on the way shorter keys."
+             fewer at once, or give the jobs on the way and their concurrency groups shorter names."
         )
     })
 }
@@ -326,6 +375,7 @@ fn alone(job: Job) -> Expanded {
     let expansion = Expansion {
         legs: vec![job.id.clone()],
         calls: Vec::new(),
+        concurrency: BTreeMap::new(),
         fail_fast: false,
         max_parallel: None,
     };
@@ -346,6 +396,7 @@ fn held_leg(run: &Run, name: &str) -> Leg {
         continue_on_error: false,
         timeout: run.policy.run_timeout_max,
         permissions: None,
+        concurrency: None,
     }
 }
 
@@ -375,6 +426,7 @@ fn legs_of(
         expansion: Expansion {
             legs,
             calls: Vec::new(),
+            concurrency: BTreeMap::new(),
             fail_fast,
             max_parallel,
         },
@@ -395,10 +447,12 @@ fn row(run: &Run, key: &JobKey, leg: &Leg, state: JobState, now: UnixMillis) -> 
         queue_timeout: run.policy.queue_timeout,
         run_timeout: leg.timeout,
         retries: Retries::allowed(run.policy.model.retries(run.policy.retry)),
+        concurrency: leg.concurrency.clone(),
         attempt: AttemptNumber::FIRST,
         generation: 0,
         state,
         queued_at: now,
+        placed_at: None,
         running_at: None,
         stop: None,
         early_report: None,

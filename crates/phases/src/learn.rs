@@ -202,7 +202,7 @@ fn summary(job: &Job, run: &Run, end: &End, result: Option<&JobResult>) -> Attem
         place: checkmill_workflow::full_ref(&run.event),
         outcome,
         ran,
-        queued: started.since(job.queued_at),
+        queued: started.since(job.compute_wanted_at()),
         backend: job
             .handle()
             .map_or_else(String::new, |handle| handle.backend.clone()),

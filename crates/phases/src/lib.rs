@@ -12,6 +12,7 @@ mod effects;
 pub mod error;
 mod evaluate;
 mod follow;
+mod groups;
 pub mod keys;
 mod learn;
 mod log;

@@ -63,8 +63,9 @@ pub fn next(
 ) -> PhaseOutput {
     let (next, span) = match job.state {
         JobState::Ended { .. } => (Next::Results, Millis(0)),
-        // A waiting job has no execution of its own yet; a queued one gets a new one from whoever queued it.
-        JobState::Concluded { .. } | JobState::Waiting => (Next::Done, Millis(0)),
+        // A waiting job has no execution of its own yet; a queued one gets a new one from whoever queued it, and so does one
+        // that waits for a concurrency group.
+        JobState::Concluded { .. } | JobState::Waiting | JobState::Parked { .. } => (Next::Done, Millis(0)),
         _ if turn >= TURNS_PER_EXECUTION => (Next::Continue, Millis(0)),
         JobState::Queued | JobState::Claimed { .. } => (Next::Wait, POLL_INTERVAL_MIN),
         JobState::Submitted { since, .. } => waiting(job, now.since(since), now, wait, false),

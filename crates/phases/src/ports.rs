@@ -6,8 +6,8 @@ use checkmill_core::history::JobHistory;
 use checkmill_core::limits::{DELIVERY_REDRIVE, DELIVERY_REDRIVE_ENQUEUED};
 use checkmill_core::schedule::Schedule;
 use checkmill_core::{
-    CommitSha, DeliveryId, ErrorName, Event, HistoryId, Job, JobId, Millis, RepositoryId, Run, RunId,
-    UnixMillis,
+    CommitSha, DeliveryId, ErrorName, Event, Group, GroupId, HistoryId, Job, JobId, Millis, RepositoryId,
+    Run, RunId, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +125,15 @@ pub trait Schedules: Send + Sync {
     /// Those of which a timer is due at or before `at`, the longest due first, at most `limit`. A row that can't be read is
     /// logged and left out.
     async fn due(&self, at: UnixMillis, limit: usize) -> Result<Vec<Schedule>, StoreError>;
+}
+
+/// The concurrency groups of repositories, one row for each.
+#[async_trait]
+pub trait Groups: Send + Sync {
+    async fn load(&self, repository: RepositoryId, id: &GroupId) -> Result<Option<Group>, StoreError>;
+
+    /// `group.version` is one more than the stored row's, or 1 where there is none; else [`StoreError::Conflict`].
+    async fn save(&self, group: &Group) -> Result<(), StoreError>;
 }
 
 /// What travels through the queue: an id; the event is in its row.

@@ -9,7 +9,7 @@ use crate::planned::diagnosis;
 use crate::view;
 use checkmill_core::graph::{self, Advance as Move};
 use checkmill_core::run::{Diagnosis, Hold};
-use checkmill_core::{CommitSha, End, Event, Job, JobKey, JobState, Reason, Run, UnixMillis};
+use checkmill_core::{CommitSha, Concurrency, End, Event, Job, JobKey, JobState, Reason, Run, UnixMillis};
 use checkmill_github::forge::PlanningFiles;
 use checkmill_workflow::{Changed, Diagnostics, LaterKey, Workflow};
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub enum WorkflowOutcome {
         run_name: Option<String>,
         /// What its jobs wait for before anything runs: the approval of a fork's commit.
         waits_for: Option<String>,
+        /// The concurrency group of the whole run.
+        concurrency: Option<Concurrency>,
         /// In the order of the file.
         jobs: Vec<JobPreview>,
     },
@@ -58,7 +60,10 @@ pub enum JobOutcome {
         later: Vec<LaterKey>,
     },
     /// It calls a workflow, whose jobs are listed behind it.
-    Calls,
+    Calls {
+        /// The concurrency groups of the calls.
+        concurrency: Vec<Concurrency>,
+    },
     /// It calls a workflow of another repository, which is not looked at here.
     Elsewhere(String),
     /// Why, as one sentence without the full stop.
@@ -116,6 +121,7 @@ fn outcome_of(run: Run, source: Option<&str>, called: Vec<CalledFile>) -> Workfl
         Err(diagnostics) => WorkflowOutcome::Broken(diagnosis(&diagnostics)),
         Ok(workflow) => WorkflowOutcome::Started {
             run_name: run.title.clone(),
+            concurrency: run.concurrency.clone(),
             waits_for: (!run.trust.may_run()).then(|| view::untrusted(&run)),
             jobs: Walk::new(run, workflow).jobs(),
         },
@@ -240,7 +246,15 @@ impl Walk {
         let expanded = evaluate::expand_with(&workflow, &self.run, &self.legs, key, results, now);
         let outcome = match (&expanded.diagnosis, expanded.jobs.as_slice()) {
             (Some(diagnosis), _) => JobOutcome::Broken(diagnosis.clone()),
-            (None, []) => JobOutcome::Calls,
+            (None, []) => JobOutcome::Calls {
+                concurrency: expanded
+                    .expansion
+                    .concurrency
+                    .values()
+                    .flatten()
+                    .cloned()
+                    .collect(),
+            },
             (None, [one]) if let Some(end) = one.end() => match end.reason {
                 Reason::Configuration => JobOutcome::Broken(end.detail.clone().into()),
                 _ => JobOutcome::Skipped(sentence(&end.detail)),

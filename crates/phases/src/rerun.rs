@@ -274,8 +274,40 @@ impl Rerun<'_> {
         if job.is_exhausted() {
             return self.refuse(event, job, NotAgain::Exhausted).await;
         }
-        step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Rerun).await?;
+        if !matches!(job.state, JobState::Concluded { .. }) {
+            return Ok(());
+        }
+        if self.take_up(job).await? {
+            step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Rerun).await?;
+        }
         Ok(())
+    }
+
+    /// Makes a run ready for a job that is wanted again; whether the job's row says all that there is to know of it. One that
+    /// was not even evaluated is closed up: whoever moves the run on does that. What others in its concurrency groups have
+    /// cancelled of the run is asked for again with any of its jobs.
+    async fn take_up(&self, job: &Job) -> Result<bool, PhaseError> {
+        for _ in 0..STORE_CONFLICT_RETRIES {
+            let Some(run) = self.runs.load(&job.id.run()).await? else {
+                return Ok(true);
+            };
+            let evaluated = is_evaluated(&run, job);
+            let mut next = run.clone();
+            next.version += 1;
+            next.cancelled.clear();
+            if !evaluated {
+                close(&mut next.nodes, &BTreeSet::from([job.key.clone()]));
+            }
+            if (&next.cancelled, &next.nodes) == (&run.cancelled, &run.nodes) {
+                return Ok(evaluated);
+            }
+            match self.runs.update(&next).await {
+                Ok(()) => return Ok(evaluated),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
     }
 
     /// Says on a job's check why nothing runs again; its conclusion stays.
@@ -333,6 +365,12 @@ fn worth_another_try(mut errors: Vec<PhaseError>) -> Result<(), PhaseError> {
     Err(errors.swap_remove(passes.unwrap_or(0)))
 }
 
+/// Whether it has been found out what the job needs to run. Of one that was skipped, or cancelled before it could begin, only
+/// that is known.
+fn is_evaluated(run: &Run, job: &Job) -> bool {
+    run.hold.is_some() || !job.runs_on.is_empty()
+}
+
 /// What a request to run jobs of a run again comes to.
 struct Again<'j> {
     next: Run,
@@ -366,12 +404,16 @@ impl<'j> Again<'j> {
             .collect();
         let mut next = run.clone();
         next.version += 1;
-        close(&mut next.nodes, &stale);
+        next.cancelled.clear();
         // Those of earlier requests have been carried out, but for what is still to come.
         next.asked
             .retain(|id, asked| jobs.iter().any(|job| job.id == *id && *asked > job.attempt));
         let free = picked.into_iter().filter(|job| !stale.contains(&job.key));
         let (exhausted, again): (Vec<&Job>, Vec<&Job>) = free.partition(|job| job.is_exhausted());
+        let (again, unevaluated): (Vec<&Job>, Vec<&Job>) =
+            again.into_iter().partition(|job| is_evaluated(run, job));
+        let closed = unevaluated.into_iter().map(|job| job.key.clone());
+        close(&mut next.nodes, &stale.iter().cloned().chain(closed).collect());
         next.asked
             .extend(again.iter().map(|job| (job.id.clone(), job.attempt.next())));
         let stale_and_exhausted = jobs

@@ -6,9 +6,10 @@ use crate::advance::{Advance, Advanced, is_left_out};
 use crate::effects::{cancel_on_backend, start_execution};
 use crate::error::PhaseError;
 use crate::follow::Follow;
+use crate::groups::Groups;
 use crate::learn::learn;
 use crate::outcome::{self, OUT_OF_REACH};
-use crate::ports::{Blobs, Clock, Engine, History, Inbox, Jobs, Queue, Runs, Schedules, StoreError};
+use crate::ports::{self, Blobs, Clock, Engine, History, Inbox, Jobs, Queue, Runs, Schedules, StoreError};
 use crate::report::{Ending, report, result};
 use crate::step::{load, step};
 use crate::translate::{self, Translator};
@@ -29,6 +30,7 @@ pub struct Results<'a> {
     pub schedules: &'a dyn Schedules,
     pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
+    pub groups: &'a dyn ports::Groups,
     pub blobs: &'a dyn Blobs,
     pub history: &'a dyn History,
     pub forge: &'a dyn Forge,
@@ -64,7 +66,9 @@ impl Results<'_> {
         caught: Option<&CaughtError>,
     ) -> Result<PhaseOutput, PhaseError> {
         let mut job = load(self.jobs, &input.job).await?;
-        if outcome::is_superseded(&job, input) || matches!(job.state, JobState::Concluded { .. }) {
+        // One that waits for a concurrency group needs no execution.
+        let rests = matches!(job.state, JobState::Concluded { .. } | JobState::Parked { .. });
+        if outcome::is_superseded(&job, input) || rests {
             return Ok(outcome::done(input));
         }
         if job.end().is_none() {
@@ -88,6 +92,7 @@ impl Results<'_> {
                 tracing::error!(job = %job.id, %error, "a job that ended a day ago can't be finished and is given up");
                 let closed = JobEvent::Closed { check: None };
                 step(self.jobs, self.clock, &job.id, job.attempt, &closed).await?;
+                self.groups().leave(&run, &job).await?;
                 Ok(outcome::done(input))
             }
             finished => finished,
@@ -112,6 +117,13 @@ impl Results<'_> {
         let asked = self.translator().ask(job, run, end, result).await?;
         if asked.retry {
             lesson.retry = Some(RetryCause::Translated);
+        }
+        if run
+            .cancellation(&job.key)
+            .is_some_and(|cancelled| job.queued_at <= cancelled.at)
+        {
+            // Somebody waits for its run's place.
+            lesson.retry = None;
         }
         let used = translate::used(self.blobs, job, result).await?;
         let notes: Vec<_> = lesson.notes(run).into_iter().chain(view::asked(&asked)).collect();
@@ -145,6 +157,7 @@ impl Results<'_> {
             self.follow().run(&advanced.run, &advanced.jobs).await?;
         }
         self.discard(job).await;
+        self.groups().leave(run, job).await?;
         step(
             self.jobs,
             self.clock,
@@ -153,7 +166,20 @@ impl Results<'_> {
             &JobEvent::Closed { check },
         )
         .await?;
+        // Two that were the last at once have each seen the other one before it was concluded.
+        self.groups().leave_run(run, job, false).await?;
         Ok(outcome::done(input))
+    }
+
+    fn groups(&self) -> Groups<'_> {
+        Groups {
+            groups: self.groups,
+            runs: self.runs,
+            jobs: self.jobs,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        }
     }
 
     fn follow(&self) -> Follow<'_> {

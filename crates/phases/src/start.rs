@@ -3,21 +3,23 @@
 use crate::effects::cancel_on_backend;
 use crate::error::PhaseError;
 use crate::evaluate::{Source, describe};
+use crate::groups::{Admission, Groups};
 use crate::outcome::{self, OUT_OF_REACH, WaitSettings};
 use crate::plan::may_be_approved;
-use crate::ports::{Blobs, Clock, Jobs, Runs};
+use crate::ports::{self, Blobs, Clock, Engine, Jobs, Runs};
 use crate::step::{load, step};
 use crate::token::{CallbackClaims, CallbackKeys};
 use crate::translate::{self, Kept};
 use crate::view;
 use checkmill_backends::port::{Backend, BackendError, Submission, SubmitKey};
 use checkmill_backends::registry::Backends;
+use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
 use checkmill_core::job::BackendHandle;
 use checkmill_core::run::Hold;
 use checkmill_core::transition::{Effect, JobEvent};
 use checkmill_core::{CheckRunId, End, Job, JobState, Millis, Reason, Run};
-use checkmill_github::forge::{Forge, ForgeError, NewCheck, RepoRef};
+use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck, RepoRef};
 use checkmill_model::ModelId;
 use checkmill_workflow::job::{Callback, JobDescription};
 use secrecy::SecretString;
@@ -25,8 +27,11 @@ use secrecy::SecretString;
 pub struct Start<'a> {
     pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
+    pub groups: &'a dyn ports::Groups,
     pub blobs: &'a dyn Blobs,
     pub forge: &'a dyn Forge,
+    /// Wakes those that wait in the job's concurrency groups, and what it cancels there.
+    pub engine: &'a dyn Engine,
     pub backends: &'a Backends,
     pub clock: &'a dyn Clock,
     pub settings: &'a StartSettings,
@@ -64,6 +69,7 @@ impl Start<'_> {
         }
         match job.state {
             JobState::Queued | JobState::Claimed { .. } => {}
+            JobState::Parked { .. } => return self.parked(&job, input).await,
             _ => {
                 return Ok(self.next(&job, input));
             }
@@ -90,7 +96,27 @@ impl Start<'_> {
         if stepped.owes(Effect::CancelOnBackend) {
             cancel_on_backend(self.backends, &stepped.job).await?;
         }
+        if matches!(stepped.job.state, JobState::Parked { .. }) {
+            return self.parked(&stepped.job, input).await;
+        }
         Ok(self.next(&stepped.job, input))
+    }
+
+    /// Its place may have become free before its row said that somebody has to wake it.
+    async fn parked(&self, job: &Job, input: &ExecutionInput) -> Result<PhaseOutput, PhaseError> {
+        self.groups().look(job).await?;
+        Ok(outcome::done(input))
+    }
+
+    fn groups(&self) -> Groups<'_> {
+        Groups {
+            groups: self.groups,
+            runs: self.runs,
+            jobs: self.jobs,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        }
     }
 
     fn next(&self, job: &Job, input: &ExecutionInput) -> PhaseOutput {
@@ -113,14 +139,32 @@ impl Start<'_> {
             Ok(prepared) => prepared,
             Err(refusal) => return Ok(self.refused(refusal)),
         };
+        // Last of what can keep it from running: what is refused takes nobody's place.
+        let state = match self.groups().ask(&run, job).await? {
+            Admission::Free => None,
+            Admission::Waits(waits) => Some(view::parked(job, &waits)),
+            Admission::Lost(detail) => {
+                let by = CancelledBy::Concurrency;
+                return Ok(self.refused(Refusal {
+                    reason: Reason::Cancelled { by },
+                    detail,
+                }));
+            }
+            Admission::Never(detail) => {
+                let reason = Reason::Configuration;
+                return Ok(self.refused(Refusal { reason, detail }));
+            }
+        };
+        let is_parked = state.is_some();
+        let state = state.unwrap_or_else(|| view::queued(job, &prepared.offered));
         let repo = view::repo(&run);
-        let check = match self.check(job, &run, &repo, &prepared.offered).await {
+        let check = match self.check(job, &run, &repo, state).await {
             Ok(check) => check,
             Err(error) if error.may_be_behind() && self.clock.now().since(job.queued_at) < OUT_OF_REACH => {
                 return Err(ForgeError::Transient(error.to_string()).into());
             }
             Err(error) if error.is_out_of_reach() => {
-                let by = checkmill_core::conclusion::CancelledBy::Uninstalled;
+                let by = CancelledBy::Uninstalled;
                 let detail = format!("Cancelled: {error}.");
                 return Ok(self.refused(Refusal {
                     reason: Reason::Cancelled { by },
@@ -129,6 +173,9 @@ impl Start<'_> {
             }
             Err(error) => return Err(error),
         };
+        if is_parked {
+            return Ok(JobEvent::Parked { check });
+        }
         self.submit(job, &repo, check, prepared).await
     }
 
@@ -152,6 +199,16 @@ impl Start<'_> {
         {
             let detail = view::timeout(job, &reason);
             return Some(Refusal { reason, detail });
+        }
+        if let Some(cancelled) = run
+            .cancellation(&job.key)
+            .filter(|cancelled| job.queued_at <= cancelled.at)
+        {
+            let by = CancelledBy::Concurrency;
+            return Some(Refusal {
+                reason: Reason::Cancelled { by },
+                detail: cancelled.detail.clone(),
+            });
         }
         match &run.hold {
             Some(Hold::Broken(diagnosis)) => {
@@ -245,9 +302,22 @@ impl Start<'_> {
         job: &Job,
         run: &Run,
         repo: &RepoRef,
-        offered: &[Kept],
+        state: CheckState,
     ) -> Result<CheckRunId, PhaseError> {
         if let Some(check) = job.check {
+            // It has said what the job waits for in a concurrency group.
+            match self
+                .forge
+                .update_check(repo, check, &state)
+                .await
+                .map_err(PhaseError::from)
+            {
+                Err(error) if error.is_out_of_reach() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(job = %job.id, %error, "a check goes on saying what its job waited for");
+                }
+                Ok(()) => {}
+            }
             return Ok(check);
         }
         if job.check_uncertain
@@ -258,7 +328,6 @@ impl Start<'_> {
         {
             return Ok(check);
         }
-        let state = view::queued(job, offered);
         let check = NewCheck {
             name: job.name.clone(),
             sha: run.sha.clone(),
@@ -278,7 +347,7 @@ impl Start<'_> {
         let token = self.forge.job_token(repo, &prepared.permissions).await?;
         let mut secrets: Vec<(String, SecretString)> = vec![("GITHUB_TOKEN".to_owned(), token.token)];
         if prepared.description.callback.is_some() {
-            let expires_at = job.queued_at + job.queue_timeout + job.run_timeout + TOKEN_MARGIN;
+            let expires_at = job.compute_wanted_at() + job.queue_timeout + job.run_timeout + TOKEN_MARGIN;
             let claims = CallbackClaims {
                 job: job.id.clone(),
                 attempt: job.attempt,

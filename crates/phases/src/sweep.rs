@@ -4,8 +4,9 @@
 
 use crate::effects::start_execution;
 use crate::error::PhaseError;
+use crate::groups::Groups;
 use crate::ports::{
-    Clock, Deliveries, DeliveryState, Engine, Jobs, PlanMessage, Queue, Schedules, StoreError,
+    self, Clock, Deliveries, DeliveryState, Engine, Jobs, PlanMessage, Queue, Runs, Schedules, StoreError,
 };
 use crate::receive::accept;
 use crate::redeliver::{Looks, Redeliver};
@@ -22,7 +23,9 @@ use checkmill_github::forge::Forge;
 pub struct Sweep<'a> {
     pub deliveries: &'a dyn Deliveries,
     pub schedules: &'a dyn Schedules,
+    pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
+    pub groups: &'a dyn ports::Groups,
     pub queue: &'a dyn Queue,
     pub forge: &'a dyn Forge,
     pub engine: &'a dyn Engine,
@@ -122,6 +125,9 @@ impl Sweep<'_> {
 
     /// Nobody is left who holds a claim: neither of the job nor of its check.
     async fn recover_job(&self, job: &Job) -> Result<bool, PhaseError> {
+        if matches!(job.state, JobState::Parked { .. }) {
+            return self.groups().look(job).await;
+        }
         if matches!(job.state, JobState::Claimed { .. }) {
             step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::ClaimLost).await?;
         } else if job.check_busy_until.is_some() {
@@ -129,6 +135,17 @@ impl Sweep<'_> {
             step(self.jobs, self.clock, &job.id, job.attempt, &released).await?;
         }
         self.restart(job).await
+    }
+
+    fn groups(&self) -> Groups<'_> {
+        Groups {
+            groups: self.groups,
+            runs: self.runs,
+            jobs: self.jobs,
+            engine: self.engine,
+            backends: self.backends,
+            clock: self.clock,
+        }
     }
 
     fn redeliver(&self) -> Redeliver<'_> {
@@ -183,6 +200,13 @@ impl Sweep<'_> {
 
     /// Restarts the execution of a job that should have moved; whether it did.
     async fn revive(&self, job: &Job, now: UnixMillis) -> Result<bool, PhaseError> {
+        if matches!(job.state, JobState::Parked { .. }) {
+            let goes_on = self.groups().look(job).await?;
+            if !goes_on {
+                self.jobs.defer(job, now + SWEEP_LOOK).await?;
+            }
+            return Ok(goes_on);
+        }
         let name = ExecutionInput {
             job: job.id.clone(),
             attempt: job.attempt,

@@ -10,7 +10,7 @@ use checkmill_workflow::job::JobResult;
 pub fn started_at(job: &Job, result: Option<&JobResult>) -> Option<UnixMillis> {
     let end = job.end()?.at;
     let steps = result.map(|result| Millis(result.steps.iter().map(|step| step.duration_ms).sum()));
-    let by_steps = steps.map(|steps| (end - steps).max(job.queued_at));
+    let by_steps = steps.map(|steps| (end - steps).max(job.compute_wanted_at()));
     match (job.running_at, by_steps) {
         (Some(seen), Some(computed)) => Some(seen.min(computed)),
         (seen, computed) => seen.or(computed),

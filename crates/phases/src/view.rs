@@ -47,6 +47,46 @@ pub(crate) fn queued(job: &Job, offered: &[Kept]) -> CheckState {
     render::queued(&attempt(job), &all.collect::<Vec<_>>())
 }
 
+/// The check of a job that waits for a place in a concurrency group.
+pub(crate) fn parked(job: &Job, waits: &str) -> CheckState {
+    render::parked(&attempt(job), waits)
+}
+
+/// What a concurrency group calls a job or a run.
+pub(crate) fn place(name: &str, run: &Run) -> String {
+    format!("{name} of {}", run.sha.short())
+}
+
+/// What a job waits for.
+pub(crate) fn waits_for(group: &str, holder: &str) -> String {
+    format!("Waiting for the concurrency group {group}: {holder} has its place.")
+}
+
+/// The detail of what lost its place in a concurrency group.
+pub(crate) fn lost_place(group: &str, to: Option<&str>) -> String {
+    match to {
+        Some(to) => format!("{to} took its place in the concurrency group {group}."),
+        None => format!(
+            "{} others wait in the concurrency group {group}, which is all that can.",
+            checkmill_core::limits::GROUP_PENDING
+        ),
+    }
+}
+
+/// The detail of what would wait for what waits for it.
+pub(crate) fn deadlock(group: &str) -> String {
+    format!(
+        "It would wait for ever: its run, or the job that calls its workflow, is in the concurrency group {group} itself and ends \
+         only after it. Give the two different groups."
+    )
+}
+
+/// The detail of what waited for [`checkmill_core::limits::GROUP_WAIT`].
+pub(crate) fn waited_too_long(waits: &str) -> String {
+    let days = checkmill_core::limits::GROUP_WAIT.0 / (24 * 60 * 60 * 1000);
+    format!("It waited {days} days, which is the longest. {waits}")
+}
+
 /// The scripts that were made for the next attempt, and those that this one has run as far as they fit beside: those were
 /// shown before.
 pub(crate) fn translations<'a>(asked: &'a Asked, used: &'a [Kept]) -> Vec<Translated<'a>> {
@@ -83,7 +123,7 @@ pub(crate) fn asked(asked: &Asked) -> Vec<Note<'_>> {
 /// The check of a job that runs.
 pub(crate) fn in_progress(job: &Job, now: UnixMillis) -> CheckState {
     let started = job.running_at.unwrap_or(now);
-    render::in_progress(&attempt(job), started, started.since(job.queued_at))
+    render::in_progress(&attempt(job), started, started.since(job.compute_wanted_at()))
 }
 
 /// All that results knows of an attempt.
@@ -127,7 +167,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
         attempt: attempt(job),
         end,
         started_at,
-        queued_for: started_at.unwrap_or(end.at).since(job.queued_at),
+        queued_for: started_at.unwrap_or(end.at).since(job.compute_wanted_at()),
         ran_for: started_at.map(|started| end.at.since(started)),
         steps: &steps,
         tests: result.map_or_else(Tests::default, |r| Tests {

@@ -9,6 +9,7 @@
 
 pub mod archive;
 mod call;
+mod concurrency;
 mod containers;
 mod contexts;
 mod describe;
@@ -40,6 +41,7 @@ mod words;
 mod yaml;
 
 pub use call::{Called, Linker, RemoteWorkflow, WorkflowReference};
+pub use concurrency::run_concurrency;
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, allowed_actions, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};

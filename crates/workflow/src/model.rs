@@ -27,6 +27,8 @@ pub struct Workflow {
     pub(crate) env: Vec<EnvEntry>,
     pub(crate) defaults: Defaults,
     pub(crate) permissions: Option<TokenPermissions>,
+    /// Unevaluated.
+    pub(crate) concurrency: Option<Node>,
     /// In the order of the file; at least one.
     pub(crate) jobs: Vec<Job>,
 }
@@ -289,6 +291,8 @@ pub(crate) struct Job {
     /// Those of every leg that has none of its own.
     pub(crate) settings: Settings,
     pub(crate) permissions: Option<TokenPermissions>,
+    /// Unevaluated.
+    pub(crate) concurrency: Option<Node>,
     pub(crate) env: Vec<EnvEntry>,
     pub(crate) defaults: Defaults,
     pub(crate) outputs: BTreeMap<String, String>,

@@ -39,6 +39,7 @@ async fn serve() -> Result<(), StartError> {
         schedules: &store,
         runs: &store,
         jobs: &store,
+        groups: &store,
         blobs: &blobs,
         history: &store,
         forge: &forge,

@@ -16,10 +16,11 @@ async fn serve() -> Result<(), StartError> {
     let deployment = Deployment::open(&[
         Variable::Table,
         Variable::Bucket,
+        Variable::StateMachineArn,
         Variable::PublicUrl,
         Variable::AppId,
     ])?;
-    let (store, blobs) = (deployment.store()?, deployment.blobs()?);
+    let (store, blobs, engine) = (deployment.store()?, deployment.blobs()?, deployment.engine()?);
     let backends = deployment.backends();
     let secrets = deployment.webhook_parameters();
     let public_url = deployment
@@ -39,8 +40,10 @@ async fn serve() -> Result<(), StartError> {
         let start = Start {
             runs: &store,
             jobs: &store,
+            groups: &store,
             blobs: &blobs,
             forge: &forge,
+            engine: &engine,
             backends: &backends,
             clock: &*deployment.clock,
             settings: &settings,

@@ -26,7 +26,9 @@ async fn serve() -> Result<(), StartError> {
     let sweep = Sweep {
         deliveries: &store,
         schedules: &store,
+        runs: &store,
         jobs: &store,
+        groups: &store,
         queue: &queue,
         forge: &forge,
         engine: &engine,

@@ -180,8 +180,11 @@ locals {
       local.may.start_executions,
       local.may.wake_executions,
     ])
+    # What a job cancels in its concurrency groups is stopped, and who has lost a place reported.
     start = concat(local.decrypt["start"], local.rows, local.blobs, [
       local.read_parameters["start"],
+      local.may.start_executions,
+      local.may.wake_executions,
     ])
     poll = concat(local.decrypt["poll"], local.blobs, [
       local.read_parameters["poll"],
@@ -196,15 +199,18 @@ locals {
       local.may.start_executions,
       local.may.wake_executions,
     ])
-    # GitHub as the App alone, for the deliveries that it could not make; what it restarts does the rest.
+    # GitHub as the App alone, for the deliveries that it could not make; what it restarts does the rest. Of a job that waits in
+    # a concurrency group it looks whether the place is free, as start does.
     sweep = concat(local.decrypt["sweep"], [
       local.read_parameters["sweep"],
       local.may.read_and_write_rows,
+      local.may.query_rows,
       local.may.defer_rows,
       local.may.read_many_rows,
       local.may.query_open_rows,
       local.may.send_messages,
       local.may.start_executions,
+      local.may.wake_executions,
       local.may.watch_and_stop_executions,
     ])
     # It serves artifacts and caches to the jobs; their logs and results only come in.

@@ -57,6 +57,7 @@ fn ours(texts: &[&str], event: &Event) -> usize {
             vars: &BTreeMap::new(),
             results: &results,
             run_timeout_max: limits::RUN_TIMEOUT_MAX,
+            cancelled: false,
         };
         for key in workflow.keys() {
             match expand(&workflow, key, &context).expect("a job that can be expanded") {

@@ -74,6 +74,7 @@ fn plan(text: &str, workflow: &Workflow) {
     let results: BTreeMap<JobKey, NeedsJob> = workflow.keys().map(|key| (key.clone(), ended())).collect();
     let vars = BTreeMap::from([("NAME".to_owned(), "value".to_owned())]);
     let context = JobContext {
+        cancelled: false,
         github: &github,
         inputs: &inputs,
         vars: &vars,

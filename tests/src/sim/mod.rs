@@ -7,6 +7,7 @@ pub mod engine;
 pub mod faults;
 mod flight;
 pub mod forge;
+mod groups;
 mod outside;
 mod ports;
 pub mod schedule;

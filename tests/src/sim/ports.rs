@@ -70,7 +70,9 @@ impl Ports {
         Sweep {
             deliveries: &*self.store,
             schedules: &*self.store,
+            runs: &*self.store,
             jobs: &*self.store,
+            groups: &*self.store,
             queue: &*self.store,
             forge: &*self.forge,
             engine: &*self.engine,
@@ -131,8 +133,10 @@ impl Ports {
                 let start = Start {
                     runs: store,
                     jobs: store,
+                    groups: store,
                     blobs: store,
                     forge,
+                    engine,
                     backends: &self.backends,
                     clock,
                     settings: &self.settings,
@@ -169,6 +173,7 @@ impl Ports {
                     schedules: store,
                     runs: store,
                     jobs: store,
+                    groups: store,
                     blobs: store,
                     history: store,
                     forge,

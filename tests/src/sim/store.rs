@@ -1,6 +1,7 @@
 //! Store, blobs and queue in memory, as strict as the ports say: conditional on absence or on the version that was read.
 
 use super::faults::{Faults, Peer, Trouble};
+use super::groups;
 use super::tally::Happening;
 use super::world::SimClock;
 use async_trait::async_trait;
@@ -8,10 +9,11 @@ use checkmill_core::history::JobHistory;
 use checkmill_core::limits::DELIVERY_REDRIVE;
 use checkmill_core::schedule::Timer;
 use checkmill_core::{
-    CommitSha, DeliveryId, Event, HistoryId, Job, JobId, RepositoryId, Run, RunId, Schedule, UnixMillis,
+    CommitSha, DeliveryId, Event, Group, GroupId, HistoryId, Job, JobId, RepositoryId, Run, RunId, Schedule,
+    UnixMillis,
 };
 use checkmill_phases::ports::{
-    BlobInfo, Blobs, Clock as _, Deliveries, DeliveryState, History, Inbox, Jobs, PlanMessage, Queue,
+    BlobInfo, Blobs, Clock as _, Deliveries, DeliveryState, Groups, History, Inbox, Jobs, PlanMessage, Queue,
     QueueError, Runs, Schedules, StoreError,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,6 +29,7 @@ struct Rows {
     deferred: BTreeMap<JobId, (u64, UnixMillis)>,
     histories: BTreeMap<(RepositoryId, HistoryId), JobHistory>,
     schedules: BTreeMap<RepositoryId, Schedule>,
+    groups: groups::Groups,
     blobs: BTreeMap<String, Vec<u8>>,
     queue: VecDeque<PlanMessage>,
     /// Promises that were broken by a write.
@@ -127,6 +130,12 @@ impl MemStore {
     #[must_use]
     pub fn all_schedules(&self) -> Vec<Schedule> {
         self.rows().schedules.values().cloned().collect()
+    }
+
+    /// The concurrency groups of all repositories, past every fault.
+    #[must_use]
+    pub fn all_groups(&self) -> Vec<Group> {
+        self.rows().groups.values().cloned().collect()
     }
 
     /// A blob, past every fault.
@@ -337,6 +346,9 @@ impl Jobs for MemStore {
                     let broken = format!("attempt {} of {} ended {was:?}, then {is:?}", job.attempt, job.id);
                     rows.broken.push(broken);
                 }
+                let run = rows.runs.get(&job.id.run());
+                let lacks = run.and_then(|run| groups::runs_without_its_place(&rows.groups, run, job));
+                rows.broken.extend(lacks);
                 rows.jobs.insert(job.id.clone(), job.clone());
                 Ok(())
             })
@@ -388,6 +400,33 @@ impl History for MemStore {
                 let stored = rows.histories.get(&key).map_or(0, |stored| stored.version);
                 self.check_version(Some(stored), history.version)?;
                 rows.histories.insert(key, history.clone());
+                Ok(())
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Groups for MemStore {
+    async fn load(&self, repository: RepositoryId, id: &GroupId) -> Result<Option<Group>, StoreError> {
+        let key = (repository, id.clone());
+        self.faults
+            .call(Peer::Store, failed, || Ok(self.rows().groups.get(&key).cloned()))
+            .await
+    }
+
+    async fn save(&self, group: &Group) -> Result<(), StoreError> {
+        self.faults
+            .conditional(Peer::Store, failed, || {
+                let mut rows = self.rows();
+                let key = (group.repository, group.id.clone());
+                let stored = rows.groups.get(&key);
+                self.check_version(Some(stored.map_or(0, |stored| stored.version)), group.version)?;
+                let of_run = |job: &'_ Job| rows.runs.get(&job.id.run());
+                let jobs = rows.jobs.values().filter_map(|job| Some((of_run(job)?, job)));
+                let taken = groups::taken_from_what_runs(stored, group, jobs);
+                rows.broken.extend(taken);
+                rows.groups.insert(key, group.clone());
                 Ok(())
             })
             .await

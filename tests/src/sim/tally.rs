@@ -39,10 +39,14 @@ pub enum Happening {
     RunAgain,
     /// A job was stopped, by a person or a time limit.
     Stopped,
+    /// A job waited for a place in a concurrency group, and got it.
+    Placed,
+    /// A job was cancelled because another one took its place.
+    Displaced,
 }
 
 impl Happening {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Failed,
         Self::AnswerLost,
         Self::Refused,
@@ -60,6 +64,8 @@ impl Happening {
         Self::AgentLate,
         Self::RunAgain,
         Self::Stopped,
+        Self::Placed,
+        Self::Displaced,
     ];
 }
 

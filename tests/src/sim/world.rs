@@ -197,6 +197,12 @@ impl World {
         &self.ports.backend
     }
 
+    /// State transitions of all executions.
+    #[must_use]
+    pub fn transitions(&self) -> u64 {
+        self.ports.engine.transitions()
+    }
+
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.faults

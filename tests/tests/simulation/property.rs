@@ -1,9 +1,11 @@
 //! Thousands of cases, each in a world of its own.
 
 use crate::calls::CALLING;
+use crate::concurrency::{self, GROUPS};
 use crate::events::{approve, cancel, job_of, pull_request_from_a_fork, push, rerun_failed, rerun_job};
 use crate::{PATH, WORKFLOW};
-use checkmill_core::Millis;
+use checkmill_core::conclusion::CancelledBy;
+use checkmill_core::{Millis, Reason};
 use checkmill_tests::sim::backend::{Ending, Script};
 use checkmill_tests::sim::faults::{Fault, Outage, Peer, Trouble as Wrong};
 use checkmill_tests::sim::tally::{Happening, Tally};
@@ -132,11 +134,36 @@ fn action_of(case: &Case, index: usize) -> Action {
     }
 }
 
-/// The workflow files of a world.
-type Files = &'static [(&'static str, &'static str)];
+/// What the same case means for several worlds.
+#[derive(Clone, Copy)]
+struct Play {
+    host: Host,
+    /// The workflow files.
+    files: &'static [(&'static str, &'static str)],
+    /// What delivers the first push again in other worlds is another push here.
+    crowd: bool,
+}
+
+impl Play {
+    const fn of(host: Host, files: &'static [(&'static str, &'static str)]) -> Self {
+        Self {
+            host,
+            files,
+            crowd: false,
+        }
+    }
+
+    fn action(self, case: &Case, index: usize) -> Action {
+        match case.actions[index].1 {
+            0 | 8 | 9 if self.crowd => Action::Deliver(concurrency::push(&format!("push-{}", index + 2))),
+            _ => action_of(case, index),
+        }
+    }
+}
 
 /// The world of a case, as far as it gets, and what is wrong with it then.
-fn play(host: Host, files: Files, case: &Case, history: bool) -> (World, Result<(), String>) {
+fn play(play: Play, case: &Case, history: bool) -> (World, Result<(), String>) {
+    let Play { host, files, .. } = play;
     let mut trouble = case.trouble.clone();
     if host == Host::OneMachine {
         // Its state machine calls the phases in its own process: no answer is lost on the way.
@@ -153,7 +180,7 @@ fn play(host: Host, files: Files, case: &Case, history: bool) -> (World, Result<
     };
     world.schedule(Millis(0), Action::Deliver(first));
     for (index, (after, _)) in case.actions.iter().enumerate() {
-        let action = action_of(case, index);
+        let action = play.action(case, index);
         // On one machine executions are nothing without their process.
         if host == Host::Aws || !matches!(action, Action::StopExecutions) {
             world.schedule(Millis(*after), action);
@@ -166,7 +193,7 @@ fn play(host: Host, files: Files, case: &Case, history: bool) -> (World, Result<
 /// So many cases on one host. All such tests go through theirs at once, a thousand in less than a minute.
 ///
 /// `PROPTEST_RNG_SEED` gives the seed of the cases; without it each run has its own.
-fn every_job_ends_once(host: Host, files: Files, cases: u32, test: &'static str) -> Tally {
+fn every_job_ends_once(of: Play, cases: u32, test: &'static str) -> Tally {
     let mut config = ProptestConfig {
         cases,
         max_shrink_iters: 3000,
@@ -182,7 +209,7 @@ fn every_job_ends_once(host: Host, files: Files, cases: u32, test: &'static str)
     config.rng_seed = RngSeed::Fixed(seed);
     let (tally, played, failed) = (Tally::default(), Cell::new(0_u32), Cell::new(false));
     let result = TestRunner::new(config).run(&case(), |case| {
-        let (world, result) = play(host, files, &case, false);
+        let (world, result) = play(of, &case, false);
         // What comes after the first failure looks for a smaller one.
         if !failed.get() {
             played.set(played.get() + 1);
@@ -195,7 +222,7 @@ fn every_job_ends_once(host: Host, files: Files, cases: u32, test: &'static str)
         Ok(()) => tally,
         Err(TestError::Fail(fault, case)) => {
             // The smallest case again, for its history: a case is nothing but its values.
-            let (world, _) = play(host, files, &case, true);
+            let (world, _) = play(of, &case, true);
             panic!(
                 "{fault}\nin case {} of seed {seed}; to see it again:\n  \
                  PROPTEST_RNG_SEED={seed} cargo nextest run -p checkmill-tests {test}\n\
@@ -213,6 +240,16 @@ fn count(world: &World, tally: &Tally) {
         if job.attempt.0 > 1 {
             tally.note(Happening::RunAgain);
         }
+        if job.placed_at.is_some() {
+            tally.note(Happening::Placed);
+        }
+        let by = CancelledBy::Concurrency;
+        if job
+            .end()
+            .is_some_and(|end| end.reason == Reason::Cancelled { by })
+        {
+            tally.note(Happening::Displaced);
+        }
         if job.stop.is_some() {
             tally.note(Happening::Stopped);
         }
@@ -225,8 +262,10 @@ fn everything_happened(host: Host, tally: &Tally) {
     for happening in Happening::ALL {
         let times = tally.of(happening);
         // In one process no answer is lost on the way, and nobody but the process stops an execution.
+        // No group is in these files.
+        let of_groups = [Happening::Placed, Happening::Displaced];
         let of_aws = [Happening::Deserted, Happening::ExecutionsStopped];
-        let possible = host == Host::Aws || !of_aws.contains(&happening);
+        let possible = (host == Host::Aws || !of_aws.contains(&happening)) && !of_groups.contains(&happening);
         assert_eq!(
             times > 0,
             possible,
@@ -238,8 +277,7 @@ fn everything_happened(host: Host, tally: &Tally) {
 #[test]
 fn every_job_ends_once_whatever_happens_to_functions() {
     let tally = every_job_ends_once(
-        Host::Aws,
-        &[(PATH, WORKFLOW)],
+        Play::of(Host::Aws, &[(PATH, WORKFLOW)]),
         1000,
         "every_job_ends_once_whatever_happens_to_functions",
     );
@@ -249,8 +287,7 @@ fn every_job_ends_once_whatever_happens_to_functions() {
 #[test]
 fn every_job_ends_once_whatever_happens_to_the_one_process() {
     let tally = every_job_ends_once(
-        Host::OneMachine,
-        &[(PATH, WORKFLOW)],
+        Play::of(Host::OneMachine, &[(PATH, WORKFLOW)]),
         1000,
         "every_job_ends_once_whatever_happens_to_the_one_process",
     );
@@ -260,8 +297,7 @@ fn every_job_ends_once_whatever_happens_to_the_one_process() {
 #[test]
 fn jobs_of_called_workflows_end_once_whatever_happens_to_functions() {
     every_job_ends_once(
-        Host::Aws,
-        &CALLING,
+        Play::of(Host::Aws, &CALLING),
         300,
         "jobs_of_called_workflows_end_once_whatever_happens_to_functions",
     );
@@ -270,9 +306,35 @@ fn jobs_of_called_workflows_end_once_whatever_happens_to_functions() {
 #[test]
 fn jobs_of_called_workflows_end_once_whatever_happens_to_the_one_process() {
     every_job_ends_once(
-        Host::OneMachine,
-        &CALLING,
+        Play::of(Host::OneMachine, &CALLING),
         300,
         "jobs_of_called_workflows_end_once_whatever_happens_to_the_one_process",
+    );
+}
+
+fn places_are_kept(host: Host, test: &'static str) {
+    let of = Play {
+        crowd: true,
+        ..Play::of(host, &GROUPS)
+    };
+    let tally = every_job_ends_once(of, 300, test);
+    for happening in [Happening::Placed, Happening::Displaced] {
+        assert!(tally.of(happening) > 0, "{happening:?} never came up");
+    }
+}
+
+#[test]
+fn nobody_runs_without_its_place_whatever_happens_to_functions() {
+    places_are_kept(
+        Host::Aws,
+        "nobody_runs_without_its_place_whatever_happens_to_functions",
+    );
+}
+
+#[test]
+fn nobody_runs_without_its_place_whatever_happens_to_the_one_process() {
+    places_are_kept(
+        Host::OneMachine,
+        "nobody_runs_without_its_place_whatever_happens_to_the_one_process",
     );
 }

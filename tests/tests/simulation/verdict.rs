@@ -4,13 +4,15 @@ use crate::events::{job_of, push};
 use crate::stories::script;
 use crate::{PATH, SHA, WORKFLOW};
 use checkmill_backends::port::{Backend as _, Submission, SubmitKey};
+use checkmill_core::group::{Claimant, Place};
+use checkmill_core::job::BackendHandle;
 use checkmill_core::{
     AttemptNumber, CheckRunId, Conclusion, End, InstallationId, Job, JobState, Millis, Reason, RepositoryId,
     Run,
 };
 use checkmill_github::forge::{CheckState, CheckStatus, Forge as _, NewCheck, RepoRef};
 use checkmill_phases::keys;
-use checkmill_phases::ports::{Blobs as _, Jobs, Runs};
+use checkmill_phases::ports::{Blobs as _, Groups, Jobs, Runs};
 use checkmill_tests::sim::backend::Ending;
 use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
 use std::pin::pin;
@@ -212,6 +214,60 @@ fn every_fault_is_found_and_called_by_its_name() {
         let expected = expected.replace("JOB", &job_of("push-1", "build").to_string());
         assert!(fault.contains(&expected), "{fault:?} is not {expected:?}");
     }
+}
+
+/// A world in which `build` has had the place of a concurrency group.
+fn world_with_a_group() -> World {
+    let text = "on: push\njobs: {build: {runs-on: linux, concurrency: deploy, steps: [run: make]}}\n";
+    let scripts = vec![script(Ending::Success)];
+    let mut world = World::new(Host::Aws, false, &[(PATH, text)], scripts, Trouble::default());
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    world
+}
+
+fn runs() -> JobState {
+    JobState::Running {
+        handle: BackendHandle {
+            backend: "sim".to_owned(),
+            id: "1".to_owned(),
+        },
+        since: START,
+    }
+}
+
+#[test]
+fn what_runs_without_its_place_is_found() {
+    let world = world_with_a_group();
+    falsify(&world, |job| job.state = JobState::Queued);
+    write(&world, |job| job.state = runs());
+    let fault = world.verdict().unwrap_err();
+    assert!(fault.contains("is running without the place of Job"), "{fault}");
+}
+
+#[test]
+fn a_place_that_is_taken_from_what_runs_is_found() {
+    let world = world_with_a_group();
+    let group = world.store().all_groups().remove(0);
+    let build = build(&world);
+    let claimant = Claimant::Job { id: build.id.clone() };
+    let place = Place::new(
+        claimant.clone(),
+        "build",
+        build.concurrency.as_ref().unwrap(),
+        build.queued_at,
+    );
+    let held = group.ask(&place, true).0.unwrap();
+    call(Groups::save(world.store(), &held)).unwrap();
+    falsify(&world, |job| job.state = runs());
+    let left = held.leave(&claimant, build.queued_at).unwrap();
+    call(Groups::save(world.store(), &left)).unwrap();
+    let fault = world.verdict().unwrap_err();
+    assert!(
+        fault.contains(&format!("in deploy was taken while {} runs", build.id)),
+        "{fault}"
+    );
 }
 
 #[test]

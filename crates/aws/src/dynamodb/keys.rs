@@ -8,11 +8,12 @@
 //! | a run of a commit    | `COMMIT#repository#sha` | `RUN#created#id`   |
 //! | a job's history      | `HISTORY#repository`    | `JOB#id`           |
 //! | schedules            | `SCHEDULE#repository`   | `SCHEDULE`         |
+//! | a concurrency group  | `GROUP#repository#id`   | `GROUP`            |
 
 use super::item::Item;
 use super::schema::{OPEN_PK, OPEN_SK, PK, SK};
 use aws_sdk_dynamodb::types::AttributeValue;
-use checkmill_core::{CommitSha, DeliveryId, HistoryId, JobId, RepositoryId, RunId, UnixMillis};
+use checkmill_core::{CommitSha, DeliveryId, GroupId, HistoryId, JobId, RepositoryId, RunId, UnixMillis};
 
 /// Partitions of each kind of open work in the index.
 ///
@@ -38,6 +39,11 @@ pub(crate) enum Key<'a> {
         id: &'a HistoryId,
     },
     Schedule(RepositoryId),
+    /// In a partition of its own: those of a repository are never read together.
+    Group {
+        repository: RepositoryId,
+        id: &'a GroupId,
+    },
 }
 
 /// The partition keys' beginning of what was learned.
@@ -55,6 +61,7 @@ impl Key<'_> {
             Self::CommitRun { repository, sha, .. } => commit_partition(*repository, sha),
             Self::History { repository, .. } => format!("{HISTORY_PARTITION}{repository}"),
             Self::Schedule(repository) => format!("SCHEDULE#{repository}"),
+            Self::Group { repository, id } => format!("GROUP#{repository}#{id}"),
         }
     }
 
@@ -68,6 +75,7 @@ impl Key<'_> {
             }
             Self::History { id, .. } => format!("JOB#{id}"),
             Self::Schedule(_) => "SCHEDULE".to_owned(),
+            Self::Group { .. } => "GROUP".to_owned(),
         }
     }
 
@@ -168,6 +176,10 @@ mod tests {
             commit,
             history,
             Key::Schedule(RepositoryId(7)),
+            Key::Group {
+                repository: RepositoryId(7),
+                id: &GroupId::derive("Deploy"),
+            },
         ]
         .map(|key| format!("{} | {}", key.pk(), key.sk()))
         .join("\n");
@@ -178,6 +190,7 @@ mod tests {
         COMMIT#7#aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | RUN#00000001700000000123#0123456789abcdef
         HISTORY#7 | JOB#557911ef82f8ff410fff0dea1ab14a08
         SCHEDULE#7 | SCHEDULE
+        GROUP#7#fa3eda175a209766da1840b5324b7989 | GROUP
         ");
     }
 

@@ -244,8 +244,10 @@ impl System {
         let start = Start {
             runs: &self.store,
             jobs: &self.store,
+            groups: &self.store,
             blobs: &self.blobs,
             forge: &*self.forge,
+            engine: &self.engine,
             backends: &self.backends,
             clock: &self.clock,
             settings: &self.start,
@@ -288,6 +290,7 @@ impl System {
             schedules: &self.store,
             runs: &self.store,
             jobs: &self.store,
+            groups: &self.store,
             blobs: &self.blobs,
             history: &self.store,
             forge: &*self.forge,
@@ -312,7 +315,9 @@ impl System {
         Sweep {
             deliveries: &self.store,
             schedules: &self.store,
+            runs: &self.store,
             jobs: &self.store,
+            groups: &self.store,
             queue: &self.queue,
             forge: &*self.forge,
             engine: &self.engine,

@@ -2,7 +2,7 @@
 
 use super::Report;
 use checkmill_core::run::{Diagnosis, Mark};
-use checkmill_core::{Job, JobKey};
+use checkmill_core::{Concurrency, Job, JobKey};
 use checkmill_phases::preview::{JobOutcome, JobPreview, WorkflowOutcome, WorkflowPreview};
 use checkmill_workflow::LaterKey;
 use serde::Serialize;
@@ -26,6 +26,7 @@ struct WorkflowObject<'a> {
     reason: Option<&'a str>,
     waits_for: Option<&'a str>,
     run_name: Option<&'a str>,
+    concurrency: Option<&'a Concurrency>,
     diagnostics: Option<Diagnostics<'a>>,
     jobs: Vec<JobObject<'a>>,
 }
@@ -40,6 +41,8 @@ struct JobObject<'a> {
     /// The workflow that it calls and that is not looked at.
     uses: Option<&'a str>,
     needs: Vec<&'a str>,
+    /// Of the calls that it makes.
+    concurrency: Vec<&'a Concurrency>,
     decided_later: Vec<&'static str>,
     reason: Option<&'a str>,
     diagnostics: Option<Diagnostics<'a>>,
@@ -53,6 +56,7 @@ struct LegObject<'a> {
     runs_on: &'a [String],
     continue_on_error: bool,
     timeout_ms: u64,
+    concurrency: Option<&'a Concurrency>,
 }
 
 #[derive(Serialize)]
@@ -80,6 +84,7 @@ fn workflow(of: &WorkflowPreview) -> WorkflowObject<'_> {
         reason: None,
         waits_for: None,
         run_name: None,
+        concurrency: None,
         diagnostics: None,
         jobs: Vec::new(),
     };
@@ -95,8 +100,10 @@ fn workflow(of: &WorkflowPreview) -> WorkflowObject<'_> {
         WorkflowOutcome::Started {
             run_name,
             waits_for,
+            concurrency,
             jobs,
         } => {
+            object.concurrency = concurrency.as_ref();
             object.run_name = run_name.as_deref();
             object.waits_for = waits_for.as_deref();
             object.jobs = jobs.iter().map(job).collect();
@@ -112,6 +119,7 @@ fn job(of: &JobPreview) -> JobObject<'_> {
         state: "starts",
         uses: None,
         needs: of.needs.iter().map(JobKey::as_str).collect(),
+        concurrency: Vec::new(),
         decided_later: Vec::new(),
         reason: None,
         diagnostics: None,
@@ -125,7 +133,10 @@ fn job(of: &JobPreview) -> JobObject<'_> {
             object.decided_later = later.iter().copied().map(LaterKey::as_str).collect();
             object.legs = legs.iter().map(leg).collect();
         }
-        JobOutcome::Calls => object.state = "calls",
+        JobOutcome::Calls { concurrency } => {
+            object.state = "calls";
+            object.concurrency = concurrency.iter().collect();
+        }
         JobOutcome::Elsewhere(uses) => {
             object.state = "elsewhere";
             object.uses = Some(uses);
@@ -158,5 +169,6 @@ fn leg(of: &Job) -> LegObject<'_> {
         runs_on: &of.runs_on,
         continue_on_error: of.continue_on_error,
         timeout_ms: of.run_timeout.0,
+        concurrency: of.concurrency.as_ref(),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Report;
 use crate::output::count;
-use checkmill_core::{Job, JobKey};
+use checkmill_core::concurrency::Queueing;
+use checkmill_core::{Concurrency, Job, JobKey};
 use checkmill_phases::preview::{JobOutcome, JobPreview, WorkflowOutcome, WorkflowPreview};
 use checkmill_workflow::LaterKey;
 use comfy_table::{Table, presets};
@@ -31,7 +32,12 @@ fn workflow_text(text: &mut String, workflow: &WorkflowPreview) {
             let _ = writeln!(text, "\n✗ {path} is broken");
             quote(text, &diagnosis.text);
         }
-        WorkflowOutcome::Started { waits_for, jobs, .. } => {
+        WorkflowOutcome::Started {
+            waits_for,
+            concurrency,
+            jobs,
+            ..
+        } => {
             let title = if name == path {
                 path.clone()
             } else {
@@ -40,6 +46,9 @@ fn workflow_text(text: &mut String, workflow: &WorkflowPreview) {
             let _ = writeln!(text, "\n✓ {title}");
             if let Some(reason) = waits_for {
                 let _ = writeln!(text, "  Nothing of it runs yet: {reason}");
+            }
+            if let Some(concurrency) = concurrency {
+                let _ = writeln!(text, "  All of it is {}", in_group(concurrency));
             }
             let _ = writeln!(text, "{}", table(jobs));
             for job in jobs {
@@ -71,7 +80,13 @@ fn table(jobs: &[JobPreview]) -> String {
             table.add_row([format!(" {mark}"), name, runs_on, after.clone(), note]);
         };
         match &job.outcome {
-            JobOutcome::Calls => {}
+            JobOutcome::Calls { concurrency } if concurrency.is_empty() => {}
+            JobOutcome::Calls { concurrency } => row(
+                "✓",
+                alone(),
+                String::new(),
+                format!("what it calls is {}", in_groups(concurrency)),
+            ),
             JobOutcome::Elsewhere(uses) => row(
                 "?",
                 alone(),
@@ -91,7 +106,12 @@ fn table(jobs: &[JobPreview]) -> String {
                     keys => ("?", decided_later(keys, &needs)),
                 };
                 for leg in legs {
-                    row(mark, leg.name.clone(), labels(leg), note.clone());
+                    let group = leg.concurrency.as_ref().map(in_group);
+                    let notes = [note.clone(), group.unwrap_or_default()]
+                        .into_iter()
+                        .filter(|note| !note.is_empty());
+                    let notes: Vec<String> = notes.collect();
+                    row(mark, leg.name.clone(), labels(leg), notes.join("; "));
                 }
                 if legs.is_empty() {
                     row(mark, alone(), String::new(), note);
@@ -105,6 +125,26 @@ fn table(jobs: &[JobPreview]) -> String {
         .map(|line| line.trim_end().to_owned())
         .collect();
     lines.join("\n")
+}
+
+/// What a concurrency group means for who is in it.
+fn in_group(concurrency: &Concurrency) -> String {
+    let how = match (concurrency.cancel_in_progress, concurrency.queue) {
+        (true, _) => "cancels what runs in it",
+        (false, Queueing::Single) => "waits for what runs in it",
+        (false, Queueing::Max) => "waits for all before it",
+    };
+    format!("in the concurrency group `{}` and {how}", concurrency.group)
+}
+
+fn in_groups(concurrency: &[Concurrency]) -> String {
+    let mut groups: Vec<String> = Vec::new();
+    for group in concurrency.iter().map(in_group) {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    groups.join(", ")
 }
 
 fn labels(leg: &Job) -> String {
@@ -140,7 +180,7 @@ fn summary(workflows: &[WorkflowPreview]) -> String {
                     match &job.outcome {
                         JobOutcome::Starts { legs, later: keys } if keys.is_empty() => started += legs.len(),
                         JobOutcome::Starts { .. } => later += 1,
-                        JobOutcome::Calls => {}
+                        JobOutcome::Calls { .. } => {}
                         JobOutcome::Elsewhere(_) => elsewhere += 1,
                         JobOutcome::Skipped(_) => skipped += 1,
                         JobOutcome::Broken(_) => broken += 1,

@@ -141,6 +141,6 @@ async fn a_run_has_room_for_so_many_jobs() {
     let many = planned("call", &keys(4, 1)).await;
     insta::assert_snapshot!(many["diagnostics"]["text"].as_str().unwrap(), @"The workflows that `call` calls have 1024 jobs, with which the run has more than 1000 jobs.");
     let long = planned(&"c".repeat(100), &keys(3, 99)).await;
-    insta::assert_snapshot!(long["diagnostics"]["text"].as_str().unwrap().replace(&"c".repeat(100), "call"), @"The 768 jobs of the workflows that `call` calls make the run's graph larger than 65536 bytes: call fewer at once, or give the jobs on the way shorter keys.");
+    insta::assert_snapshot!(long["diagnostics"]["text"].as_str().unwrap().replace(&"c".repeat(100), "call"), @"The 768 jobs of the workflows that `call` calls make the run's graph larger than 65536 bytes: call fewer at once, or give the jobs on the way and their concurrency groups shorter names.");
     assert_eq!(planned("call", &keys(3, 1)).await["state"], "calls");
 }

@@ -10,6 +10,7 @@
 mod program;
 
 mod calls;
+mod concurrency;
 mod events;
 mod example;
 mod rules;

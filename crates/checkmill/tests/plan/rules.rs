@@ -158,14 +158,17 @@ jobs:
     insta::assert_snapshot!(serde_json::to_string_pretty(&plan["workflows"]).unwrap(), @r#"
     [
       {
+        "concurrency": null,
         "diagnostics": null,
         "jobs": [
           {
+            "concurrency": [],
             "decided_later": [],
             "diagnostics": null,
             "key": "a",
             "legs": [
               {
+                "concurrency": null,
                 "continue_on_error": false,
                 "matrix": {
                   "v": 1
@@ -185,6 +188,7 @@ jobs:
             "uses": null
           },
           {
+            "concurrency": [],
             "decided_later": [
               "if"
             ],
@@ -192,6 +196,7 @@ jobs:
             "key": "b",
             "legs": [
               {
+                "concurrency": null,
                 "continue_on_error": false,
                 "matrix": null,
                 "name": ".checkmill/workflows/ci.yml / b",
@@ -210,6 +215,7 @@ jobs:
             "uses": null
           },
           {
+            "concurrency": [],
             "decided_later": [],
             "diagnostics": null,
             "key": "c",
@@ -229,6 +235,7 @@ jobs:
         "waits_for": null
       },
       {
+        "concurrency": null,
         "diagnostics": null,
         "jobs": [],
         "name": ".checkmill/workflows/pr.yml",

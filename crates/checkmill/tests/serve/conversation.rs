@@ -79,7 +79,12 @@ impl Served {
             .await
     }
 
-    async fn check_that(&self, name: &str, what: &str, test: impl Fn(&CheckRun) -> bool) -> CheckRun {
+    pub(crate) async fn check_that(
+        &self,
+        name: &str,
+        what: &str,
+        test: impl Fn(&CheckRun) -> bool,
+    ) -> CheckRun {
         let look = |state: &checkmill_testkit::State| {
             let mut newest_first = state.check_runs.values().rev();
             newest_first

@@ -19,6 +19,7 @@ mod calls;
 mod cancel;
 mod comment_events;
 mod comments;
+mod concurrency;
 mod credentials;
 mod dispatch;
 mod filters;

@@ -88,6 +88,20 @@ pub fn queued(attempt: &Attempt<'_>, translated: &[Translated<'_>]) -> CheckStat
     }
 }
 
+/// A check that waits for a place in a concurrency group. `waits`: for which, and who has it; anybody's words.
+#[must_use]
+pub fn parked(attempt: &Attempt<'_>, waits: &str) -> CheckState {
+    CheckState {
+        title: cut_line(waits, limits::CHECK_TITLE_CHARS),
+        summary: paragraphs(vec![
+            format!("{}\n", inline(waits)),
+            "No compute is used meanwhile, and no time limit runs.\n".to_owned(),
+            footer(attempt, None, None),
+        ]),
+        ..queued(attempt, &[])
+    }
+}
+
 /// A check whose job runs.
 #[must_use]
 pub fn in_progress(attempt: &Attempt<'_>, started_at: UnixMillis, queued_for: Millis) -> CheckState {
@@ -178,6 +192,9 @@ fn title(ended: &Ended<'_>) -> String {
         Reason::Cancelled {
             by: CancelledBy::FailFast,
         } => "Cancelled: another leg failed".to_owned(),
+        Reason::Cancelled {
+            by: CancelledBy::Concurrency,
+        } => "Cancelled in its concurrency group".to_owned(),
         Reason::Cancelled {
             by: CancelledBy::Uninstalled,
         } => "Cancelled: the App lost its access".to_owned(),

@@ -2,6 +2,7 @@
 
 use super::outputs::Level;
 use super::passed::{Passed, passed};
+use crate::concurrency;
 use crate::contexts::NeedsJob;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::{JobContext, Plan, PlannedLeg, contexts, find, leg_title, legs_of_first_attempt, scope};
@@ -9,7 +10,7 @@ use crate::expr::JobStatus;
 use crate::job::PassedSecrets;
 use crate::model::{Call, GivenSecrets, Job, Workflow};
 use crate::resolve::Resolver;
-use checkmill_core::{CallKey, JobKey};
+use checkmill_core::{CallKey, Concurrency, JobKey};
 use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -207,7 +208,8 @@ fn title(
     Ok(leg_title(job, leg, &resolver)?)
 }
 
-/// Evaluates what a leg of a calling job passes on, so that its mistakes are found before any of the called jobs begins.
+/// Evaluates what a leg of a calling job passes on, so that its mistakes are found before any of the called jobs begins; the
+/// concurrency groups of the call, that of the job which calls before that of the workflow which it calls.
 pub(crate) fn check_call(
     at: &At<'_>,
     job: &Job,
@@ -215,16 +217,14 @@ pub(crate) fn check_call(
     plan: &Plan,
     leg: &PlannedLeg,
     contexts: &mut Map<String, Json>,
-) -> Result<(), Diagnostics> {
+) -> Result<Vec<Concurrency>, Diagnostics> {
     plan.add_contexts(leg, contexts);
     title(&at.workflow, job, leg, contexts)?;
-    passed(
-        &at.workflow,
-        job,
-        call,
-        callee(&at.workflow, call)?,
-        contexts,
-        at.own_inputs,
-    )?;
-    Ok(())
+    let callee = callee(&at.workflow, call)?;
+    let passed = passed(&at.workflow, job, call, callee, contexts, at.own_inputs)?;
+    let of_caller = concurrency::evaluate(&at.workflow, job.concurrency.as_ref(), contexts)?;
+    contexts.insert("inputs".to_owned(), Json::Object(passed.inputs));
+    let of_callee = concurrency::evaluate(callee, callee.concurrency.as_ref(), contexts)?;
+    contexts.insert("inputs".to_owned(), Json::Object(at.inputs.clone().into_owned()));
+    Ok(of_caller.into_iter().chain(of_callee).collect())
 }

@@ -38,6 +38,9 @@ pub(super) fn skipped(
     if runs {
         return Ok(None);
     }
+    if context.cancelled {
+        return Ok(Some("its run was cancelled".to_owned()));
+    }
     let needed = unsuccessful(workflow, &job.key, context.results);
     Ok(Some(match (&job.condition, needed) {
         (None, Some(needed)) => format!("it needs {needed}"),

@@ -16,6 +16,7 @@ pub enum LaterKey {
     TimeoutMinutes,
     ContinueOnError,
     With,
+    Concurrency,
 }
 
 impl LaterKey {
@@ -29,6 +30,7 @@ impl LaterKey {
             Self::TimeoutMinutes => "timeout-minutes",
             Self::ContinueOnError => "continue-on-error",
             Self::With => "with",
+            Self::Concurrency => "concurrency",
         }
     }
 }
@@ -66,6 +68,7 @@ impl Workflow {
                 LaterKey::ContinueOnError,
                 reads(settings.continue_on_error.as_ref()),
             ),
+            (LaterKey::Concurrency, reads(job.concurrency.as_ref())),
             (
                 LaterKey::With,
                 job.call

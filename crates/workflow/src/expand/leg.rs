@@ -1,6 +1,7 @@
 //! What is evaluated for each leg.
 
 use super::{Leg, PlannedLeg, leg_name, scope};
+use crate::concurrency;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expr::JobStatus;
 use crate::model::{Job, Settings, Timeout, Workflow};
@@ -30,6 +31,7 @@ pub(super) fn evaluate(
         continue_on_error: continue_on_error(workflow, settings, &resolver)?,
         timeout: timeout(workflow, &settings.timeout, &resolver, run_timeout_max)?,
         permissions: workflow.permissions(&job.key),
+        concurrency: concurrency::evaluate(workflow, job.concurrency.as_ref(), contexts)?,
     })
 }
 

@@ -21,7 +21,7 @@ use crate::resolve::Resolver;
 use crate::source::Span;
 use checkmill_core::graph::Node as GraphNode;
 use checkmill_core::policy::TokenPermissions;
-use checkmill_core::{CallKey, JobKey, Millis};
+use checkmill_core::{CallKey, Concurrency, JobKey, Millis};
 use condition::{skipped, status};
 use leg::evaluate;
 use name::skipped_name;
@@ -45,6 +45,8 @@ pub struct JobContext<'a> {
     pub results: &'a BTreeMap<JobKey, NeedsJob>,
     /// The longest `timeout-minutes` that the policy allows.
     pub run_timeout_max: Millis,
+    /// The run was cancelled: only a job whose `if` asks for that runs. GitHub docs, "Workflow cancellation reference".
+    pub cancelled: bool,
 }
 
 /// What becomes of a job.
@@ -69,6 +71,8 @@ pub enum Expansion {
         max_parallel: Option<u32>,
         /// One for each leg of the matrix, in its order; one for a job without a matrix.
         calls: Vec<CallKey>,
+        /// The concurrency groups of those that have any, the outer one first.
+        concurrency: BTreeMap<CallKey, Vec<Concurrency>>,
         /// The jobs of all of them.
         nodes: BTreeMap<JobKey, GraphNode>,
     },
@@ -88,6 +92,8 @@ pub struct Leg {
     pub timeout: Millis,
     /// What its token may do, as the file asks for it; none where it says nothing.
     pub permissions: Option<TokenPermissions>,
+    /// The group that it runs in.
+    pub concurrency: Option<Concurrency>,
 }
 
 /// Evaluates a job's `if`, `strategy` and what decides about each leg. All that `needs` names must have ended.
@@ -103,7 +109,13 @@ pub fn expand(workflow: &Workflow, key: &JobKey, context: &JobContext<'_>) -> Re
     let mut contexts = contexts(job, context);
     let resolver = Resolver {
         source: &workflow.source,
-        scope: scope(&contexts, status(workflow, &at.key, context.results)),
+        scope: scope(
+            &contexts,
+            match context.cancelled {
+                true => JobStatus::Cancelled,
+                false => status(workflow, &at.key, context.results),
+            },
+        ),
     };
     if let Some(reason) = skipped(workflow, job, context, &resolver)? {
         return Ok(Expansion::Skipped {
@@ -152,9 +164,13 @@ fn calls(
     let callee = call.callee.as_deref().into_iter().flat_map(|callee| &callee.jobs);
     let mut calls = Vec::with_capacity(plan.legs.len());
     let mut nodes = BTreeMap::new();
+    let mut concurrency = BTreeMap::new();
     for leg in &plan.legs {
-        check_call(at, job, call, plan, leg, &mut contexts)?;
+        let groups = check_call(at, job, call, plan, leg, &mut contexts)?;
         let made = CallKey::derive(key, leg.text());
+        if !groups.is_empty() {
+            concurrency.insert(made.clone(), groups);
+        }
         for called in callee.clone() {
             let needs = called.needs.iter().filter_map(|need| made.job(need)).collect();
             let node = GraphNode {
@@ -169,6 +185,7 @@ fn calls(
         fail_fast: plan.fail_fast,
         max_parallel: plan.max_parallel,
         calls,
+        concurrency,
         nodes,
     })
 }

@@ -759,3 +759,40 @@ fn references_are_listed_once() {
     let json = serde_json::to_value(&reference).unwrap();
     assert_eq!(json, Value::from("./.github/workflows/x.yml"));
 }
+
+#[test]
+fn a_call_is_in_the_groups_of_who_calls_and_of_what_is_called() {
+    let caller = "
+on: push
+jobs:
+  call:
+    strategy: {matrix: {n: [1, 2]}}
+    concurrency: {group: 'caller-${{ matrix.n }}', cancel-in-progress: true}
+    uses: ./.github/workflows/build.yml
+    with: {mode: 'm${{ matrix.n }}'}
+";
+    let callee = "
+on: {workflow_call: {inputs: {mode: {type: string}}}}
+concurrency: callee-${{ inputs.mode }}
+jobs:
+  one: {runs-on: x, concurrency: 'one-${{ inputs.mode }}', steps: [run: y]}
+";
+    let world = world(caller, &[(BUILD, callee)]);
+    let Ok(Expansion::Calls {
+        concurrency, calls, ..
+    }) = world.expand("call")
+    else {
+        panic!("it calls")
+    };
+    let groups = calls.iter().map(|call| {
+        let groups = concurrency[call].iter();
+        groups
+            .map(|of| (of.group.clone(), of.cancel_in_progress))
+            .collect::<Vec<_>>()
+    });
+    let expected = |n: u8| vec![(format!("caller-{n}"), true), (format!("callee-m{n}"), false)];
+    assert_eq!(groups.collect::<Vec<_>>(), [expected(1), expected(2)]);
+    let one = calls[1].job(&key("one")).unwrap();
+    let legs = world.legs(one.as_str());
+    assert_eq!(legs[0].concurrency.as_ref().unwrap().group, "one-m2");
+}

@@ -240,7 +240,6 @@ fn what_this_version_does_not_support() {
     let text = "\
 on:
   status:
-concurrency: ci
 jobs:
   called:
     uses: octo/workflows/.github/workflows/ci.yml@v1
@@ -263,18 +262,13 @@ jobs:
       |   ^^^^^^
       = help: remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, `issue_comment` and `workflow_run`
 
-    .checkmill/workflows/ci.yml:3:1: `concurrency` is not supported yet in this version
-    3 | concurrency: ci
-      | ^^^^^^^^^^^
-      = help: remove it; every event's jobs run, side by side
-
-    .checkmill/workflows/ci.yml:11:5: `environment` is not supported yet in this version
-    11 |     environment: production
+    .checkmill/workflows/ci.yml:10:5: `environment` is not supported yet in this version
+    10 |     environment: production
        |     ^^^^^^^^^^^
       = help: remove it; there are no deployment environments
 
-    .checkmill/workflows/ci.yml:18:9: `wait` is not supported yet in this version
-    18 |         wait: all
+    .checkmill/workflows/ci.yml:17:9: `wait` is not supported yet in this version
+    17 |         wait: all
        |         ^^^^
       = help: remove it; the steps of a job run one after the other
     ");

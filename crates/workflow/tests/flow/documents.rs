@@ -89,7 +89,11 @@ fn the_example_of_reusable_workflows_fits_together() {
     linker.give(uses.clone(), Called::Text(called.to_owned()));
     let linked = linker.link().unwrap_or_else(|wrong| panic!("{wrong}"));
     assert_eq!(linked.unknown_outputs(), []);
-    for text in [caller, called] {
+}
+
+#[test]
+fn the_examples_of_the_syntax_are_files_without_mistakes() {
+    for text in examples(SYNTAX) {
         let found = checkmill_workflow::lint(PATH, text);
         let errors = found.iter().flat_map(|found| found.as_slice());
         assert!(
@@ -133,6 +137,8 @@ fn file_with(keys: &Keys, key: &str) -> String {
         "defaults" => ("defaults:\n  ", ""),
         "defaults.run" => ("defaults:\n  run:\n    ", ""),
         "jobs.<job_id>" => ("jobs:\n  build:\n    ", ""),
+        "concurrency" => ("concurrency:\n  ", ""),
+        "jobs.<job_id>.concurrency" => ("jobs:\n  build:\n    concurrency:\n      ", ""),
         "jobs.<job_id>.strategy" => ("jobs:\n  build:\n    strategy:\n      ", ""),
         "jobs.<job_id>.runs-on" => ("jobs:\n  build:\n    runs-on:\n      ", ""),
         "jobs.<job_id>.container" => ("jobs:\n  build:\n    container:\n      ", ""),

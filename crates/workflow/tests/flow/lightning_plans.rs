@@ -73,6 +73,7 @@ fn a_whole_file() {
                     2730000,
                 ),
                 permissions: None,
+                concurrency: None,
             },
             Leg {
                 leg: "{\"python\":3.1,\"torch-version\":\"2.0\"}",
@@ -85,6 +86,7 @@ fn a_whole_file() {
                     2730000,
                 ),
                 permissions: None,
+                concurrency: None,
             },
             Leg {
                 leg: "{\"python\":3.1,\"torch-version\":\"\"}",
@@ -97,6 +99,7 @@ fn a_whole_file() {
                     2730000,
                 ),
                 permissions: None,
+                concurrency: None,
             },
             Leg {
                 leg: "{\"a.b c\":\"${{ x }}\",\"image\":\"python:3.11\",\"machine\":\"L4\",\"name\":\"Newest\",\"python\":3.11}",
@@ -109,6 +112,7 @@ fn a_whole_file() {
                     2730000,
                 ),
                 permissions: None,
+                concurrency: None,
             },
         ],
     }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod concurrency;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod contexts;

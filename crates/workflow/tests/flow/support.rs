@@ -221,6 +221,7 @@ impl World {
 
     pub(crate) fn context(&self) -> JobContext<'_> {
         JobContext {
+            cancelled: false,
             github: &self.github,
             inputs: &self.inputs,
             vars: &self.vars,

@@ -138,6 +138,8 @@ run "least_privilege" {
         Parameters        = ["ssm:GetParameters"]
         Rows              = ["dynamodb:GetItem", "dynamodb:PutItem"]
         Runs              = ["dynamodb:Query"]
+        StartExecutions   = ["states:StartExecution"]
+        WakeExecutions    = ["states:SendTaskSuccess"]
       }
       poll = {
         Blobs             = ["s3:GetObject", "s3:PutObject"]
@@ -170,7 +172,9 @@ run "least_privilege" {
         Parameters             = ["ssm:GetParameters"]
         ReadManyRows           = ["dynamodb:BatchGetItem"]
         Rows                   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+        Runs                   = ["dynamodb:Query"]
         StartExecutions        = ["states:StartExecution"]
+        WakeExecutions         = ["states:SendTaskSuccess"]
         WatchAndStopExecutions = ["states:DescribeExecution", "states:StopExecution"]
       }
       api = {

@@ -1,8 +1,10 @@
 //! Values of the job model to write and read.
 
 use super::world::START;
+use checkmill_core::concurrency::Queueing;
 use checkmill_core::event::{EventKind, GitRef, Push, Repository};
 use checkmill_core::graph::{Expansion, Node};
+use checkmill_core::group::{Claimant, Place};
 use checkmill_core::history::{AttemptSummary, Failure, JobHistory, Outcome, StepSummary, Subject};
 use checkmill_core::job::BackendHandle;
 use checkmill_core::policy::Policy;
@@ -10,8 +12,8 @@ use checkmill_core::retry::{Retries, RetryCause, RetryCounts};
 use checkmill_core::run::Trust;
 use checkmill_core::schedule::{Schedule, Timing, Waits};
 use checkmill_core::{
-    AttemptNumber, CommitSha, DeliveryId, Event, HistoryId, InstallationId, Job, JobId, JobKey, JobState,
-    Millis, RepositoryId, Run, RunId, UnixMillis,
+    AttemptNumber, CommitSha, Concurrency, DeliveryId, Event, Group, HistoryId, InstallationId, Job, JobId,
+    JobKey, JobState, Millis, RepositoryId, Run, RunId, UnixMillis,
 };
 use std::collections::BTreeMap;
 
@@ -75,6 +77,8 @@ pub(crate) fn run(id: &str) -> Run {
         policy: Policy::default(),
         trust: Trust::Own,
         hold: None,
+        concurrency: None,
+        cancelled: Vec::new(),
         nodes: BTreeMap::from([(
             key("test"),
             Node {
@@ -90,6 +94,26 @@ pub(crate) fn run(id: &str) -> Run {
     }
 }
 
+/// A group in which one has the place, and one waits.
+pub(crate) fn group() -> Group {
+    let run = run("d-1");
+    let wants = |cancel_in_progress| Concurrency {
+        group: "Deploy".to_owned(),
+        cancel_in_progress,
+        queue: Queueing::Single,
+    };
+    let of_run = Claimant::Run { id: run.id.clone() };
+    let of_job = Claimant::Job { id: job(&run, "").id };
+    let mut group = Group::new(REPOSITORY, "Deploy");
+    for place in [
+        Place::new(of_run, "CI of 0123456", &wants(false), START),
+        Place::new(of_job, "CI / test of 0123456", &wants(true), START + Millis(1)),
+    ] {
+        group = group.ask(&place, false).0.unwrap();
+    }
+    Group { version: 1, ..group }
+}
+
 /// The next version of the run, with `test` expanded into these jobs.
 pub(crate) fn expanded(run: &Run, jobs: &[Job]) -> Run {
     let mut next = run.clone();
@@ -97,6 +121,7 @@ pub(crate) fn expanded(run: &Run, jobs: &[Job]) -> Run {
     next.nodes.get_mut(&key("test")).unwrap().expansion = Some(Expansion {
         legs: jobs.iter().map(|job| job.id.clone()).collect(),
         calls: Vec::new(),
+        concurrency: BTreeMap::new(),
         fail_fast: true,
         max_parallel: None,
     });
@@ -114,10 +139,12 @@ pub(crate) fn job(run: &Run, leg: &str) -> Job {
         queue_timeout: Millis::from_minutes(60),
         run_timeout: Millis::from_minutes(360),
         retries: Retries::allowed(RetryCounts::POLICY_DEFAULT),
+        concurrency: None,
         attempt: AttemptNumber::FIRST,
         generation: 0,
         state: JobState::Waiting,
         queued_at: START,
+        placed_at: None,
         running_at: None,
         stop: None,
         early_report: None,

@@ -1,11 +1,11 @@
 //! The exact attributes of each kind of row: what is in a table of users is a format, and changes here are migrations.
 
 use super::fixtures::{
-    REPOSITORY, changed, claimed, event, expanded, handle, history, job, legs, run, schedule,
+    REPOSITORY, changed, claimed, event, expanded, group, handle, history, job, legs, run, schedule,
 };
 use super::world::START;
 use crate::dynamodb::item::Item;
-use crate::dynamodb::{deliveries, history as histories, jobs, runs, schedules};
+use crate::dynamodb::{deliveries, groups, history as histories, jobs, runs, schedules};
 use aws_sdk_dynamodb::types::AttributeValue;
 use checkmill_core::{CheckRunId, JobState};
 
@@ -196,6 +196,45 @@ fn a_job_in_the_index_and_one_that_owes_nothing() {
     assert_eq!(
         jobs::row(&claimed, START).unwrap()["open_sk"].as_s().unwrap(),
         &format!("00000004000000120123#{}", claimed.id)
+    );
+}
+
+#[test]
+fn a_concurrency_group() {
+    insta::assert_snapshot!(show(&groups::row(&group(), START).unwrap()), @r#"
+    expires_at N 4007776000
+    group.holder.asked N 4000000000123
+    group.holder.cancels BOOL false
+    group.holder.claimant.id S "514e8239934f705c"
+    group.holder.claimant.type S "run"
+    group.holder.queue S "single"
+    group.holder.since N 4000000000123
+    group.holder.title S "CI of 0123456"
+    group.id S "fa3eda175a209766da1840b5324b7989"
+    group.name S "Deploy"
+    group.pending[0].asked N 4000000000124
+    group.pending[0].cancels BOOL true
+    group.pending[0].claimant.id S "514e8239934f705c-d5d0cc8e"
+    group.pending[0].claimant.type S "job"
+    group.pending[0].queue S "single"
+    group.pending[0].since N 4000000000124
+    group.pending[0].title S "CI / test of 0123456"
+    group.repository N 42
+    group.version N 1
+    pk S "GROUP#42#fa3eda175a209766da1840b5324b7989"
+    sk S "GROUP"
+    version N 1
+    "#);
+}
+
+#[test]
+fn a_job_that_waits_in_a_concurrency_group_is_in_the_index() {
+    let parked = changed(&job(&run("d-1"), ""), |job| {
+        job.state = JobState::Parked { since: START }
+    });
+    assert_eq!(
+        jobs::row(&parked, START).unwrap()["open_sk"].as_s().unwrap(),
+        &format!("00000004000000600123#{}", parked.id)
     );
 }
 

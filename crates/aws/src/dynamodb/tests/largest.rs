@@ -1,11 +1,17 @@
 //! The largest rows that the limits allow, against the size that DynamoDB takes.
 
-use super::fixtures::{event_of, key, run};
-use crate::dynamodb::{item, runs};
+use super::fixtures::{REPOSITORY, event_of, key, run};
+use crate::dynamodb::{groups, item, runs};
+use checkmill_core::concurrency::{Concurrency, Queueing};
 use checkmill_core::event::{Comment, EventKind, Issue, IssueComment};
 use checkmill_core::graph::{Expansion, Node};
-use checkmill_core::limits::{BODY_CHARS, GRAPH_BYTES, RUN_JOBS, TITLE_CHARS, VARS_BYTES};
-use checkmill_core::{AttemptNumber, JobId, JobKey, Run};
+use checkmill_core::group::{Claimant, Group, Place};
+use checkmill_core::limits::{
+    BODY_CHARS, CANCELLED_CALLS, CANCELLED_DETAIL_CHARS, GRAPH_BYTES, GROUP_NAME_CHARS, GROUP_PENDING,
+    GROUP_TITLE_CHARS, RUN_JOBS, TITLE_CHARS, VARS_BYTES,
+};
+use checkmill_core::run::Cancelled;
+use checkmill_core::{AttemptNumber, JobId, JobKey, Millis, Run};
 use std::collections::BTreeMap;
 
 /// A run whose event and policy are as large as they can be, and which has these nodes, all asked to run again.
@@ -40,9 +46,58 @@ fn full_run(nodes: BTreeMap<JobKey, Node>) -> Run {
         .values()
         .flat_map(|node| &node.expansion)
         .flat_map(|expansion| &expansion.legs);
+    let cancelled = |_| Cancelled {
+        call: Some("k".repeat(100).parse().unwrap()),
+        begun: true,
+        detail: "𝔊".repeat(CANCELLED_DETAIL_CHARS),
+        at: super::world::START,
+    };
+    run.cancelled = (0..CANCELLED_CALLS).map(cancelled).collect();
+    run.concurrency = Some(wants());
     run.asked = legs.map(|leg| (leg.clone(), AttemptNumber(100))).collect();
     run.nodes = nodes;
     run
+}
+
+/// A group of the longest name.
+fn wants() -> Concurrency {
+    Concurrency {
+        group: "𝔊".repeat(GROUP_NAME_CHARS),
+        cancel_in_progress: true,
+        queue: Queueing::Single,
+    }
+}
+
+/// All that can wait do, and one that replaces them has not told them yet.
+#[test]
+fn the_largest_concurrency_group_fits_its_row() {
+    let title = "𝔊".repeat(GROUP_TITLE_CHARS);
+    let place = |n: usize, queue| {
+        let call = format!("{}.{n:08x}", "k".repeat(90)).parse().unwrap();
+        let claimant = Claimant::Call {
+            run: run("d-1").id,
+            call,
+        };
+        let wants = Concurrency { queue, ..wants() };
+        Place::new(claimant, &title, &wants, super::world::START + Millis(n as u64))
+    };
+    let mut group = Group::new(REPOSITORY, &wants().group);
+    for n in 0..=GROUP_PENDING {
+        group = group.ask(&place(n, Queueing::Max), false).0.unwrap();
+    }
+    group = group
+        .ask(&place(GROUP_PENDING + 1, Queueing::Single), false)
+        .0
+        .unwrap();
+    assert_eq!((group.pending.len(), group.lost.len()), (1, GROUP_PENDING));
+    for n in 0..GROUP_PENDING - 1 {
+        group = group
+            .ask(&place(GROUP_PENDING + 2 + n, Queueing::Max), false)
+            .0
+            .unwrap();
+    }
+    let bytes = item::check_size(&groups::row(&group, super::world::START).unwrap()).unwrap();
+    assert!(bytes > 250_000, "it is a large one: {bytes}");
 }
 
 fn bytes(run: &Run) -> usize {
@@ -59,6 +114,7 @@ fn the_largest_graph_fits_the_row_of_its_run() {
         let expansion = Expansion {
             legs: vec![JobId::derive(&run("d-1").id, &name(n), "")],
             calls: Vec::new(),
+            concurrency: BTreeMap::new(),
             fail_fast: true,
             max_parallel: Some(256),
         };
@@ -88,6 +144,7 @@ fn the_largest_graph_of_calls_fits_the_row_of_its_run() {
             Some(Expansion {
                 legs,
                 calls,
+                concurrency: BTreeMap::new(),
                 fail_fast: true,
                 max_parallel: Some(256),
             })

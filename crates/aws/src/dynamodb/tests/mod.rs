@@ -6,6 +6,7 @@ mod deliveries;
 mod expand;
 pub(crate) mod fixtures;
 mod golden;
+mod groups;
 mod history;
 mod jobs;
 mod largest;
@@ -54,6 +55,8 @@ suite! {
         a_history_is_replaced_only_at_the_version_that_was_read, all_histories_are_found_among_other_rows;
     schedules:
         a_schedule_is_replaced_only_at_the_version_that_was_read, due_schedules_come_oldest_first_and_are_never_forgotten;
+    groups:
+        a_group_is_replaced_only_at_the_version_that_was_read;
     concurrency:
         each_version_has_one_writer, a_run_has_one_creator, an_expansion_has_one_winner,
         a_delivery_has_one_row;

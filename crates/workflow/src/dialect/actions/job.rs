@@ -1,6 +1,6 @@
 //! `jobs`.
 
-use super::{call, common, container, keys, needs, permissions, step, strategy};
+use super::{call, common, concurrency, container, keys, needs, permissions, step, strategy};
 use crate::expr::Place;
 use crate::model::{Call, Container, Job, Legs, Name, Settings, Timeout};
 use crate::read::{Fields, Reader};
@@ -68,6 +68,9 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
     let permissions = fields
         .get("permissions")
         .map(|node| permissions::permissions(reader, node));
+    let concurrency = fields
+        .get("concurrency")
+        .inspect(|node| concurrency::check(reader, node, Place::JobConcurrency));
     let env = fields
         .get("env")
         .map(|node| common::env(reader, node, Place::JobEnv));
@@ -85,6 +88,7 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
         legs: Legs::Strategy(strategy.cloned()),
         settings: settings?,
         permissions: permissions.flatten(),
+        concurrency: concurrency.cloned(),
         env: env.unwrap_or_default(),
         defaults: defaults.unwrap_or_default(),
         outputs: outputs.unwrap_or_default(),

@@ -1,9 +1,9 @@
 //! Every key of the syntax, and what is done about it.
 
-use crate::keys::{Keys, full, no_effect, refused};
+use crate::keys::{Key, Keys, full, no_effect, refused};
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 26] = [
+pub(crate) const ALL: [&Keys; 28] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
@@ -22,7 +22,9 @@ pub(crate) const ALL: [&Keys; 26] = [
     &PERMISSIONS,
     &DEFAULTS,
     &DEFAULTS_RUN,
+    &CONCURRENCY,
     &JOB,
+    &JOB_CONCURRENCY,
     &STRATEGY,
     &RUNS_ON,
     &CONTAINER,
@@ -43,7 +45,7 @@ pub(super) const WORKFLOW: Keys = Keys {
         full("permissions"),
         full("env"),
         full("defaults"),
-        refused("concurrency", "remove it; every event's jobs run, side by side"),
+        full("concurrency"),
         full("jobs"),
     ],
 };
@@ -258,6 +260,21 @@ pub(super) const DEFAULTS_RUN: Keys = Keys {
     keys: &[full("shell"), full("working-directory")],
 };
 
+/// Of the workflow and, below [`JOB`], of a job.
+pub(super) const CONCURRENCY: Keys = Keys {
+    path: "concurrency",
+    noun: "key",
+    keys: CONCURRENCY_KEYS,
+};
+
+const JOB_CONCURRENCY: Keys = Keys {
+    path: "jobs.<job_id>.concurrency",
+    noun: "key",
+    keys: CONCURRENCY_KEYS,
+};
+
+const CONCURRENCY_KEYS: &[Key] = &[full("group"), full("cancel-in-progress"), full("queue")];
+
 pub(super) const JOB: Keys = Keys {
     path: "jobs.<job_id>",
     noun: "key",
@@ -268,6 +285,7 @@ pub(super) const JOB: Keys = Keys {
         full("permissions"),
         full("runs-on"),
         full("strategy"),
+        full("concurrency"),
         full("timeout-minutes"),
         full("continue-on-error"),
         full("env"),
@@ -279,7 +297,6 @@ pub(super) const JOB: Keys = Keys {
         full("secrets"),
         full("container"),
         full("services"),
-        refused("concurrency", "remove it; every event's jobs run, side by side"),
         refused("environment", "remove it; there are no deployment environments"),
         refused("snapshot", "remove it; there are no custom images"),
         refused(

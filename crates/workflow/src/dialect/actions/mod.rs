@@ -5,6 +5,7 @@
 
 mod call;
 mod common;
+mod concurrency;
 mod container;
 mod container_options;
 mod dispatch;
@@ -21,6 +22,7 @@ mod strategy;
 mod triggers;
 mod workflow_call;
 
+pub(crate) use concurrency::concurrency;
 pub(crate) use container::{Given, container, services};
 pub(crate) use keys::ALL as KEYS;
 pub(super) use lint::notices;
@@ -81,6 +83,9 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         .get("defaults")
         .map(|node| common::defaults(reader, node, None));
     let permissions = fields.get("permissions").map(|node| permissions(reader, node));
+    let concurrency = fields
+        .get("concurrency")
+        .inspect(|node| concurrency::check(reader, node, Place::WorkflowConcurrency));
     let jobs = match fields.entry("jobs") {
         Some(entry) => job::jobs(reader, entry),
         None => {
@@ -101,6 +106,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         env: env.unwrap_or_default(),
         defaults: defaults.unwrap_or_default(),
         permissions: permissions.flatten(),
+        concurrency: concurrency.cloned(),
         jobs,
     })
 }

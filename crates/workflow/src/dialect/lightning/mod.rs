@@ -84,6 +84,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         env: script::environment_of_every_job(),
         defaults: Defaults::default(),
         permissions: None,
+        concurrency: None,
         jobs: vec![Job {
             key: job_key()?,
             key_span: Span::default(),
@@ -92,6 +93,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
             legs: Legs::Listed(legs),
             settings: general,
             permissions: None,
+            concurrency: None,
             env,
             defaults: Defaults::default(),
             outputs: BTreeMap::new(),
