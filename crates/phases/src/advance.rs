@@ -5,7 +5,7 @@
 
 use crate::effects::start_execution;
 use crate::error::PhaseError;
-use crate::evaluate::{Expanded, Source, expand};
+use crate::evaluate::{Expanded, Source, expand, unkept};
 use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
 use crate::step::step;
 use crate::stop::Stop;
@@ -142,22 +142,48 @@ impl Advance<'_> {
 
     async fn expand(&self, run: &Run, jobs: &[Job], keys: &[&JobKey]) -> Result<(), PhaseError> {
         let source = Source::load(self.blobs, run).await?;
-        let mut next = run.clone();
-        next.version += 1;
-        let mut rows = Vec::new();
-        for key in keys {
-            let Expanded {
-                expansion,
-                nodes,
-                jobs: legs,
-                ..
-            } = expand(self.blobs, &source, run, jobs, key, self.clock.now()).await?;
-            if let Some(node) = next.nodes.get_mut(*key) {
-                node.expansion = Some(expansion);
+        let (next, rows) = self.evaluate(&source, run, jobs, keys).await?;
+        match self.keep(&next, rows, jobs).await {
+            Err(PhaseError::Store(StoreError::TooLarge(problem))) => {
+                tracing::error!(run = %run.id, problem, "the jobs of a run can't be kept; a check says so in their place");
+                let (next, rows) = self.unkept(&source, run, keys);
+                self.keep(&next, rows, jobs).await
             }
-            next.nodes.extend(nodes);
-            rows.extend(legs);
+            kept => kept,
         }
+    }
+
+    /// What the nodes become. Each is judged with those before it, so that all of them together are within the limits.
+    async fn evaluate(
+        &self,
+        source: &Source,
+        run: &Run,
+        jobs: &[Job],
+        keys: &[&JobKey],
+    ) -> Result<(Run, Vec<Job>), PhaseError> {
+        let (mut next, mut rows) = (run.clone(), Vec::new());
+        for key in keys {
+            let expanded = expand(self.blobs, source, &next, jobs, key, self.clock.now()).await?;
+            rows.extend(taken_up(&mut next, key, expanded));
+        }
+        Ok((next, rows))
+    }
+
+    fn unkept(&self, source: &Source, run: &Run, keys: &[&JobKey]) -> (Run, Vec<Job>) {
+        let (mut next, mut rows) = (run.clone(), Vec::new());
+        for key in keys {
+            let expanded = unkept(source, &next, key, self.clock.now());
+            rows.extend(taken_up(&mut next, key, expanded));
+        }
+        (next, rows)
+    }
+
+    /// Writes the run with its new rows, and starts what may start.
+    async fn keep(&self, run: &Run, mut rows: Vec<Job>, jobs: &[Job]) -> Result<(), PhaseError> {
+        let next = Run {
+            version: run.version + 1,
+            ..run.clone()
+        };
         // A leg that ran before (its node was reset by a re-run) keeps its row, as the next attempt; done before the run
         // names it again, because a finished leg would make the node look finished.
         for row in &mut rows {
@@ -171,7 +197,6 @@ impl Advance<'_> {
         }
         Ok(())
     }
-
     async fn again(&self, known: &Job, planned: &Job) -> Result<Job, PhaseError> {
         if matches!(known.state, JobState::Ended { .. }) {
             // Its old end is still being reported; taken over, it would look like the new one.
@@ -232,6 +257,15 @@ impl Advance<'_> {
             clock: self.clock,
         }
     }
+}
+
+/// Puts what a node becomes into the run; its rows.
+fn taken_up(run: &mut Run, key: &JobKey, expanded: Expanded) -> Vec<Job> {
+    if let Some(node) = run.nodes.get_mut(key) {
+        node.expansion = Some(expanded.expansion);
+    }
+    run.nodes.extend(expanded.nodes);
+    expanded.jobs
 }
 
 /// Whether the job is a leg of an earlier expansion of its node, which the present one has not: a re-run of what it needs

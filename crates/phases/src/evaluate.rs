@@ -292,7 +292,7 @@ pub(crate) fn expand_with(
         ..contexts.of(&run.policy)
     };
     match checkmill_workflow::expand(workflow, key, &context) {
-        Ok(Evaluated::Legs { legs, .. }) if jobs.len() + legs.len() > RUN_JOBS => {
+        Ok(Evaluated::Legs { legs, .. }) if known_jobs(run) + legs.len() > RUN_JOBS => {
             let detail = format!(
                 "The matrix of `{key}` has {} legs, with which the run has more than {RUN_JOBS} jobs.",
                 legs.len()
@@ -335,6 +335,23 @@ pub(crate) fn expand_with(
             ..ended(&unevaluated(), Reason::Configuration, diagnostics.summary())
         },
     }
+}
+
+/// The jobs that the run has by now: a re-run may have left rows of others.
+fn known_jobs(run: &Run) -> usize {
+    let expansions = run.nodes.values().filter_map(|node| node.expansion.as_ref());
+    expansions.map(|expansion| expansion.legs.len()).sum()
+}
+
+/// A job in the place of what can't be kept: its row, or that of the run with it, is larger than the store takes.
+pub(crate) fn unkept(source: &Source, run: &Run, key: &JobKey, now: UnixMillis) -> Expanded {
+    let name = match source {
+        Source::Workflow(workflow) => checkmill_workflow::unevaluated_name(workflow, key),
+        Source::Broken => run.workflow_name.clone(),
+    };
+    let end = End::new(Reason::Configuration, view::unkept_job(key), now);
+    let state = JobState::Ended { handle: None, end };
+    alone(row(run, key, &held_leg(run, &name), state, now))
 }
 
 /// What is said where a run can't take up the jobs of the workflows that one of its jobs calls.

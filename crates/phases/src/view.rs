@@ -421,6 +421,14 @@ pub(crate) fn unkept(path: &str) -> String {
     )
 }
 
+/// A job whose row, or whose run's with it, is larger than the store takes.
+pub(crate) fn unkept_job(key: &JobKey) -> String {
+    format!(
+        "What follows from the job `{key}` is too large to be kept. Shorten the values of its matrix, its name and its labels, \
+         or let it have fewer legs."
+    )
+}
+
 /// Workflow files past the limit, as diagnostics.
 pub(crate) fn files_left_out(left_out: usize) -> String {
     let limit = checkmill_core::limits::WORKFLOW_FILES;
