@@ -60,7 +60,7 @@ pub enum FillError {
 
 /// What a value is that is not pasted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Secret,
     /// The event's.
     Outsiders,
@@ -71,7 +71,7 @@ enum Kind {
 }
 
 impl Kind {
-    const fn what(self) -> &'static str {
+    pub(super) const fn what(self) -> &'static str {
         match self {
             Self::Secret => "secret",
             Self::Outsiders => "text that outsiders may choose",
@@ -260,7 +260,7 @@ fn piece(run: &str, range: Range<usize>, scope: &Scope<'_>) -> Result<String, Ex
 }
 
 /// How a script reads the variable at this place; `None` is a language whose rules we don't know.
-fn reference(name: &str, place: Option<Place>) -> Result<String, &'static str> {
+pub(super) fn reference(name: &str, place: Option<Place>) -> Result<String, &'static str> {
     match place {
         Some(Place::Expanding) => Ok(format!("${{{name}}}")),
         Some(Place::SingleQuotes) => Ok(format!("'\"${{{name}}}\"'")),

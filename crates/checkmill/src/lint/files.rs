@@ -1,11 +1,12 @@
 //! The files as they are in the directory, committed or not.
 
+use super::refusals;
 use crate::output::no_workflow;
 use anyhow::{Context as _, bail};
 use checkmill_core::policy::{AllowedActions, Policy};
 use checkmill_phases::dirs::{self, ACTIONS_DIR, POLICY_PATH};
 use checkmill_workflow::uses::LocalAction;
-use checkmill_workflow::{Called, Diagnostic, Diagnostics, Linker, WorkflowReference};
+use checkmill_workflow::{Called, Diagnostic, Diagnostics, Linker, Severity, WorkflowReference};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -94,6 +95,24 @@ impl File {
             Err(found) => found.as_slice().to_vec(),
         };
         found.into_iter().filter(|one| one.path == self.path).collect()
+    }
+
+    /// Adds what is refused once it runs; what has an error at its place already is wrong enough.
+    pub(super) fn refused(&self, told: Option<Diagnostics>, rules: &Policy) -> Option<Diagnostics> {
+        let text = self.text.as_deref().unwrap_or_default();
+        let mut refused = refusals::of_steps(&self.path, text);
+        if let Ok(workflow) = checkmill_workflow::parse(&self.path, text) {
+            refused.extend(workflow.timeouts_beyond(rules.run_timeout_max));
+        }
+        let told_at = |one: &Diagnostic| {
+            let told = told.as_ref().map_or(&[][..], Diagnostics::as_slice);
+            let is_told = |other: &Diagnostic| {
+                other.severity() == Severity::Error && (other.line, other.column) == (one.line, one.column)
+            };
+            told.iter().any(is_told)
+        };
+        refused.retain(|one| !told_at(one));
+        Diagnostics::joined(told, refused)
     }
 
     /// What there is to say about it.

@@ -18,6 +18,7 @@ mod step;
 mod strategy;
 mod triggers;
 mod workflow_call;
+mod written;
 
 pub(crate) use keys::ALL as KEYS;
 pub(super) use lint::notices;
@@ -25,6 +26,8 @@ pub(super) use local::local_actions;
 pub(crate) use manifest::parse as parse_action;
 pub(crate) use permissions::permissions;
 pub(crate) use strategy::strategy;
+pub(super) use written::steps as written_steps;
+pub use written::{Written, WrittenAction, WrittenStep};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expr::Place;
