@@ -149,7 +149,7 @@ impl Rule {
             }
             Self::Refused => "A step that is refused when it runs, such as one with a shell of Windows.",
             Self::RefusedIfReached => {
-                "A step that is refused when it runs, which its `if` or its job's may prevent."
+                "A step that is refused when it runs, though an `if` may keep it from that or `continue-on-error` make nothing of it."
             }
         }
     }

@@ -104,15 +104,21 @@ impl File {
         if let Ok(workflow) = checkmill_workflow::parse(&self.path, text) {
             refused.extend(workflow.timeouts_beyond(rules.run_timeout_max));
         }
-        let told_at = |one: &Diagnostic| {
-            let told = told.as_ref().map_or(&[][..], Diagnostics::as_slice);
-            let is_told = |other: &Diagnostic| {
-                other.severity() == Severity::Error && (other.line, other.column) == (one.line, one.column)
-            };
-            told.iter().any(is_told)
-        };
-        refused.retain(|one| !told_at(one));
-        Diagnostics::joined(told, refused)
+        let told_before = told.as_ref().map_or(&[][..], Diagnostics::as_slice);
+        let mut new: Vec<Diagnostic> = Vec::new();
+        // Errors first: what several steps share (`defaults`) may be an error of one and a warning of another.
+        refused.sort_by_key(|one| one.severity() != Severity::Error);
+        for one in refused {
+            let mut errors = told_before
+                .iter()
+                .filter(|other| other.severity() == Severity::Error);
+            let mut others = new.iter().map(|other| (other.line, other.column));
+            if !errors.any(|error| meet(error, &one)) && !others.any(|place| place == (one.line, one.column))
+            {
+                new.push(one);
+            }
+        }
+        Diagnostics::joined(told, new)
     }
 
     /// What there is to say about it.
@@ -237,4 +243,9 @@ fn nothing(root: &Path, dirs: &[&str]) -> anyhow::Result<String> {
         ));
     }
     Ok(text)
+}
+
+/// Whether their places have a character in common.
+fn meet(one: &Diagnostic, other: &Diagnostic) -> bool {
+    one.line == other.line && one.column < other.end_column && other.column < one.end_column
 }

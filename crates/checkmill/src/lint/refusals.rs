@@ -1,10 +1,11 @@
-//! What the agent refuses when a step runs, as far as that is known before: it is asked for each step. What depends on the
-//! machine or the event is left out.
+//! What the agent refuses when a step runs, as far as that is known before: its own functions are asked for each step. What
+//! depends on the machine or the event is left out.
 
 use checkmill_agent::archive::{artifact, cache};
 use checkmill_agent::checkout::options as checkout;
 use checkmill_agent::script::foreseen;
 use checkmill_agent::script::shell::Shell;
+use checkmill_workflow::expr::{untrusted_references, untrusted_references_of_action};
 use checkmill_workflow::job::CheckoutSource;
 use checkmill_workflow::uses::Builtin;
 use checkmill_workflow::{Diagnostic, Rule, Written, WrittenAction, WrittenStep};
@@ -40,7 +41,11 @@ fn script(found: &mut Vec<Diagnostic>, step: &WrittenStep, run: &Written, shell:
         (Err(error), Some(shell)) => found.push(told(step, shell, None, &error.to_string())),
         (Err(_), None) => {}
         (Ok(shell), _) => {
-            for (part, error) in foreseen::refused(run.text(), shell.kind) {
+            let references = match step.own_inputs {
+                true => untrusted_references_of_action,
+                false => untrusted_references,
+            };
+            for (part, error) in foreseen::refused(run.text(), shell.kind, references) {
                 found.push(told(step, run, Some(part), &error.to_string()));
             }
         }
@@ -53,7 +58,7 @@ fn told(step: &WrittenStep, place: &Written, part: Option<Range<usize>>, problem
         Some((message, hint)) => (message, Some(hint)),
         None => (problem, None),
     };
-    if step.is_conditional {
+    if step.may_pass {
         let message = format!("where this step runs, it is refused: {message}");
         place.diagnostic(part, Rule::RefusedIfReached, &message, hint)
     } else {

@@ -114,9 +114,12 @@ async fn lint_names_what_run_refuses() {
             .lines()
             .any(|line| line.starts_with(&format!("{CI}:{place}: ")) && line.contains(problem));
         assert!(found, "lint {job}:\n{}", said.stdout);
+        // GitHub would paste what two of them read, of which there is a note.
+        let sum = said.stdout.lines().last();
+        let sums = ["1 error in 2 files", "1 error, 1 note in 2 files"];
         assert!(
-            said.stdout.ends_with("\n1 error in 2 files\n") || said.stdout.contains("1 error, "),
-            "{}",
+            sum.is_some_and(|sum| sums.contains(&sum)),
+            "lint {job}:\n{}",
             said.stdout
         );
     }
@@ -127,6 +130,7 @@ async fn lint_names_what_run_refuses() {
 async fn what_may_not_run_is_a_warning_and_what_can_t_be_known_is_nothing() {
     let job = "steps:
       - {run: dir, shell: cmd, if: runner.os == 'Windows'}
+      - {run: dir, shell: cmd, continue-on-error: true}
       - {uses: actions/cache@v4, with: {key: '${{ runner.os }}', path: '${{ vars.X }}', lookup-only: '${{ true }}'}}
       - {uses: actions/checkout@v4, with: {repository: octo/other, fetch-depth: '${{ vars.DEPTH }}'}}";
     let ended = project(job).checkmill(&["lint"]).await;
@@ -136,20 +140,56 @@ async fn what_may_not_run_is_a_warning_and_what_can_t_be_known_is_nothing() {
       |                           ^^^
       = help: use pwsh, bash, sh or python
 
-    1 warning in 2 files
+    .checkmill/workflows/ci.yml:7:27: warning: where this step runs, it is refused: shell: cmd is there on Windows only
+    7 |       - {run: dir, shell: cmd, continue-on-error: true}
+      |                           ^^^
+      = help: use pwsh, bash, sh or python
+
+    2 warnings in 2 files
     ");
     assert_eq!(ended.code, Some(0));
 }
 
-/// A shell that is wrong for GitHub too is said once.
+/// What is wrong for GitHub too, and what several steps share.
 #[tokio::test]
 async fn one_mistake_is_said_once() {
-    let ended = project("steps: [{run: dir, shell: fish}, {run: dir, shell: fish}]")
-        .checkmill(&["lint"])
-        .await;
-    assert!(
-        ended.stdout.ends_with("\n2 errors in 2 files\n"),
-        "{}",
-        ended.stdout
-    );
+    for (job, sum) in [
+        (
+            "steps: [{run: dir, shell: fish}, {run: dir, shell: fish}]",
+            "2 errors in 2 files",
+        ),
+        (
+            "defaults: {run: {shell: cmd}}\n    steps: [{run: dir, if: always()}, {run: dir}, {run: dir}]",
+            "1 error in 2 files",
+        ),
+        (
+            "steps: [{run: 'print(${{ github. }})', shell: python}]",
+            "1 error in 2 files",
+        ),
+        (
+            "timeout-minutes: -1\n    steps: [{run: dir}]",
+            "1 error in 2 files",
+        ),
+    ] {
+        let ended = project(job).checkmill(&["lint"]).await;
+        assert_eq!(ended.stdout.lines().last(), Some(sum), "{job}:\n{}", ended.stdout);
+    }
+}
+
+/// A called workflow's inputs are its callers' own words, which nothing keeps from a script.
+#[tokio::test]
+async fn inputs_are_refused_where_only_people_give_them() {
+    let file = |on: &str| {
+        format!(
+            "on:\n  {on}:\n    inputs: {{count: {{type: string}}}}\njobs:\n  build:\n    runs-on: linux\n    \
+             steps: [{{shell: python, run: 'print(${{{{ inputs.count }}}})'}}]\n"
+        )
+    };
+    for (on, code) in [("workflow_dispatch", 1), ("workflow_call", 0)] {
+        let project = Project::new(&[(CI, &file(on))]);
+        let ended = project.checkmill(&["lint"]).await;
+        assert_eq!(ended.code, Some(code), "{on}:\n{}", ended.stdout);
+        let refused = ended.stdout.contains("is an input, which may hold any text");
+        assert_eq!(refused, code == 1, "{on}:\n{}", ended.stdout);
+    }
 }

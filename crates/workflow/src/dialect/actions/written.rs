@@ -53,8 +53,10 @@ impl Written {
 /// A step as far as its file could be read.
 #[derive(Debug, Clone)]
 pub struct WrittenStep {
-    /// Whether it or its job has an `if`: it may never run.
-    pub is_conditional: bool,
+    /// Whether the job may pass though the step can't be run: one of them has an `if` or `continue-on-error`.
+    pub may_pass: bool,
+    /// Whether `inputs` may be the workflow's own word, as where another calls this one.
+    pub own_inputs: bool,
     pub action: WrittenAction,
 }
 
@@ -81,24 +83,36 @@ pub(in crate::dialect) fn steps(path: &str, text: &str) -> Vec<WrittenStep> {
         return Vec::new();
     };
     let jobs = root.get("jobs").and_then(Node::entries).unwrap_or_default();
+    let own_inputs = root.get("on").is_some_and(|on| names(on, "workflow_call"));
     let mut found = Vec::new();
     for Entry { value: job, .. } in jobs {
         let Some(Value::List(steps)) = job.get("steps").map(|steps| &steps.value) else {
             continue;
         };
         let shell = default_shell(job).or_else(|| default_shell(&root));
-        let is_conditional = job.get("if").is_some();
         for step in steps {
-            if let Some(action) = action(&source, step, shell) {
-                let is_conditional = is_conditional || step.get("if").is_some();
-                found.push(WrittenStep {
-                    is_conditional,
-                    action,
-                });
-            }
+            found.extend(action(&source, step, shell).map(|action| WrittenStep {
+                may_pass: may_pass(job) || may_pass(step),
+                own_inputs,
+                action,
+            }));
         }
     }
     found
+}
+
+fn may_pass(node: &Node) -> bool {
+    let goes_on = node.get("continue-on-error");
+    node.get("if").is_some() || goes_on.is_some_and(|goes_on| !matches!(goes_on.value, Value::Bool(false)))
+}
+
+/// Whether `on` names the event, in whichever of its forms.
+fn names(on: &Node, event: &str) -> bool {
+    match &on.value {
+        Value::List(events) => events.iter().any(|one| names(one, event)),
+        Value::Map(_) => on.get(event).is_some(),
+        value => matches!(value, Value::Text(text) if text == event),
+    }
 }
 
 fn default_shell(of: &Node) -> Option<&Node> {
