@@ -2,8 +2,9 @@
 
 use crate::events::{approve, cancel, job_of, pull_request_from_a_fork, push, rerun_failed, rerun_job};
 use crate::{PATH, WORKFLOW};
+use checkmill_backends::port::SubmitKey;
 use checkmill_core::limits::{ATTEMPTS, REDELIVERIES, SWEEP_ROWS};
-use checkmill_core::{JobState, Millis, Reason, RepositoryId};
+use checkmill_core::{AttemptNumber, JobId, JobState, Millis, Reason, RepositoryId, RunId};
 use checkmill_tests::sim::backend::{Ending, Script};
 use checkmill_tests::sim::faults::{Outage, Peer, Trouble as Wrong};
 use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
@@ -225,6 +226,48 @@ fn a_job_that_has_had_all_its_attempts_says_so_on_its_check() {
                  Push again to run it; an empty commit will do.** What follows is its last attempt."
             )
         );
+    }
+}
+
+/// Its own failed jobs run again once it has been reported.
+#[test]
+fn a_run_that_is_being_reported_holds_up_no_other_run_of_its_commit() {
+    const OTHER: &str = ".checkmill/workflows/other.yml";
+    let text = "on: push\njobs:\n  build:\n    runs-on: linux\n    steps:\n      - run: exit 1\n";
+    let job = |path| {
+        let run = RunId::derive(&"push-1".parse().unwrap(), path);
+        JobId::derive(&run, &"build".parse().unwrap(), "")
+    };
+    for (reported, free) in [(PATH, OTHER), (OTHER, PATH)] {
+        let files = [(PATH, text), (OTHER, text)];
+        let passes = vec![script(Ending::Success)];
+        let mut world = World::new(Host::Aws, false, &files, passes, Trouble::default());
+        for path in [PATH, OTHER] {
+            let first = SubmitKey {
+                job: job(path),
+                attempt: AttemptNumber::FIRST,
+            };
+            world.backend().plan(first, BRIEF);
+        }
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run().unwrap();
+        world.store().falsify(&job(reported), |job| {
+            let JobState::Concluded { handle, end } = job.state.clone() else {
+                panic!("{job:?}")
+            };
+            job.state = JobState::Ended { handle, end };
+        });
+        let asked_at = world.now();
+        world.schedule(Millis(0), Action::Deliver(rerun_failed("rerun-1")));
+        world.run().unwrap();
+        let queued_after = |path| {
+            let jobs = world.store().all_jobs();
+            let found = jobs.into_iter().find(|one| one.id == job(path)).unwrap();
+            assert_eq!(found.attempt.0, 2, "{path}");
+            found.queued_at.since(asked_at)
+        };
+        assert!(queued_after(free) < Millis::from_minutes(1), "{free} waits");
+        assert!(queued_after(reported) > queued_after(free), "{reported} is first");
     }
 }
 
