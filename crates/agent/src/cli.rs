@@ -1,10 +1,11 @@
 //! The agent's command line. It is called by backends, not by people.
 
 use crate::clock::{SharedClock, SystemClock};
+use crate::lifeline::Lifeline;
 use crate::settings::Settings;
 use crate::supervisor::{self, reap};
 use crate::worker;
-use checkmill_backends::attempt::AttemptDir;
+use checkmill_backends::attempt::{AttemptDir, END_WITH_STDIN};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,10 @@ use std::sync::Arc;
 const USAGE: &str = "\
 Runs one attempt of a Checkmill job. Called by backends.
 
-  run --dir DIR    runs the job in DIR/job.json, once, however often it is called
-  reap --dir DIR   cleans up after an agent of DIR that was killed
-  --version        prints the version
+  run --dir DIR [--end-with-stdin]   runs the job in DIR/job.json, once, however often it is called; with the option,
+                                     stops it when standard input, a pipe, ends: whoever holds it is gone
+  reap --dir DIR                     cleans up after an agent of DIR that was killed
+  --version                          prints the version
 
 Secrets come by environment: GITHUB_TOKEN, CHECKMILL_CALLBACK_TOKEN, CHECKMILL_SECRET_*.
 ";
@@ -49,7 +51,10 @@ impl Reexec {
 }
 
 enum Verb {
-    Run,
+    Run {
+        /// The job ends with the pipe that is our standard input.
+        end_with_stdin: bool,
+    },
     Work,
     Reap,
 }
@@ -95,12 +100,18 @@ pub fn main_with_args(
 fn parse(arguments: &[OsString]) -> Result<Call, String> {
     let (first, rest) = arguments.split_first().ok_or("a verb is missing")?;
     let verb = match first.to_str() {
-        Some("run") => Verb::Run,
+        Some("run") => Verb::Run {
+            end_with_stdin: rest.get(2).is_some_and(|option| option == END_WITH_STDIN),
+        },
         Some("work") => Verb::Work,
         Some("reap") => Verb::Reap,
         Some("--help" | "-h" | "help") => return Ok(Call::Usage),
         Some("--version" | "-V") => return Ok(Call::Version),
         _ => return Err(format!("{first:?} is not a verb of the agent")),
+    };
+    let rest = match (&verb, rest) {
+        (Verb::Run { end_with_stdin: true }, [rest @ .., _]) => rest,
+        _ => rest,
     };
     match rest {
         [option, directory] if option == OsStr::new("--dir") => {
@@ -126,8 +137,10 @@ fn act(verb: Verb, attempt: &AttemptDir, reexec: &Reexec) -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match verb {
-            Verb::Run => {
-                let run = supervisor::supervise(attempt, reexec, &settings, &clock).await;
+            Verb::Run { end_with_stdin } => {
+                let owner = end_with_stdin.then(Lifeline::of_stdin).transpose();
+                let owner = owner.map_err(|error| format!("standard input can't be watched: {error}"))?;
+                let run = supervisor::supervise(attempt, reexec, &settings, &clock, owner).await;
                 run.map(|()| 0).map_err(|fault| fault.to_string())
             }
             Verb::Work => worker::work(attempt, settings, clock)

@@ -17,6 +17,7 @@ pub mod git;
 pub mod hash_files;
 pub mod job;
 pub mod layout;
+pub mod lifeline;
 pub mod log;
 pub mod mask;
 pub mod processes;

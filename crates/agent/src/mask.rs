@@ -1,5 +1,6 @@
 //! Hiding secrets in text: the values themselves and the forms in which tools print them.
 
+use crate::step_output::strip_ansi;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use std::collections::BTreeSet;
@@ -12,6 +13,11 @@ pub const MASK: &str = "***";
 const LINE_BYTES_MIN: usize = 4;
 /// Of a base64 text the first or last digit may come from a neighbour; so few bytes aren't worth hiding.
 const BASE64_BYTES_MIN: usize = 6;
+/// What is shorter is hidden where it stands alone. Inside words it is nobody's secret, and hiding it there would take half the
+/// log away (and tell what it is, by what is missing).
+const ANYWHERE_BYTES_MIN: usize = 4;
+/// A control sequence of a terminal is no longer than this, in bytes.
+const ESCAPE_BYTES_MAX: usize = 32;
 
 /// The values to hide. Longer ones are looked for first, so that a secret inside another does not betray the rest of it.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +53,8 @@ impl PartialOrd for Needle {
 
 impl Masks {
     /// Hides `value` from now on: as it is, each of its lines, and in base64, JSON, percent-encoding and shell quotes.
-    /// White space at its ends isn't part of it; an empty value is none.
+    /// White space at its ends isn't part of it; an empty value is none. One of fewer than [`ANYWHERE_BYTES_MIN`] bytes is hidden
+    /// only where no letter or digit goes on with it.
     pub fn add(&mut self, value: &str) {
         let value = value.trim();
         if value.is_empty() {
@@ -92,7 +99,13 @@ impl Masks {
         masked
     }
 
-    /// Whether the text holds a secret.
+    /// Whether the text is made with a secret, however short and wherever in it.
+    #[must_use]
+    pub fn holds(&self, text: &str) -> bool {
+        self.needles.iter().any(|Needle(needle)| text.contains(needle))
+    }
+
+    /// Whether something of the text would be hidden.
     #[must_use]
     pub fn hides(&self, text: &str) -> bool {
         !self.found(text).is_empty()
@@ -121,7 +134,10 @@ impl Masks {
             let mut from = 0;
             while let Some(at) = text[from..].find(needle.as_str()) {
                 let start = from + at;
-                found.push(start..start + needle.len());
+                let end = start + needle.len();
+                if needle.len() >= ANYWHERE_BYTES_MIN || stands_alone(text, start..end) {
+                    found.push(start..end);
+                }
                 // Occurrences may overlap each other: `aba` twice in `ababa`.
                 from = start + needle.chars().next().map_or(1, char::len_utf8);
             }
@@ -136,6 +152,25 @@ impl Masks {
         });
         found
     }
+}
+
+/// Whether what is there is a word of its own.
+fn stands_alone(text: &str, at: Range<usize>) -> bool {
+    let (before, word, after) = (&text[..at.start], &text[at.clone()], &text[at.end..]);
+    let ends = |edge: Option<char>, next: Option<char>| match (edge, next) {
+        (Some(edge), Some(next)) if edge.is_alphanumeric() => !next.is_alphanumeric(),
+        (_, Some(next)) => next.is_whitespace() || matches!(next, '"' | '\'' | '`' | '\u{1b}'),
+        (_, None) => true,
+    };
+    let begins = ends(word.chars().next(), before.chars().next_back()) || ends_in_escape(before);
+    begins && ends(word.chars().next_back(), after.chars().next())
+}
+
+/// Whether a terminal shows nothing for the last characters, the colour of what follows.
+fn ends_in_escape(text: &str) -> bool {
+    let near = text.ceil_char_boundary(text.len().saturating_sub(ESCAPE_BYTES_MAX));
+    let escape = text[near..].rfind('\u{1b}').map(|at| &text[near + at..]);
+    escape.is_some_and(|escape| strip_ansi(escape).is_empty())
 }
 
 /// Inside a JSON text, without the quotes around it.
@@ -232,6 +267,26 @@ mod tests {
         );
         assert_eq!(masks.apply("nothing"), "nothing");
         assert_eq!(Masks::default().apply("nothing"), "nothing");
+    }
+
+    #[test]
+    fn a_short_secret_is_hidden_where_it_stands_alone() {
+        let masks = masks(&["d", "the", "42", "-x", "/"]);
+        let table = [
+            ("d", "***"),
+            ("password: d", "password: ***"),
+            ("PASSWORD=d; KEY='the'", "PASSWORD=***; KEY='***'"),
+            ("https://u:d@host", "https://u:***@host"),
+            ("\u{1b}[31md\u{1b}[0m.", "\u{1b}[31m***\u{1b}[0m."),
+            (r#"{"pin":42}"#, r#"{"pin":***}"#),
+            ("sed -x \"-x\"", "sed *** \"***\""),
+            ("and done, other 142 429 ü42", "and done, other 142 429 ü42"),
+            ("dd --x a/b", "dd --x a/b"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(masks.apply(text), expected);
+        }
+        assert!(masks.holds("and") && !masks.hides("and") && masks.hides("a d"));
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl<'a> StepOutput<'a> {
             Command::Debug(_) | Command::Echo => {}
             Command::AddMask(value) => {
                 self.log.masks_mut().add(&value);
-                self.log.text("::add-mask::***");
+                self.log.framed("::add-mask::***", "");
             }
             Command::StopCommands(word) => {
                 self.plain(text);

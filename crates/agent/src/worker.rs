@@ -8,6 +8,7 @@ use crate::git::calls::RETRY_DELAYS;
 use crate::job::control::{Controller, StopReason, control};
 use crate::job::{self, Surroundings};
 use crate::layout::Layout;
+use crate::lifeline::Lifeline;
 use crate::log::spill::LOG_LIMITS;
 use crate::log::writer::LogWriter;
 use crate::processes;
@@ -16,10 +17,7 @@ use checkmill_backends::attempt::{AttemptDir, DirError, JOB_FILE, LOG_FILE, RESU
 use checkmill_workflow::job::{JobDescription, JobResult, JobVerdict};
 use rustix::process::{DumpableBehavior, getpid, set_dumpable_behavior};
 use std::io;
-use std::os::fd::AsFd;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// After a job was cancelled or its time was over, for the steps that run always or when cancelled. GitHub gives five
@@ -52,25 +50,15 @@ fn system(action: &'static str) -> impl FnOnce(io::Error) -> WorkerFault {
 pub async fn work(attempt: &AttemptDir, settings: Settings, clock: SharedClock) -> Result<u8, WorkerFault> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|error| system("hide its environment")(error.into()))?;
-    let stdin = io::stdin()
-        .as_fd()
-        .try_clone_to_owned()
-        .and_then(pipe::Receiver::from_owned_fd);
-    let stdin = stdin.map_err(system("watch its supervisor"))?;
+    let mut supervisor = Lifeline::of_stdin().map_err(system("watch its supervisor"))?;
     tokio::select! {
-        () = orphaned(stdin) => {
+        () = supervisor.cut() => {
             // Nobody else can find all of our descendants now.
             processes::end_all(|| family(attempt), CLEAN_UP).await;
             Err(WorkerFault::Orphaned)
         }
         code = run(attempt, settings, clock) => code,
     }
-}
-
-/// Ready when the supervisor's end of the pipe is closed.
-async fn orphaned(mut stdin: pipe::Receiver) {
-    let mut buffer = [0; 16];
-    while matches!(stdin.read(&mut buffer).await, Ok(read) if read > 0) {}
 }
 
 fn family(attempt: &AttemptDir) -> std::collections::BTreeSet<processes::Process> {

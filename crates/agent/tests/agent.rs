@@ -3,22 +3,26 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use checkmill_backends::attempt::{
-    AttemptDir, AttemptEnd, CancelRecord, Claim, LOG_FILE, LockState, MARKER_VARIABLE, RESULT_FILE,
-    SubmitRecord, WORK_DIR,
+    AttemptDir, AttemptEnd, CancelRecord, Claim, END_WITH_STDIN, LOG_FILE, LockState, MARKER_VARIABLE,
+    RESULT_FILE, SubmitRecord, WORK_DIR,
 };
 use checkmill_workflow::job::{JobResult, JobVerdict};
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::time::Duration;
 
 const JOB_TOKEN: &str = "ghs_16C7e42F292c6912E7710c838347Ae178B4a";
 const CALLBACK_TOKEN: &str = "cm1.c29tZSBjbGFpbXM.dGhlaXIgc2lnbmF0dXJl";
-const AGENT: &str = env!("CARGO_BIN_EXE_checkmill-agent");
+/// The agent that is tried: the static one where `cargo xtask test` has built it.
+static AGENT: LazyLock<OsString> = LazyLock::new(|| {
+    std::env::var_os("CHECKMILL_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_checkmill-agent").into())
+});
 /// Far beyond what anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -81,7 +85,7 @@ impl Attempt {
     }
 
     fn command(&self, verb: &str) -> Command {
-        let mut command = Command::new(AGENT);
+        let mut command = Command::new(&*AGENT);
         command.arg(verb).arg("--dir").arg(self.path());
         self.environment(&mut command);
         command
@@ -334,6 +338,26 @@ fn an_attempt_whose_directory_is_removed_ends_with_all_its_processes() {
 }
 
 #[test]
+fn a_job_that_is_tied_to_its_owner_ends_with_it() {
+    let attempt = Attempt::new(WAITING);
+    let mut command = attempt.command("run");
+    let mut agent = command.arg(END_WITH_STDIN).stdin(Stdio::piped()).spawn().unwrap();
+    attempt.appears("ready");
+    let pids = ["child", "orphan", "script", "worker"].map(|file| attempt.pid(file));
+    drop(agent.stdin.take());
+    let AttemptEnd::Lost { detail } = attempt.ended(agent) else {
+        panic!("{}", attempt.log())
+    };
+    assert_eq!(detail, "the process that had started it ended before it did");
+    assert!(pids.iter().all(|pid| !is_alive(*pid)), "{pids:?}");
+    assert!(
+        attempt.log().contains("##[endstep]cancelled "),
+        "{}",
+        attempt.log()
+    );
+}
+
+#[test]
 fn told_to_stop_it_says_who_wanted_it() {
     for (cancelled, expected) in [
         (true, AttemptEnd::Cancelled),
@@ -390,7 +414,7 @@ fn a_disk_that_takes_no_more_is_our_fault_and_not_the_jobs() {
     let mut limited = Command::new("sh");
     // A limit on file sizes gives the same kind of failure as a full disk.
     let script = "trap '' XFSZ; ulimit -f 200; exec \"$0\" run --dir \"$1\"";
-    limited.args(["-c", script, AGENT, attempt.path().to_str().unwrap()]);
+    limited.args(["-c", script]).arg(&*AGENT).arg(attempt.path());
     attempt.environment(&mut limited);
     assert_eq!(
         attempt.ended(limited.spawn().unwrap()),
@@ -463,21 +487,30 @@ fn the_callback_hears_of_the_start_the_log_and_the_end() {
 
 #[test]
 fn wrong_arguments_are_explained() {
-    let table: [(&[&str], &str); 4] = [
+    let table: [(&[&str], &str); 6] = [
         (&[], "a verb is missing"),
         (&["walk", "--dir", "/x"], "\"walk\" is not a verb of the agent"),
         (&["run"], "--dir DIR and nothing else must follow"),
         (&["run", "--dir", "x"], "x is not an absolute path"),
+        (
+            &["reap", "--dir", "/x", END_WITH_STDIN],
+            "--dir DIR and nothing else must follow",
+        ),
+        (
+            &["run", "--dir", "/x", END_WITH_STDIN],
+            "standard input can't be watched",
+        ),
     ];
     for (arguments, expected) in table {
-        let output = Command::new(AGENT).args(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2));
+        let mut command = Command::new(&*AGENT);
+        let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
+        assert!(matches!(output.status.code(), Some(2 | 75)), "{arguments:?}");
         assert!(
             String::from_utf8(output.stderr).unwrap().contains(expected),
             "{arguments:?}"
         );
     }
-    let version = Command::new(AGENT).arg("--version").output().unwrap().stdout;
+    let version = Command::new(&*AGENT).arg("--version").output().unwrap().stdout;
     assert!(
         String::from_utf8(version)
             .unwrap()

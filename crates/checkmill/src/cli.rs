@@ -78,12 +78,16 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "CRON")]
     pub(crate) cron: Option<String>,
     /// Print one JSON object on standard output at the end; everything else goes to standard error.
+    ///
+    /// A check's `log` has at most 65,535 characters: of a longer one the beginning and the end. --keep-logs has more.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Keep the state in this directory; without it, nothing is kept.
+    /// Keep the state in this directory; without it, nothing is kept, and jobs end with this program, however it ends.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Write each job's whole log to a file in this directory.
+    /// Write each job's log to a file in this directory.
+    ///
+    /// All of it up to 16 MiB; of a longer one the first 8 MiB and at least the last 4, and a line that says how much is missing.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep_logs: Option<PathBuf>,
     #[command(flatten)]
@@ -247,5 +251,35 @@ mod tests {
         ] {
             assert_eq!(base_url(text).ok().as_deref(), expected, "{text}");
         }
+    }
+
+    /// What is kept of a log is said where it is asked for.
+    #[test]
+    fn the_limits_of_logs_in_the_help_and_the_readme_are_those_that_hold() {
+        use checkmill_agent::log::spill::LOG_LIMITS;
+        use checkmill_core::limits::{CHECK_TEXT_CHARS, LOG_BYTES};
+        const MIB: usize = 1024 * 1024;
+        let tail = (LOG_LIMITS.tail as usize).div_ceil(MIB);
+        let head = LOG_LIMITS.head as usize / MIB;
+        let file = format!(
+            "up to {} MiB; of a longer one the first {head} MiB and at least the last {tail}",
+            LOG_BYTES / MIB
+        );
+        let json = format!(
+            "at most {},{} characters",
+            CHECK_TEXT_CHARS / 1000,
+            CHECK_TEXT_CHARS % 1000
+        );
+        let mut cli = Cli::command();
+        let help = cli
+            .find_subcommand_mut("run")
+            .expect("there is one")
+            .render_long_help()
+            .to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(&file) && help.contains(&json), "{help}");
+        let readme = include_str!("../../../README.md");
+        let readme = readme.replace("MiB, of", "MiB; of");
+        assert!(readme.contains(&file) && readme.contains(&json), "{file}, {json}");
     }
 }

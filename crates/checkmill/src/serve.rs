@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_aws::embedded;
 use checkmill_backends::labels::{self, Labels};
-use checkmill_backends::process::{AgentCommand, Host, ProcessBackend, ProcessSettings};
+use checkmill_backends::process::{AgentCommand, Host, Orphans, ProcessBackend, ProcessSettings};
 use checkmill_backends::registry::Backends;
 use checkmill_github::client::{AppFault, GitHub, GitHubSettings};
 use checkmill_github::settings::AppEnvironment;
@@ -67,7 +67,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         embedded: embedded::open(Some(&data.store())).await?,
         blobs: FileBlobs::new(data.blobs()),
         forge: Arc::new(github),
-        backends: process_backend(&data.jobs(), &args.passed)?,
+        backends: process_backend(&data.jobs(), &args.passed, Orphans::GoOn)?,
         app_id: app_id.0,
         secrets,
         public_url: args
@@ -98,14 +98,19 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The process backend with this program as its agent, and the variables of this process that jobs get.
+/// The process backend with this program as its agent, the variables of this process that jobs get, and what becomes of jobs
+/// without this process.
 ///
 /// # Errors
 /// A directory that can't be made.
-pub(crate) fn process_backend(root: &Path, passed: &PassedVariables) -> anyhow::Result<Backends> {
+pub(crate) fn process_backend(
+    root: &Path,
+    passed: &PassedVariables,
+    orphans: Orphans,
+) -> anyhow::Result<Backends> {
     let program = std::env::current_exe().context("The path of this program can't be found.")?;
     let environment: Vec<_> = std::env::vars_os().collect();
-    let settings = ProcessSettings::new(
+    let mut settings = ProcessSettings::new(
         root,
         AgentCommand::subcommand(program),
         Host::Machine,
@@ -113,6 +118,7 @@ pub(crate) fn process_backend(root: &Path, passed: &PassedVariables) -> anyhow::
         &passed.names,
         Arc::new(|| SystemClock.now()),
     );
+    settings.orphans = orphans;
     Ok(Backends::only(
         BACKEND,
         Labels::Of(labels::System::here()),

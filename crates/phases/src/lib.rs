@@ -29,6 +29,7 @@ pub mod rerun;
 pub mod results;
 pub mod start;
 mod step;
+pub mod steps;
 pub mod stop;
 pub mod sweep;
 pub mod times;

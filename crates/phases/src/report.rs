@@ -2,7 +2,7 @@
 
 use crate::error::PhaseError;
 use crate::ports::Blobs;
-use crate::{keys, log, verdict, view};
+use crate::{keys, log, steps, verdict, view};
 use checkmill_backends::registry::Backends;
 use checkmill_core::limits::ANNOTATIONS;
 use checkmill_core::run::Hold;
@@ -68,8 +68,10 @@ pub(crate) async fn report(
         Some(result) if result.annotations.len() > ANNOTATIONS => changed_lines(forge, run).await,
         _ => None,
     };
+    let steps = steps::steps(end, result, log.as_deref());
     Ok(view::completed(&view::Completed {
         job,
+        steps: &steps,
         end,
         result,
         log: log.as_deref(),

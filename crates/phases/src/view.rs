@@ -91,6 +91,8 @@ pub(crate) struct Completed<'a> {
     pub(crate) job: &'a Job,
     pub(crate) end: &'a End,
     pub(crate) result: Option<&'a JobResult>,
+    /// Of the result, or of the log where there is no result.
+    pub(crate) steps: &'a [StepResult],
     /// Masked.
     pub(crate) log: Option<&'a str>,
     /// What is wrong with the workflow file or the policy.
@@ -109,9 +111,7 @@ pub(crate) struct Completed<'a> {
 pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
     let Completed { job, end, result, .. } = of;
     let started_at = crate::times::started_at(job, *result);
-    let steps: Vec<Step<'_>> = result
-        .map(|r| r.steps.iter().map(step).collect())
-        .unwrap_or_default();
+    let steps: Vec<Step<'_>> = of.steps.iter().map(step).collect();
     let marks = of.diagnosis.map_or(&[][..], |diagnosis| &diagnosis.marks);
     let mut annotations: Vec<_> = result
         .map(|r| r.annotations.iter().map(annotation).collect())

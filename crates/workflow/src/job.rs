@@ -212,7 +212,8 @@ pub struct StepResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     pub duration_ms: u64,
-    /// The last lines it printed, masked, at most [`checkmill_core::limits::FAILURE_TAIL_LINES`]; only for a failed step.
+    /// The last lines it printed, masked, at most [`checkmill_core::limits::FAILURE_TAIL_LINES`]; only for a step that failed or
+    /// was stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tail: Vec<String>,
 }

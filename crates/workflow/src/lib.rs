@@ -19,6 +19,7 @@ pub mod filter;
 mod inputs;
 pub mod job;
 mod keys;
+pub mod log;
 pub mod manifest;
 mod matrix;
 mod model;

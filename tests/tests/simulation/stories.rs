@@ -469,11 +469,11 @@ fn a_commit_that_github_does_not_know_yet_is_asked_for_again() {
         world.run().unwrap();
         world.verdict().unwrap();
         let history = world.history();
-        let planned = history
+        let mut planned = history
             .lines()
             .filter(|line| line.ends_with("begins: plan push-1"));
         let last = planned
-            .last()
+            .next_back()
             .and_then(|line| line.split_whitespace().next())
             .unwrap();
         assert_eq!(last, "31000", "after 1, 2, 4, 8 and 16 seconds");

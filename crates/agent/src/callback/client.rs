@@ -64,7 +64,7 @@ impl Client {
         }
         let http = builder
             .build()
-            .map_err(|error| format!("no HTTP client: {error}"))?;
+            .map_err(|error| format!("no HTTP client: {}", causes(&error)))?;
         Ok(Self {
             http,
             url,

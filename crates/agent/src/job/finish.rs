@@ -2,10 +2,10 @@
 
 use super::JobRunner;
 use super::fault::Verdict;
-use crate::log::writer::JOB_MARK;
 use checkmill_core::limits::{CHECK_TEXT_CHARS, DETAIL_CHARS, OUTPUTS_BYTES};
 use checkmill_workflow::expr::interpolate;
 use checkmill_workflow::job::{JobResult, JobVerdict, StepStatus};
+use checkmill_workflow::log::JOB_MARK;
 use std::collections::BTreeMap;
 
 impl JobRunner<'_> {
@@ -93,7 +93,7 @@ impl JobRunner<'_> {
             .chars()
             .take(DETAIL_CHARS)
             .collect();
-        self.log.text(&format!("{JOB_MARK}{name} {detail}"));
+        self.log.framed(&format!("{JOB_MARK}{name} "), &detail);
         let masks = self.log.masks();
         JobResult {
             conclusion: verdict.conclusion,

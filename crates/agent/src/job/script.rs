@@ -227,6 +227,9 @@ impl JobRunner<'_> {
         let mut problems: Vec<String> = said.disabled.into_iter().chain(written.problems).collect();
         for warning in &written.warnings {
             self.log.text(&format!("##[warning]{warning}."));
+            // Who looks at the check misses it there, and not in the log. In a code span a name does nothing.
+            let step = running.title.replace('`', "'");
+            self.summary.push_str(&format!("> Step `{step}`: {warning}.\n\n"));
         }
         for (name, value) in written.env {
             self.take_variable(name, value, &mut problems);

@@ -5,10 +5,10 @@ use super::control::Course;
 use super::fault::Fault;
 use crate::environment::{self, Variables};
 use crate::exec::Ended;
-use crate::log::writer::{END_STEP_MARK, STEP_MARK};
 use checkmill_core::UnixMillis;
 use checkmill_workflow::expr::{JobStatus, Scope, condition, interpolate, interpolate_value};
 use checkmill_workflow::job::{StepAction, StepDescription, StepResult, StepStatus};
+use checkmill_workflow::log::{END_STEP_MARK, GOES_ON, STEP_MARK};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -113,7 +113,7 @@ impl JobRunner<'_> {
         let started = self.now();
         let name = self.log.masks().apply(name);
         let number = self.results.len() + 1;
-        self.log.text(&format!("{STEP_MARK}{number}/{total} {name}"));
+        self.log.framed(&format!("{STEP_MARK}{number}/{total} "), &name);
         Begun { name, started }
     }
 
@@ -128,18 +128,17 @@ impl JobRunner<'_> {
             self.failure.get_or_insert(fault.verdict(&begun.name));
         }
         let duration_ms = self.now().since(begun.started).0;
-        self.log
-            .text(&format!("{END_STEP_MARK}{} {duration_ms}", status_name(status)));
+        let end = format!("{END_STEP_MARK}{} {duration_ms}", status_name(status));
+        self.log.framed(&end, "");
         self.results.push(StepResult {
             name: begun.name,
             outcome: status,
             conclusion,
             exit_code: outcome.exit_code,
             duration_ms,
-            tail: if status == StepStatus::Failure {
-                outcome.tail
-            } else {
-                Vec::new()
+            tail: match status {
+                StepStatus::Failure | StepStatus::Cancelled => outcome.tail,
+                StepStatus::Success | StepStatus::Skipped => Vec::new(),
             },
         });
     }
@@ -286,9 +285,12 @@ impl JobRunner<'_> {
                 self.log.text(&format!("##[error]{}", fault.sentence()));
             }
             if status == StepStatus::Failure && self.continues(continue_on_error) {
-                let whole = if self.frames.is_empty() { "job" } else { "action" };
-                self.log
-                    .text(&format!("The {whole} goes on (continue-on-error)."));
+                let goes_on = if self.frames.is_empty() {
+                    GOES_ON
+                } else {
+                    "The action goes on (continue-on-error)."
+                };
+                self.log.framed(goes_on, "");
                 conclusion = StepStatus::Success;
             }
         }

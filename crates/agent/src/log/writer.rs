@@ -3,21 +3,12 @@
 use super::spill::{self, LogLimits, Spill};
 use crate::clock::{SharedClock, timestamp};
 use crate::mask::Masks;
+use checkmill_workflow::log::MARKS;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
-
-/// What begins a line that we write ourselves about the course of the job. Lines of a step that begin so get a blank in
-/// front, so that no step can fake them.
-pub const MARKS: [&str; 3] = [STEP_MARK, END_STEP_MARK, JOB_MARK];
-/// A step begins: its number, `/`, the number of steps, its name.
-pub const STEP_MARK: &str = "##[step]";
-/// It has ended: its outcome, its duration in milliseconds.
-pub const END_STEP_MARK: &str = "##[endstep]";
-/// The last line: the verdict, the sentence about it.
-pub const JOB_MARK: &str = "##[job]";
 
 /// The log file of one attempt. A failing write stops the job, not the agent: see [`LogWriter::fault`].
 pub struct LogWriter {
@@ -81,9 +72,16 @@ impl LogWriter {
         self.fault.as_deref()
     }
 
-    /// Writes text whose beginning is ours; gives it as it was written.
+    /// Writes text whose beginning is ours; gives it as it was written. What stands first in `##[…]` is not masked.
     pub fn text(&mut self, text: &str) -> String {
-        let masked = self.masks.apply(text);
+        let (frame, content) = split_frame(text);
+        self.framed(frame, content)
+    }
+
+    /// Writes `content` behind `frame`; gives both as they were written. The frame is in words of ours alone and stays as it is,
+    /// also where a secret happens to be a part of it: those who read logs go by it.
+    pub fn framed(&mut self, frame: &str, content: &str) -> String {
+        let masked = format!("{frame}{}", self.masks.apply(content));
         let mut lines = masked.split('\n');
         self.line(lines.next().unwrap_or_default());
         lines.for_each(|line| self.foreign_line(line));
@@ -162,6 +160,12 @@ impl LogWriter {
     }
 }
 
+/// `##[error]` and its like, and what follows.
+fn split_frame(text: &str) -> (&str, &str) {
+    let ends = text.find(']').filter(|_| text.starts_with("##["));
+    text.split_at(ends.map_or(0, |at| at + 1))
+}
+
 /// Does for a dead agent what [`LogWriter::finish`] would have done.
 ///
 /// # Errors
@@ -199,6 +203,7 @@ fn cut_line(clock: &SharedClock, dropped: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::spill::LOG_LIMITS;
     use crate::testing::clock_at;
     use std::fs;
 
@@ -234,6 +239,27 @@ mod tests {
         T  ##[step]2/2 Fake ***
         T two
         T  ##[endstep]lines with ***
+        ");
+    }
+
+    #[test]
+    fn no_secret_takes_our_own_marks_away() {
+        let text = log_of(LOG_LIMITS, |log| {
+            for secret in ["step", "endstep", "##[", "error", "success 12", "1/1"] {
+                log.masks_mut().add(secret);
+            }
+            log.framed("##[step]1/1 ", "a step");
+            log.output("##[step]2/2 error");
+            log.text("##[error]error: ##[step]");
+            log.text("##[endgroup]");
+            log.framed("##[endstep]success 12", "");
+        });
+        insta::assert_snapshot!(text, @r"
+        T ##[step]1/1 a ***
+        T ##[***]2/2 ***
+        T ##[error]***: ##[***]
+        T ##[endgroup]
+        T ##[endstep]success 12
         ");
     }
 

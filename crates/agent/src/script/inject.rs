@@ -226,7 +226,7 @@ impl<'a> Suspects<'a> {
         } else {
             value.contains(acts_in_a_language)
         };
-        if self.guards.masks.hides(value) {
+        if self.guards.masks.holds(value) {
             Some(Kind::Secret)
         } else if self.outsiders.contains(&start) {
             let event = self.events.contains(&start) || self.guards.untrusted.is_in(value);

@@ -17,6 +17,8 @@ pub enum Told {
     Nothing,
     /// Somebody told us to stop, and we it.
     Stop,
+    /// The process that we work for is gone, and we told it to stop.
+    Abandoned,
     /// It ran into the backstop.
     Backstop,
 }
@@ -44,6 +46,9 @@ pub fn attempt_end(
         // It finished before the cancel reached it: its verdict stands.
         (Some(result), ..) if result.conclusion != JobVerdict::Cancelled => AttemptEnd::Exited {
             code: crate::result::exit_code(result).into(),
+        },
+        (_, Told::Abandoned, _) => AttemptEnd::Lost {
+            detail: "the process that had started it ended before it did".to_owned(),
         },
         (Some(_), ..) => stopped(),
         (None, Told::Backstop, _) => AttemptEnd::TimedOut,
@@ -135,6 +140,10 @@ mod tests {
         for (worker, result, told, cancelled, expected) in table {
             let end = attempt_end(worker, result.as_ref(), told, cancelled, "");
             assert_eq!(end, expected, "{worker:?} {told:?} {cancelled}");
+        }
+        for result in [&stopped, &None] {
+            let alone = attempt_end(Exit(143), result.as_ref(), Told::Abandoned, false, "");
+            assert!(matches!(alone, AttemptEnd::Lost { .. }), "{alone:?}");
         }
         let lost = attempt_end(Exit(101), None, Told::Nothing, false, "panicked");
         let AttemptEnd::Lost { detail } = &lost else {

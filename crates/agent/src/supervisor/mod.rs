@@ -10,7 +10,8 @@ use crate::callback::{Pace, send_end};
 use crate::cli::Reexec;
 use crate::clock::SharedClock;
 use crate::job::fault::Verdict;
-use crate::log::writer::{JOB_MARK, append_after, finish_after};
+use crate::lifeline::Lifeline;
+use crate::log::writer::{append_after, finish_after};
 use crate::processes;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
@@ -19,6 +20,7 @@ use checkmill_backends::attempt::{
     WORK_DIR, remove_tree,
 };
 use checkmill_workflow::job::{JobDescription, JobResult};
+use checkmill_workflow::log::JOB_MARK;
 use end::{Told, WorkerEnd, attempt_end, substitute};
 use rustix::process::{
     DumpableBehavior, Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper,
@@ -56,7 +58,8 @@ fn system(action: &'static str) -> impl FnOnce(io::Error) -> SupervisorFault {
     move |source| SupervisorFault::System { action, source }
 }
 
-/// Runs the attempt in this directory, unless another agent has it.
+/// Runs the attempt in this directory, unless another agent has it. `owner` is held by the process without which nobody cares
+/// for the job; none where the job goes on without it.
 ///
 /// # Errors
 /// Where the agent can't do its work at all. Everything that happens to the job is written down instead.
@@ -65,6 +68,7 @@ pub async fn supervise(
     reexec: &Reexec,
     settings: &Settings,
     clock: &SharedClock,
+    mut owner: Option<Lifeline>,
 ) -> Result<(), SupervisorFault> {
     detach().map_err(system("leave the session of its parent"))?;
     let mut signals = Signals::new().map_err(system("listen to signals"))?;
@@ -76,7 +80,7 @@ pub async fn supervise(
         Duration::from_millis(record.backstop_ms)
     });
     let end = match start_worker(attempt, reexec) {
-        Ok(worker) => watch(worker, &mut signals, backstop, attempt, settings).await,
+        Ok(worker) => watch(worker, &mut signals, &mut owner, backstop, attempt, settings).await,
         Err(error) => AttemptEnd::Lost {
             detail: format!("its agent could not start a worker: {error}"),
         },
@@ -89,7 +93,9 @@ pub async fn supervise(
         end: end.clone(),
         ended_ms: clock.now().0,
     })?;
-    report(attempt, settings, result.unwrap_or_else(|| substitute(&end))).await;
+    if !is_cut(&mut owner).await {
+        report(attempt, settings, result.unwrap_or_else(|| substitute(&end))).await;
+    }
     if let Err(error) = remove_tree(&attempt.file(WORK_DIR)) {
         crate::cli::complain(&format!("the job's files are not all removed: {error}"));
     }
@@ -165,10 +171,33 @@ fn start_worker(attempt: &AttemptDir, reexec: &Reexec) -> io::Result<Worker> {
     })
 }
 
+/// Ready when the job is to stop.
+async fn stopped(signals: &mut StopSignals, owner: &mut Option<Lifeline>) -> Told {
+    tokio::select! {
+        () = signals.recv() => Told::Stop,
+        () = cut(owner) => Told::Abandoned,
+    }
+}
+
+async fn cut(owner: &mut Option<Lifeline>) {
+    match owner {
+        Some(owner) => owner.cut().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn is_cut(owner: &mut Option<Lifeline>) -> bool {
+    match owner {
+        Some(owner) => owner.is_cut().await,
+        None => false,
+    }
+}
+
 /// Waits for the worker, tells it to stop where we are told to, kills it where it does not end.
 async fn watch(
     worker: Worker,
     signals: &mut Signals,
+    owner: &mut Option<Lifeline>,
     backstop: Duration,
     attempt: &AttemptDir,
     settings: &Settings,
@@ -183,12 +212,14 @@ async fn watch(
         tokio::select! {
             _ = signals.child.recv() => {}
             _ = look.tick() => {
-                if !attempt.file(CLAIM_FILE).exists() {
+                // With its result written, it only goes on telling a process that is gone.
+                let is_done = told == Told::Abandoned && attempt.file(RESULT_FILE).exists();
+                if is_done || !attempt.file(CLAIM_FILE).exists() {
                     let _ = kill_process(worker.pid, Signal::KILL);
                 }
             }
-            () = signals.stop.recv(), if told == Told::Nothing => {
-                told = Told::Stop;
+            stop = stopped(&mut signals.stop, owner), if told == Told::Nothing => {
+                told = stop;
                 let _ = kill_process(worker.pid, Signal::TERM);
                 deadline.as_mut().reset(tokio::time::Instant::now() + WORKER_GRACE);
             }

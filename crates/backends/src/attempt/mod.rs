@@ -49,6 +49,10 @@ pub const WORK_DIR: &str = "work";
 /// attempt from all others, when their parents are gone.
 pub const MARKER_VARIABLE: &str = "CHECKMILL_ATTEMPT_DIR";
 
+/// The agent's option by which a job ends when the agent's standard input, a pipe, does: whoever holds the other end is gone,
+/// and nobody else would ever look for the job.
+pub const END_WITH_STDIN: &str = "--end-with-stdin";
+
 /// What a backend knows of a submit. No secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubmitRecord {

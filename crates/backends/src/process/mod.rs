@@ -17,7 +17,7 @@ mod state;
 mod tests;
 
 pub use host::Host;
-pub use settings::{AgentCommand, Now, ProcessSettings, START_DEADLINE};
+pub use settings::{AgentCommand, Now, Orphans, ProcessSettings, START_DEADLINE};
 
 use crate::attempt::{AttemptDir, DirError, RESULT_FILE};
 use crate::port::{
@@ -26,7 +26,7 @@ use crate::port::{
 use async_trait::async_trait;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::fs;
-use std::io;
+use std::io::{self, PipeReader, PipeWriter};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -43,6 +43,25 @@ struct Inner {
     settings: ProcessSettings,
     /// The root, absolute and without symbolic links.
     root: PathBuf,
+    /// Where jobs end with us.
+    owner: Option<Owner>,
+}
+
+/// By this the agents notice when we are gone, even killed. Our end is closed in every program that we start, so no job holds
+/// it open; nothing is ever written to it.
+struct Owner {
+    _alive: PipeWriter,
+    seen_by_agents: PipeReader,
+}
+
+impl Owner {
+    fn new() -> io::Result<Self> {
+        let (seen_by_agents, alive) = io::pipe()?;
+        Ok(Self {
+            _alive: alive,
+            seen_by_agents,
+        })
+    }
 }
 
 impl ProcessBackend {
@@ -64,8 +83,16 @@ impl ProcessBackend {
         if let Err(error) = files::remove_leftovers(&root) {
             tracing::warn!(root = %root.display(), %error, "could not remove what an interrupted discard has left");
         }
+        let owner = match settings.orphans {
+            Orphans::GoOn => None,
+            Orphans::Stop => Some(Owner::new().map_err(|error| refused(format!("it got no pipe: {error}")))?),
+        };
         Ok(Self {
-            inner: Arc::new(Inner { settings, root }),
+            inner: Arc::new(Inner {
+                settings,
+                root,
+                owner,
+            }),
         })
     }
 

@@ -13,6 +13,15 @@ pub type Now = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 /// From the start of the agent's process until it must have taken its job: it only has to load. Past it the attempt is lost.
 pub const START_DEADLINE: Millis = Millis::from_secs(60);
 
+/// What becomes of jobs when the process that has started them ends, in whatever way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orphans {
+    /// They go on: whoever opens the same root finds them.
+    GoOn,
+    /// They are stopped, as by a cancel: nobody will ever look for them.
+    Stop,
+}
+
 #[derive(Clone)]
 pub struct ProcessSettings {
     /// Where attempts have their directories; made if it isn't there.
@@ -22,6 +31,8 @@ pub struct ProcessSettings {
     /// The environment that agents start with, already cut down by [`ProcessSettings::new`].
     pub environment: Vec<(OsString, OsString)>,
     pub start_deadline: Millis,
+    /// [`Orphans::GoOn`], unless it is set.
+    pub orphans: Orphans,
     pub now: Now,
 }
 
@@ -70,6 +81,7 @@ impl ProcessSettings {
             host,
             environment: environment::allowed(environment, passed),
             start_deadline: START_DEADLINE,
+            orphans: Orphans::GoOn,
             now,
         }
     }

@@ -3,7 +3,8 @@
 use super::settings::ProcessSettings;
 use super::{Inner, files, refused, transient};
 use crate::attempt::{
-    AGENT_OUTPUT_FILE, AttemptDir, AttemptEnd, Claim, DirError, JOB_FILE, MARKER_VARIABLE, SubmitRecord,
+    AGENT_OUTPUT_FILE, AttemptDir, AttemptEnd, Claim, DirError, END_WITH_STDIN, JOB_FILE, MARKER_VARIABLE,
+    SubmitRecord,
 };
 use crate::port::{BackendError, Submission};
 use checkmill_core::Millis;
@@ -53,6 +54,12 @@ impl Inner {
         let mut command = command(&self.settings, "run", attempt)?;
         // Not for the one that cleans up: it ends all that carry this.
         command.env(MARKER_VARIABLE, attempt.path());
+        if let Some(owner) = &self.owner {
+            let pipe = owner.seen_by_agents.try_clone();
+            command
+                .stdin(pipe.map_err(|error| transient(format!("its agent got no pipe: {error}")))?)
+                .arg(END_WITH_STDIN);
+        }
         command.envs(secrets.iter().map(|(name, value)| (name, value.expose_secret())));
         match command.spawn() {
             Ok(child) => {

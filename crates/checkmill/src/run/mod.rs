@@ -19,6 +19,7 @@ use crate::serve::process_backend;
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_aws::embedded;
+use checkmill_backends::process::Orphans;
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::{Job, Reason};
 use checkmill_github::client::{GitHub, GitHubSettings};
@@ -69,11 +70,16 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     ))?;
     let requests = forge.requests();
     let store = args.data.is_some().then(|| data.store());
+    // What is kept nowhere nobody can take up again.
+    let orphans = match store {
+        Some(_) => Orphans::GoOn,
+        None => Orphans::Stop,
+    };
     let parts = Parts {
         embedded: embedded::open(store.as_deref()).await?,
         blobs: FileBlobs::new(data.blobs()),
         forge: Arc::new(forge),
-        backends: process_backend(&data.jobs(), &args.passed)?,
+        backends: process_backend(&data.jobs(), &args.passed, orphans)?,
         app_id: github.app_id(),
         secrets: WebhookSecrets::new(github.webhook_secret().into(), None)?,
         public_url: url,

@@ -6,14 +6,15 @@ use crate::local::system::System;
 use anyhow::Context as _;
 use checkmill_core::limits::CHECK_TEXT_CHARS;
 use checkmill_core::run::Hold;
-use checkmill_core::{AttemptNumber, Job, JobState, UnixMillis};
+use checkmill_core::{AttemptNumber, Job, JobState, Reason, UnixMillis};
 use checkmill_github::render::cut;
 use checkmill_phases::keys;
 use checkmill_phases::plan::PlannedRuns;
 use checkmill_phases::ports::{Blobs as _, Runs};
+use checkmill_phases::steps::{steps, telling};
 use checkmill_phases::times::started_at;
 use checkmill_testkit::{CheckRun, FakeGitHub, Status};
-use checkmill_workflow::job::{JobResult, StepStatus};
+use checkmill_workflow::job::{JobResult, StepResult, StepStatus};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -138,6 +139,9 @@ async fn earlier(system: &System, github: &FakeGitHub, job: &Job) -> anyhow::Res
         let ended = first(check, Status::Completed).unwrap_or(check.created_at);
         let queued_until = started.unwrap_or(ended);
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let result = result(system, job, attempt).await?;
+        let mut steps = result.iter().flat_map(|result| &result.steps);
+        let failing = steps.find(|step| step.outcome == StepStatus::Failure);
         reports.push(CheckReport {
             name: job.name.clone(),
             conclusion: check.conclusion.map(checkmill_core::Conclusion::as_str),
@@ -149,10 +153,7 @@ async fn earlier(system: &System, github: &FakeGitHub, job: &Job) -> anyhow::Res
             is_last: false,
             passes: check.conclusion.is_some_and(checkmill_core::Conclusion::passes),
             detail: text(&check.output.title),
-            tail: tail(
-                result(system, job, attempt).await?.as_ref(),
-                diagnostics(system, job, attempt).await?,
-            ),
+            tail: tail(failing, diagnostics(system, job, attempt).await?),
         });
     }
     Ok(reports)
@@ -166,7 +167,7 @@ fn reason_in(summary: &str) -> Option<String> {
 }
 
 async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
-    let log = cut(&log(system, job, job.attempt).await?, CHECK_TEXT_CHARS);
+    let log = log(system, job, job.attempt).await?;
     let Some(end) = job.end().filter(|_| !is_open(job)) else {
         return Ok(CheckReport {
             name: job.name.clone(),
@@ -175,7 +176,7 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
             attempt: job.attempt.0,
             queued_ms: 0,
             run_ms: 0,
-            log,
+            log: cut(&log, CHECK_TEXT_CHARS),
             is_last: true,
             passes: false,
             detail: "It could not be brought to its end.".to_owned(),
@@ -186,6 +187,8 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
     let run_ms = started_at(job, result.as_ref()).map_or(0, |started| end.at.since(started).0);
     let conclusion = end.reason.conclusion();
     let diagnostics = diagnostics(system, job, job.attempt).await?;
+    let steps = steps(end, result.as_ref(), Some(&log));
+    let step = telling(end, &steps);
     Ok(CheckReport {
         name: job.name.clone(),
         conclusion: Some(conclusion.as_str()),
@@ -193,22 +196,23 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
         attempt: job.attempt.0,
         queued_ms: end.at.since(job.queued_at).0.saturating_sub(run_ms),
         run_ms,
-        log,
+        log: cut(&log, CHECK_TEXT_CHARS),
         is_last: true,
         passes: conclusion.passes(),
-        detail: match &diagnostics {
-            Some(_) => "Can't run as it is written.".to_owned(),
-            None => end.detail.clone(),
+        detail: match (&diagnostics, step) {
+            (Some(_), _) => "Can't run as it is written.".to_owned(),
+            (None, Some(step)) if end.reason == Reason::RunTimeout => {
+                format!("{} The step \"{}\" was running.", end.detail, step.name)
+            }
+            (None, _) => end.detail.clone(),
         },
-        tail: tail(result.as_ref(), diagnostics),
+        tail: tail(step, diagnostics),
     })
 }
 
-/// Last lines of the failing step, or what is wrong with the file.
-fn tail(result: Option<&JobResult>, diagnostics: Option<String>) -> Vec<String> {
-    let mut steps = result.iter().flat_map(|result| &result.steps);
-    let failing = steps.find(|step| step.outcome == StepStatus::Failure);
-    match (failing, diagnostics) {
+/// Last lines of the step that tells, or what is wrong with the file.
+fn tail(step: Option<&StepResult>, diagnostics: Option<String>) -> Vec<String> {
+    match (step, diagnostics) {
         (Some(step), _) => step.tail.clone(),
         (None, Some(text)) => text.lines().map(str::to_owned).collect(),
         (None, None) => Vec::new(),
@@ -239,7 +243,7 @@ async fn log(system: &System, job: &Job, attempt: AttemptNumber) -> anyhow::Resu
     }
 }
 
-/// Writes each job's whole log to a file named after its check.
+/// Writes each job's log as it is kept (at most `LOG_BYTES`) to a file named after its check.
 ///
 /// # Errors
 /// A file that can't be written.

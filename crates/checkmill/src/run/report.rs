@@ -38,7 +38,7 @@ pub(crate) struct CheckReport {
     pub(crate) queued_ms: u64,
     /// From running to the end.
     pub(crate) run_ms: u64,
-    /// The job's log, its middle cut where it is long (the whole log: `--keep-logs`); of one that can't run as it is
+    /// The job's log, its middle cut where it is long (more of it: `--keep-logs`); of one that can't run as it is
     /// written, what is wrong with it.
     pub(crate) log: String,
     /// Whether no other attempt followed: only then it counts.

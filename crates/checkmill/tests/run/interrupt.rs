@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Ctrl-C, and worse.
 
 use crate::program::{Ended, Project};
 use tokio::process::{Child, Command};
@@ -92,4 +92,70 @@ jobs:
     std::fs::write(project.desk().join("go"), "").unwrap();
     let ended = project.ended(child).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+/// Four processes in four groups: the script, one in its background, one that has left its session, and what it waits for.
+const FAMILY: &str = "
+name: CI
+on: push
+jobs:
+  slow:
+    runs-on: linux
+    steps:
+      - run: |
+          (exec sleep 3001) &
+          setsid sleep 3002 &
+          echo $$ $! > {desk}/started
+          sleep 3003
+";
+
+/// Whether one of the processes whose ids a job has left lives.
+fn lives(project: &Project) -> bool {
+    let ids = project.mark("started").unwrap_or_default();
+    ids.split_whitespace().any(|id| {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        stat.rsplit_once(')')
+            .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+    })
+}
+
+/// Nobody is left who could stop its jobs, and nothing is kept by which somebody could take them up.
+#[tokio::test]
+async fn killed_outright_it_takes_its_jobs_with_it() {
+    let project = Project::with_workflow(FAMILY);
+    let mut child = project.spawn(&["run", "."]);
+    project.until("the job to start", || lives(&project)).await;
+    signal(&child, "-KILL").await;
+    child.wait().await.unwrap();
+    project
+        .until("the job's processes to end", || !lives(&project))
+        .await;
+    project.until("its agent to end", || project.is_quiet()).await;
+}
+
+/// Where the state is kept, the job goes on, as those of `serve` do.
+#[tokio::test]
+async fn killed_outright_with_its_data_kept_it_leaves_its_jobs_running() {
+    let text = "
+name: CI
+on: push
+jobs:
+  slow:
+    runs-on: linux
+    steps:
+      - run: |
+          echo $$ > {desk}/started
+          until test -e {desk}/go; do sleep 0.05; done
+          echo done > {desk}/done
+";
+    let project = Project::with_workflow(text);
+    let data = project.desk().join("data");
+    let mut child = project.spawn(&["run", ".", "--data", data.to_str().unwrap()]);
+    project.until("the job to start", || lives(&project)).await;
+    signal(&child, "-KILL").await;
+    child.wait().await.unwrap();
+    std::fs::write(project.desk().join("go"), "").unwrap();
+    project
+        .until("the job to end", || project.mark("done").is_some())
+        .await;
 }

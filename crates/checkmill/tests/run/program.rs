@@ -156,16 +156,18 @@ impl Project {
 
     /// Waits for what the program has left to run, and looks at what it has left behind.
     pub(crate) async fn nothing_is_left(&self) {
-        let temporary = self.temporary.path().canonicalize().unwrap();
-        self.until("the jobs' processes to end", || {
-            processes_of(&temporary).is_empty()
-        })
-        .await;
-        let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().collect();
+        self.until("the jobs' processes to end", || self.is_quiet()).await;
+        let temporary = self.temporary.path();
+        let left: Vec<_> = std::fs::read_dir(temporary).unwrap().flatten().collect();
         assert!(
             left.is_empty(),
             "left in the directory for temporary files: {left:?}"
         );
+    }
+
+    /// Whether no process of a job is left, the agents among them.
+    pub(crate) fn is_quiet(&self) -> bool {
+        processes_of(&self.temporary.path().canonicalize().unwrap()).is_empty()
     }
 
     /// Looks again and again until it is so.

@@ -26,9 +26,11 @@ jobs:
     served.push_workflow(text).await;
     insta::assert_snapshot!(page(&served.completed("CI / slow").await), @r#"
     CI / slow: timed_out
-    Stopped at its time limit after TIME
+    Stopped at its time limit after TIME, in step "Wait"
 
     **Timed out** (`run_timeout`): The job ran longer than its limit of TIME.
+
+    The step **Wait** had been running for TIME.
 
     The job was stopped and its log kept. `timeout-minutes` (`timeout` in `.lightning/workflows`) sets the limit.
 
@@ -36,6 +38,12 @@ jobs:
     |---|---|---|---:|
     | 🚫 | Wait | cancelled | TIME |
     | ⏭️ | Never | skipped |  |
+
+    #### Last lines of Wait
+
+    ```text
+    the first words
+    ```
 
     Queued TIME · ran TIME · on `process`
 
@@ -56,6 +64,57 @@ jobs:
     ##[endstep]skipped TIME
     ##[job]timed_out The job ran longer than its limit of TIME
     ```
+    "#);
+    served.no_job_runs().await;
+    served.finish().await;
+}
+
+/// The agent can't say how its steps went any more: the log can.
+#[tokio::test]
+async fn a_time_limit_names_its_step_also_where_the_agent_dies() {
+    let served = Served::start(NewRepository::new(REPO)).await;
+    let text = r#"
+name: CI
+on: push
+jobs:
+  slow:
+    runs-on: linux
+    timeout-minutes: 0.03
+    steps:
+      - name: Prepare
+        run: echo ready
+      - name: Wait
+        run: |
+          trap 'sleep 3; kill -9 $PPID' INT
+          echo "the first words"
+          for n in $(seq 300); do sleep 1; done
+"#;
+    served.push_workflow(text).await;
+    let check = served.completed("CI / slow").await;
+    let page = page(&check);
+    let summary = page.split("### Log").next().unwrap_or_default();
+    insta::assert_snapshot!(summary, @r#"
+    CI / slow: timed_out
+    Stopped at its time limit after TIME, in step "Wait"
+
+    **Timed out** (`run_timeout`): The job ran longer than its limit of TIME.
+
+    The step **Wait** had been running for TIME.
+
+    The job was stopped and its log kept. `timeout-minutes` (`timeout` in `.lightning/workflows`) sets the limit.
+
+    | | Step | Result | Duration |
+    |---|---|---|---:|
+    | ✅ | Prepare | success | TIME |
+    | 🚫 | Wait | cancelled | TIME |
+
+    #### Last lines of Wait
+
+    ```text
+    the first words
+    ```
+
+    Queued TIME · ran TIME · on `process`
     "#);
     served.no_job_runs().await;
     served.finish().await;

@@ -6,7 +6,7 @@ use super::fence::{fenced, shorten_runs};
 use super::log::excerpt;
 use super::notes::{Note, in_title, notes};
 use super::span::{grouped, span};
-use super::steps::{Step, failing, last_lines, table};
+use super::steps::{Step, failing, last_lines, stopped, table};
 use super::tests_table::Tests;
 use super::translations::{Translated, translations};
 use crate::forge::{Annotation, CheckState, CheckStatus};
@@ -20,6 +20,10 @@ const LOG_BYTES: usize = 8_000;
 const DIAGNOSTICS_BYTES: usize = 30_000;
 /// Headings and fences around the parts of a check's text.
 const FRAME_BYTES: usize = 600;
+
+/// Of a job that passed all the same.
+const FAILED_TESTS_ADVICE: &str = "The step that ran the tests has not failed, or has `continue-on-error`: the failed tests don't \
+                                   stand in the way of a merge.";
 
 /// What is the same at every stage of an attempt.
 #[derive(Debug, Clone, Copy)]
@@ -165,7 +169,10 @@ fn title(ended: &Ended<'_>) -> String {
     let end = ended.end;
     let ran = span(ended.ran_for.unwrap_or_default());
     match &end.reason {
-        Reason::Success => format!("Passed in {ran}"),
+        Reason::Success => match ended.tests.failed() {
+            Some(failed) => format!("Passed in {ran}, though {failed}"),
+            None => format!("Passed in {ran}"),
+        },
         Reason::Test => {
             let step = match failing(ended.steps) {
                 Some(Step {
@@ -184,7 +191,13 @@ fn title(ended: &Ended<'_>) -> String {
         Reason::Configuration => "Can't run as it is written".to_owned(),
         Reason::Infrastructure => "No verdict: the infrastructure failed".to_owned(),
         Reason::QueueTimeout => format!("No compute within {}", span(ended.queued_for)),
-        Reason::RunTimeout => format!("Stopped at its time limit after {ran}"),
+        Reason::RunTimeout => match stopped(ended.steps) {
+            Some(step) => format!(
+                "Stopped at its time limit after {ran}, in step \"{}\"",
+                cut_line(step.name, 120)
+            ),
+            None => format!("Stopped at its time limit after {ran}"),
+        },
         Reason::Cancelled {
             by: CancelledBy::User(login),
         } => format!("Cancelled by {login}"),
@@ -195,7 +208,10 @@ fn title(ended: &Ended<'_>) -> String {
             by: CancelledBy::Uninstalled,
         } => "Cancelled: the App lost its access".to_owned(),
         Reason::Skipped => "Skipped".to_owned(),
-        Reason::Neutral => "Failed, which continue-on-error allows".to_owned(),
+        Reason::Neutral => format!(
+            "{}, which continue-on-error allows",
+            ended.tests.failed().unwrap_or_else(|| "Failed".to_owned())
+        ),
         Reason::ApprovalRequired => "Waits for an approval".to_owned(),
         Reason::ForkRefused => "Commits of forks don't run here".to_owned(),
     }
@@ -221,6 +237,20 @@ fn summary(ended: &Ended<'_>) -> String {
         detail if detail.is_empty() => format!("**{verdict}** ({})\n", code(end.reason.class())),
         detail => format!("**{verdict}** ({}): {detail}\n", code(end.reason.class())),
     }];
+    let told = match &end.reason {
+        Reason::RunTimeout => stopped(ended.steps),
+        _ => None,
+    };
+    if let Some(step) = told {
+        parts.push(format!(
+            "The step **{}** had been running for {}.\n",
+            inline(&cut_line(step.name, 120)),
+            span(step.duration)
+        ));
+    }
+    if end.reason == Reason::Success && ended.tests.failed().is_some() {
+        parts.push(format!("{FAILED_TESTS_ADVICE}\n"));
+    }
     if let Some(advice) = advice(&end.reason, !ended.steps.is_empty()) {
         parts.push(format!("{advice}\n"));
     }
@@ -230,7 +260,7 @@ fn summary(ended: &Ended<'_>) -> String {
     }
     parts.push(table(ended.steps));
     parts.push(ended.tests.section());
-    parts.push(last_lines(ended.steps));
+    parts.push(last_lines(told.or_else(|| failing(ended.steps))));
     if ended.annotations.len() > limits::ANNOTATIONS {
         parts.push(format!(
             "*Of {} annotations {} are shown: those on changed lines first, then those in changed files.*\n",

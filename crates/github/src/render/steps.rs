@@ -21,7 +21,7 @@ pub struct Step<'a> {
     pub mark: StepMark,
     pub duration: Millis,
     pub exit_code: Option<i32>,
-    /// The last lines it printed, masked; of a failed step.
+    /// The last lines it printed, masked; of a step that failed or was stopped.
     pub tail: &'a [String],
 }
 
@@ -62,6 +62,11 @@ pub(super) fn failing<'a, 's>(steps: &'s [Step<'a>]) -> Option<&'s Step<'a>> {
     steps.iter().find(|step| step.mark == StepMark::Failure)
 }
 
+/// The step that a time limit of the job ended.
+pub(super) fn stopped<'a, 's>(steps: &'s [Step<'a>]) -> Option<&'s Step<'a>> {
+    steps.iter().find(|step| step.mark == StepMark::Cancelled)
+}
+
 /// The table, ending in a newline; nothing for no steps.
 pub(super) fn table(steps: &[Step<'_>]) -> String {
     if steps.is_empty() {
@@ -94,9 +99,9 @@ pub(super) fn table(steps: &[Step<'_>]) -> String {
     out
 }
 
-/// A heading and the last lines of the failing step, ending in a newline; nothing where there are none.
-pub(super) fn last_lines(steps: &[Step<'_>]) -> String {
-    let Some(step) = failing(steps).filter(|step| !step.tail.is_empty()) else {
+/// A heading and the last lines of the step, ending in a newline; nothing where there are none.
+pub(super) fn last_lines(step: Option<&Step<'_>>) -> String {
+    let Some(step) = step.filter(|step| !step.tail.is_empty()) else {
         return String::new();
     };
     let mut room = TAIL_BYTES;

@@ -1,5 +1,6 @@
 //! The steps of `cargo xtask test`. Each runs whatever became of the others, so that one run tells everything.
 
+pub(crate) mod agent;
 pub(crate) mod emulator;
 mod infra;
 mod rust;
@@ -17,6 +18,7 @@ pub(crate) enum StepName {
     StateMachine,
     Terraform,
     Tests,
+    Agent,
     DynamoDb,
     Doc,
     Deny,
@@ -26,12 +28,13 @@ pub(crate) enum StepName {
 
 impl StepName {
     /// In the order in which they run: what answers soonest comes first.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Fmt,
         Self::Clippy,
         Self::StateMachine,
         Self::Terraform,
         Self::Tests,
+        Self::Agent,
         Self::DynamoDb,
         Self::Doc,
         Self::Deny,
@@ -46,6 +49,7 @@ impl StepName {
             Self::StateMachine => "statemachine",
             Self::Terraform => "terraform",
             Self::Tests => "tests",
+            Self::Agent => "agent",
             Self::DynamoDb => "dynamodb",
             Self::Doc => "doc",
             Self::Deny => "deny",
@@ -61,6 +65,7 @@ impl StepName {
             Self::StateMachine => statemachine::validate(workspace),
             Self::Terraform => infra::check(workspace),
             Self::Tests => rust::tests(workspace),
+            Self::Agent => agent::test(workspace),
             Self::DynamoDb => rust::dynamodb(workspace),
             Self::Doc => rust::doc(workspace),
             Self::Deny => rust::deny(workspace),

@@ -11,6 +11,9 @@ use std::process::Command;
 pub(super) fn cargo(workspace: &Workspace) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(&workspace.root);
+    for name in settings::of_this_package() {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -18,12 +21,12 @@ fn check(command: &mut Command) -> anyhow::Result<Counts> {
     Ok(Counts::one(command::follow(command)?.success))
 }
 
-fn counted(finished: &Finished) -> Counts {
+pub(super) fn counted(finished: &Finished) -> Counts {
     Counts::of_tests(finished.success, &finished.lines)
 }
 
 /// What is off unless it is asked for.
-const FEATURES: &str = "checkmill/aws";
+pub(super) const FEATURES: &str = "checkmill/aws";
 
 pub(super) fn fmt(workspace: &Workspace) -> anyhow::Result<Counts> {
     check(cargo(workspace).args(["fmt", "--all", "--check"]))
@@ -100,7 +103,7 @@ pub(super) fn tests(workspace: &Workspace) -> anyhow::Result<Counts> {
 }
 
 /// Tests that could not run here: each has left a file with a line `what — why`.
-fn skipped_tests(directory: &Path) -> anyhow::Result<Counts> {
+pub(super) fn skipped_tests(directory: &Path) -> anyhow::Result<Counts> {
     let mut counts = Counts::default();
     for entry in std::fs::read_dir(directory)? {
         let text = std::fs::read_to_string(entry?.path())?;
@@ -153,7 +156,7 @@ pub(super) fn dynamodb(workspace: &Workspace) -> anyhow::Result<Counts> {
     Ok(counted(&command::follow(&mut command)?))
 }
 
-fn has_nextest() -> bool {
+pub(super) fn has_nextest() -> bool {
     settings::program("cargo-nextest").is_some()
 }
 

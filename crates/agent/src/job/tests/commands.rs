@@ -46,17 +46,23 @@ async fn annotations_reach_the_result() {
 }
 
 #[tokio::test]
-async fn summaries_of_all_steps_are_joined_and_a_long_one_is_left_out() {
+async fn summaries_of_all_steps_are_joined_and_a_note_stands_for_a_long_one() {
     let too_long = STEP_SUMMARY_BYTES + 1;
     let world = World::new(json!([
         run("printf '# One' >> $GITHUB_STEP_SUMMARY"),
-        run(&format!(
-            "head -c {too_long} /dev/zero | tr '\\0' x >> $GITHUB_STEP_SUMMARY"
-        )),
+        run_with(
+            &format!("head -c {too_long} /dev/zero | tr '\\0' x >> $GITHUB_STEP_SUMMARY"),
+            json!({"name": "Report `all` @octocat"})
+        ),
         run("echo '# Three' >> $GITHUB_STEP_SUMMARY"),
     ]));
     let ran = world.run().await;
-    assert_eq!(ran.result.summary, "# One\n# Three\n");
+    insta::assert_snapshot!(ran.result.summary, @"
+    # One
+    > Step `Report 'all' @octocat`: GITHUB_STEP_SUMMARY is not used: it is longer than its limit of 1024 KiB.
+
+    # Three
+    ");
     assert!(
         ran.log
             .contains("##[warning]GITHUB_STEP_SUMMARY is not used: it is longer than its limit of 1024 KiB.")

@@ -267,3 +267,20 @@ async fn an_outsider_does_not_choose_the_shell() {
         ran.result.detail
     );
 }
+
+/// What the README says of scripts that make another script, and the way out that it names.
+#[tokio::test]
+async fn a_shell_within_a_script_runs_what_it_is_given_as_code() {
+    let ran = |script: &'static str| async move {
+        let mut world = World::new(json!([run(script)]));
+        world.description["env"] = json!([{"TITLE": "${{ github.event.pull_request.title }}"}]);
+        world.description["contexts"]["github"]["event"] =
+            json!({"pull_request": {"title": "x; echo code; #"}});
+        let ran = world.run().await;
+        ran.log.contains("\ncode\n")
+    };
+    assert!(!ran("echo ${{ github.event.pull_request.title }}").await);
+    assert!(ran("bash -c \"echo ${{ github.event.pull_request.title }}\"").await);
+    assert!(ran("eval echo ${{ github.event.pull_request.title }}").await);
+    assert!(!ran("bash -c 'echo \"$TITLE\"'").await);
+}

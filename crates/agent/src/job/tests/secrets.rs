@@ -151,3 +151,46 @@ async fn further_secrets_have_names_of_their_own() {
         ran.log
     );
 }
+
+/// Who masks `step` must still have a log that can be read, and whose end is known.
+#[tokio::test]
+async fn no_mask_touches_the_marks_of_the_log() {
+    let words = "step endstep success job group warning 1 2 d it";
+    let mask =
+        format!("for word in {words}; do echo \"::add-mask::$word\"; done; echo said it, and one step did.");
+    let world = World::new(json!([
+        run_with(&mask, json!({"name": "Add masks"})),
+        run_with("exit 3", json!({"name": "Build it", "continue_on_error": "true"})),
+        run_with("echo '::warning::bad'; exit 4", json!({"name": "Build and test"})),
+    ]));
+    let ran = world.run().await;
+    let marks: Vec<_> = ran.log.lines().filter(|line| line.contains("##[")).collect();
+    insta::assert_snapshot!(marks.join("\n"), @r#"
+    ##[step]1/3 Add masks
+    ##[group]Run for word in step endstep success job group warning 1 2 d it; do echo "::add-mask::$word"; done; echo said it, and one step did.
+    ##[endgroup]
+    ##[endstep]success 0
+    ##[step]2/3 Build ***
+    ##[group]Run exit 3
+    ##[endgroup]
+    ##[error]Process completed with exit code 3.
+    ##[endstep]failure 0
+    ##[step]3/3 Build and test
+    ##[group]Run echo '::***::bad'; exit 4
+    ##[endgroup]
+    ##[warning]bad
+    ##[error]Process completed with exit code 4.
+    ##[endstep]failure 0
+    ##[job]failure Step "Build and test" failed with exit code 4
+    "#);
+    assert!(ran.log.contains("\nsaid ***, and one *** did.\n"), "{}", ran.log);
+    assert!(
+        ran.log.contains("\nThe job goes on (continue-on-error).\n"),
+        "{}",
+        ran.log
+    );
+    assert_eq!(
+        ran.result.detail,
+        "Step \"Build and test\" failed with exit code 4"
+    );
+}

@@ -1,6 +1,6 @@
 //! The largest rows that the limits allow, against the size that DynamoDB takes.
 
-use super::fixtures::{event_of, job, key, run, sha};
+use super::fixtures::{event_of, key, run};
 use crate::dynamodb::{item, runs};
 use checkmill_core::event::{Comment, EventKind, Issue, IssueComment};
 use checkmill_core::graph::{Expansion, Node};

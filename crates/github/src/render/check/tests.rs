@@ -343,6 +343,54 @@ fn both_timeouts() {
 }
 
 #[test]
+fn a_time_limit_names_the_step_that_ran_into_it() {
+    let run = end(Reason::RunTimeout, "Ran longer than 6 h.");
+    let tail = ["test a ... ok".to_owned(), "test b ...".to_owned()];
+    let step = |name, mark, tail| Step {
+        name,
+        mark,
+        duration: Millis::from_minutes(355),
+        exit_code: None,
+        tail,
+    };
+    let steps = [
+        step("Lint", StepMark::FailureAllowed, &tail[..1]),
+        step("Test *all*", StepMark::Cancelled, &tail[..]),
+        step("Stop the server", StepMark::Cancelled, &[]),
+    ];
+    let ended = Ended {
+        ran_for: Some(Millis::from_minutes(360)),
+        steps: &steps,
+        ..held(&run)
+    };
+    insta::assert_snapshot!(shown(&completed(&ended)), @r#"
+    timed_out (None to 1700000100000) | Stopped at its time limit after 6 h, in step "Test *all*"
+    buttons [], details none, 0 annotations
+    --- summary
+    **Timed out** (`run_timeout`): Ran longer than 6 h.
+
+    The step **Test \*all\*** had been running for 5 h 55 min.
+
+    The job was stopped and its log kept. `timeout-minutes` (`timeout` in `.lightning/workflows`) sets the limit.
+
+    | | Step | Result | Duration |
+    |---|---|---|---:|
+    | ⚠️ | Lint | failure, allowed | 5 h 55 min |
+    | 🚫 | Test \*all\* | cancelled | 5 h 55 min |
+    | 🚫 | Stop the server | cancelled | 5 h 55 min |
+
+    #### Last lines of Test \*all\*
+
+    ```text
+    test a ... ok
+    test b ...
+    ```
+
+    Queued 0.3 s · ran 6 h
+    "#);
+}
+
+#[test]
 fn cancelled_by_whom() {
     let titles: Vec<String> = [
         CancelledBy::User("octo-cat[bot]".parse().unwrap()),
@@ -571,6 +619,50 @@ fn failed_tests_stand_in_the_title_and_in_a_table() {
 
     Queued 0.3 s · ran 1 min 3 s
     "#);
+}
+
+/// Nobody would look for failed tests below a plain "Passed".
+#[test]
+fn failed_tests_stand_in_the_title_of_a_job_that_passed() {
+    let tests = Tests {
+        passed: 117,
+        failed: 3,
+        ..Tests::default()
+    };
+    let passed = end(Reason::Success, "2 steps succeeded");
+    let steps = [step("Test", StepMark::FailureAllowed, 61_000)];
+    let ended = Ended {
+        ran_for: Some(Millis(63_000)),
+        steps: &steps,
+        tests,
+        ..held(&passed)
+    };
+    insta::assert_snapshot!(shown(&completed(&ended)), @"
+    success (None to 1700000100000) | Passed in 1 min 3 s, though 3 of 120 tests failed
+    buttons [], details none, 0 annotations
+    --- summary
+    **Passed** (`success`): 2 steps succeeded
+
+    The step that ran the tests has not failed, or has `continue-on-error`: the failed tests don't stand in the way of a merge.
+
+    | | Step | Result | Duration |
+    |---|---|---|---:|
+    | ⚠️ | Test | failure, allowed | 1 min 1 s |
+
+    #### 3 of 120 tests failed
+
+
+    Queued 0.3 s · ran 1 min 3 s
+    ");
+    let allowed = end(
+        Reason::Neutral,
+        "Allowed to fail (continue-on-error): Step \"Test\" failed with exit code 1",
+    );
+    let ended = Ended {
+        end: &allowed,
+        ..ended
+    };
+    insta::assert_snapshot!(completed(&ended).title, @"3 of 120 tests failed, which continue-on-error allows");
 }
 
 /// Whatever fits is shown whole; what does not leaves the log its part, and no fence open.
