@@ -112,9 +112,11 @@ fn passed_again(world: &World) -> Result<bool, String> {
 fn the_checks_that_waited_say_who_approved_wherever_the_approval_dies() {
     for host in [Host::Aws, Host::OneMachine] {
         let mut told = 0;
+        let mut waiting = of_a_fork(host, None);
+        waiting.run().unwrap();
         let mut quiet = approval(host, None);
         quiet.run().unwrap();
-        for call in 1..quiet.faults().calls() {
+        for call in waiting.faults().calls()..quiet.faults().calls() {
             let mut world = approval(host, Some((call, Fault::CrashAfter)));
             let result = world.run().and_then(|()| world.verdict());
             match result.and_then(|()| told_on(&world)) {
@@ -126,7 +128,7 @@ fn the_checks_that_waited_say_who_approved_wherever_the_approval_dies() {
     }
 }
 
-fn approval(host: Host, fault: Option<(u64, Fault)>) -> World {
+fn of_a_fork(host: Host, fault: Option<(u64, Fault)>) -> World {
     let trouble = Trouble {
         faults: fault.into_iter().collect(),
         ..Trouble::default()
@@ -134,6 +136,11 @@ fn approval(host: Host, fault: Option<(u64, Fault)>) -> World {
     let passes = vec![script(Ending::Success)];
     let mut world = World::new(host, true, &[(PATH, crate::WORKFLOW)], passes, trouble);
     world.schedule(Millis(0), Action::Deliver(pull_request_from_a_fork()));
+    world
+}
+
+fn approval(host: Host, fault: Option<(u64, Fault)>) -> World {
+    let mut world = of_a_fork(host, fault);
     world.schedule(
         Millis::from_minutes(5),
         Action::Deliver(approve("approve", "octocat")),

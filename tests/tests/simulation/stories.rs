@@ -6,7 +6,7 @@ use checkmill_backends::port::SubmitKey;
 use checkmill_core::limits::{ATTEMPTS, REDELIVERIES, SWEEP_ROWS};
 use checkmill_core::{AttemptNumber, JobId, JobState, Millis, Reason, RepositoryId, RunId};
 use checkmill_tests::sim::backend::{Ending, Script};
-use checkmill_tests::sim::faults::{Outage, Peer, Trouble as Wrong};
+use checkmill_tests::sim::faults::{Fault, Outage, Peer, Trouble as Wrong};
 use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
 use std::collections::BTreeMap;
 
@@ -269,6 +269,49 @@ fn a_run_that_is_being_reported_holds_up_no_other_run_of_its_commit() {
         assert!(queued_after(free) < Millis::from_minutes(1), "{free} waits");
         assert!(queued_after(reported) > queued_after(free), "{reported} is first");
     }
+}
+
+/// Here it has the id of another one, which is not there.
+#[test]
+fn a_recovery_passes_over_a_row_that_it_can_not_take_up() {
+    let story = |faults| {
+        let trouble = Trouble {
+            faults,
+            ..Trouble::default()
+        };
+        let passes = vec![script(Ending::Success)];
+        let mut world = World::new(Host::OneMachine, true, &[(PATH, WORKFLOW)], passes, trouble);
+        world = world.with_history();
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run().unwrap();
+        world
+    };
+    let calls = story(Vec::new()).faults().calls();
+    let mut world = story(vec![(calls + 1, Fault::CrashAfter)]);
+    for key in ["build", "report"] {
+        world.store().falsify(&job_of("push-1", key), |job| {
+            let JobState::Concluded { handle, end } = job.state.clone() else {
+                panic!("{job:?}")
+            };
+            job.state = JobState::Ended { handle, end };
+        });
+    }
+    let bad = job_of("push-1", "build");
+    world
+        .store()
+        .falsify(&bad, |job| job.id = job_of("push-1", "nowhere"));
+    world.schedule(
+        Millis(0),
+        Action::Deliver(cancel("c", "octocat", job_of("push-1", "none"))),
+    );
+    // The bad row never moves.
+    assert!(world.run().is_err());
+    let history = world.history();
+    let recovered = history.lines().find(|line| line.contains("recovered")).unwrap();
+    assert!(recovered.contains("executions_restarted: 1"), "{recovered}");
+    let jobs = world.store().all_jobs();
+    let report = jobs.iter().find(|job| job.name == "CI / report").unwrap();
+    assert!(matches!(report.state, JobState::Concluded { .. }), "{report:?}");
 }
 
 #[test]
