@@ -19,7 +19,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a repository's workflows on this machine, through the whole pipeline, and show the checks.
     ///
-    /// Exit code: 0 when every check ended in success, neutral or skipped; 1 when one did not; 2 when the input is wrong.
+    /// Exit code: 0 when every check ended in success, neutral or skipped, of a job that was tried again the last one; 1 when one
+    /// did not; 2 when the input is wrong.
     Run(RunArgs),
     /// Say all that is wrong with a repository's workflow files and its policy.
     ///
@@ -61,6 +62,9 @@ pub(crate) struct RunArgs {
     /// The branch, tag or commit to run; without it, the files as they are, uncommitted changes included.
     #[arg(long = "ref", value_name = "R")]
     pub(crate) reference: Option<String>,
+    /// The branch that a pull request is for, or the commit at which the branch is; without it, the parent.
+    #[arg(long, value_name = "B")]
+    pub(crate) base: Option<String>,
     /// Only this workflow file: its path or its file name.
     #[arg(long, value_name = "FILE")]
     pub(crate) workflow: Option<String>,
@@ -126,7 +130,8 @@ pub(crate) struct PlanArgs {
     /// The branch, tag or commit that it happens to; without it, the files as they are, uncommitted changes included.
     #[arg(long = "ref", value_name = "R")]
     pub(crate) reference: Option<String>,
-    /// What was there before: the branch that a pull request is for, or the commit before a push. Without it, the parent.
+    /// What was there before: the branch that a pull request is for, the commit at which that branch is, or the commit before a
+    /// push. Without it, the parent.
     #[arg(long, value_name = "B")]
     pub(crate) base: Option<String>,
     /// The changed files, in place of those that git finds; may be given several times.

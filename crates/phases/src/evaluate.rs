@@ -190,7 +190,7 @@ pub(crate) async fn expand(
         .cancellation(key)
         .map_or(now, |cancelled| now.max(cancelled.at + Millis(1)));
     let results = results_for(blobs, run, jobs, key).await?;
-    let mut expanded = expand_with(workflow, run, jobs, key, results, now);
+    let mut expanded = expand_with(workflow, run, key, results, now);
     if graph::is_doomed(&run.nodes, &crate::advance::statuses(run, jobs), key) {
         expanded = doomed(workflow, run, key, expanded, now);
     }
@@ -275,7 +275,6 @@ fn queued(run: &Run, key: &JobKey, name: &str, now: UnixMillis) -> Expanded {
 pub(crate) fn expand_with(
     workflow: &Workflow,
     run: &Run,
-    jobs: &[Job],
     key: &JobKey,
     results: BTreeMap<JobKey, NeedsJob>,
     now: UnixMillis,

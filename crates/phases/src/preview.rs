@@ -243,7 +243,7 @@ impl Walk {
             }
         };
         let results = evaluate::results(&self.run, &self.legs);
-        let expanded = evaluate::expand_with(&workflow, &self.run, &self.legs, key, results, now);
+        let expanded = evaluate::expand_with(&workflow, &self.run, key, results, now);
         let outcome = match (&expanded.diagnosis, expanded.jobs.as_slice()) {
             (Some(diagnosis), _) => JobOutcome::Broken(diagnosis.clone()),
             (None, []) => JobOutcome::Calls {

@@ -16,8 +16,8 @@ use checkmill_core::graph::{close, dependents};
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::run::Trust;
 use checkmill_core::transition::JobEvent;
-use checkmill_core::{CommitSha, Event, Job, JobKey, JobState, Reason, Run, RunId};
-use checkmill_github::forge::Forge;
+use checkmill_core::{CheckRunId, CommitSha, Event, Job, JobKey, JobState, Reason, Run, RunId};
+use checkmill_github::forge::{CheckState, Forge};
 use std::collections::BTreeSet;
 
 pub struct Rerun<'a> {
@@ -131,11 +131,29 @@ impl Rerun<'_> {
             // approval back.
             return Err(StoreError::Conflict.into());
         }
-        self.rerun_where(event, run, |job| {
-            job.end()
-                .is_some_and(|end| end.reason == Reason::ApprovalRequired)
-        })
-        .await?;
+        self.tell_approved(run).await?;
+        self.rerun_where(event, run, awaits_approval).await?;
+        Ok(())
+    }
+
+    /// Says on the checks of the attempts that waited who approved them. Before the next attempts, while the rows still know
+    /// those checks: an approval that comes again after a crash in between says the same once more.
+    async fn tell_approved(&self, run: &RunId) -> Result<(), PhaseError> {
+        let Some((run, jobs)) = self.runs.load_with_jobs(run).await? else {
+            return Ok(());
+        };
+        let Trust::ForkApproved { by, .. } = &run.trust else {
+            return Ok(());
+        };
+        let runs_now = |job: &&Job| {
+            let is_over = matches!(job.state, JobState::Concluded { .. }) && !job.is_exhausted();
+            is_over && awaits_approval(job) && !is_left_out(&run, job)
+        };
+        for job in jobs.iter().filter(runs_now) {
+            if let (Some(check), Some(end)) = (job.check, job.end()) {
+                self.say(&run, job, check, &view::approved(job, end, by)).await?;
+            }
+        }
         Ok(())
     }
 
@@ -332,18 +350,31 @@ impl Rerun<'_> {
             translated: &view::translations(&nothing, &used),
         };
         let last = report(self.blobs, self.forge, self.backends, &ending).await?;
-        let told = self
-            .forge
-            .update_check(&view::repo(&run), check, &view::not_again(last, event, why))
-            .await;
-        match told {
+        self.say(&run, job, check, &view::not_again(last, event, why))
+            .await
+    }
+
+    /// Writes a check of an attempt that is over; that nobody can be told keeps nothing from its way.
+    async fn say(
+        &self,
+        run: &Run,
+        job: &Job,
+        check: CheckRunId,
+        state: &CheckState,
+    ) -> Result<(), PhaseError> {
+        match self.forge.update_check(&view::repo(run), check, state).await {
             Err(error) if !error.error_name().is_retryable() => {
-                tracing::warn!(job = %job.id, %error, "nobody can be told that nothing runs again");
+                tracing::warn!(job = %job.id, %error, "nobody can be told what came of a request");
                 Ok(())
             }
             told => Ok(told?),
         }
     }
+}
+
+fn awaits_approval(job: &Job) -> bool {
+    job.end()
+        .is_some_and(|end| end.reason == Reason::ApprovalRequired)
 }
 
 /// Why nothing runs again though somebody asked.

@@ -7,7 +7,7 @@ use checkmill_core::event::EventKind;
 use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ATTEMPTS};
 use checkmill_core::policy::ForkPolicy;
 use checkmill_core::run::{Diagnosis, Mark};
-use checkmill_core::{End, Event, Job, JobState, Millis, Reason, Run, UnixMillis};
+use checkmill_core::{End, Event, Job, JobState, Login, Millis, Reason, Run, UnixMillis};
 use checkmill_github::changed_lines::{ChangedLines, Closeness};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
 use checkmill_github::render::{
@@ -291,6 +291,11 @@ pub(crate) fn comment(run: &Run, jobs: &[&Job]) -> String {
         sha: &run.sha,
         jobs: rows.collect(),
     })
+}
+
+/// The check of an attempt that waited for an approval which has come. The button is gone.
+pub(crate) fn approved(job: &Job, end: &End, by: &Login) -> CheckState {
+    render::approved(&attempt(job), end, by, job.attempt.next())
 }
 
 /// The check of a job that was asked to run again and does not: how its last attempt ended, below why there is no other one.

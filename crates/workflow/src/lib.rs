@@ -45,7 +45,9 @@ pub use concurrency::run_concurrency;
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
 pub use describe::{AttemptInfo, allowed_actions, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use dialect::{DIRECTORIES, lint, local_actions, parse, parse_action};
+pub use dialect::{
+    DIRECTORIES, Written, WrittenAction, WrittenStep, lint, local_actions, parse, parse_action, written_steps,
+};
 pub use expand::{Expansion, JobContext, LaterKey, Leg, expand, unevaluated_name};
 pub use inputs::{dispatch_inputs, inputs};
 pub use keys::{Key, Keys, Support};

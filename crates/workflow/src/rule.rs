@@ -43,10 +43,12 @@ pub enum Rule {
     MatrixFilter,
     ScheduleInterval,
     UntrustedInput,
+    Refused,
+    RefusedIfReached,
 }
 
 impl Rule {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Yaml,
         Self::UnknownKey,
         Self::Unsupported,
@@ -64,6 +66,8 @@ impl Rule {
         Self::MatrixFilter,
         Self::ScheduleInterval,
         Self::UntrustedInput,
+        Self::Refused,
+        Self::RefusedIfReached,
     ];
 
     #[must_use]
@@ -86,6 +90,8 @@ impl Rule {
             Self::MatrixFilter => "matrix-filter",
             Self::ScheduleInterval => "schedule-interval",
             Self::UntrustedInput => "untrusted-input",
+            Self::Refused => "refused",
+            Self::RefusedIfReached => "refused-if-reached",
         }
     }
 
@@ -101,14 +107,16 @@ impl Rule {
             | Self::UnknownNeed
             | Self::NeedsCycle
             | Self::Expression
-            | Self::Matrix => Severity::Error,
+            | Self::Matrix
+            | Self::Refused => Severity::Error,
             Self::UnknownStep
             | Self::UnknownJob
             | Self::UnknownOutput
             | Self::UnknownMatrixKey
             | Self::UnknownInput
             | Self::MatrixFilter
-            | Self::ScheduleInterval => Severity::Warning,
+            | Self::ScheduleInterval
+            | Self::RefusedIfReached => Severity::Warning,
             Self::UntrustedInput => Severity::Note,
         }
     }
@@ -138,6 +146,10 @@ impl Rule {
             Self::UntrustedInput => {
                 "A script holds an expression whose text an outsider may choose. Checkmill hands it over as an environment \
                  variable; GitHub Actions pastes it into the script."
+            }
+            Self::Refused => "A step that is refused when it runs, such as one with a shell of Windows.",
+            Self::RefusedIfReached => {
+                "A step that is refused when it runs, though an `if` may keep it from that or `continue-on-error` make nothing of it."
             }
         }
     }

@@ -1,12 +1,13 @@
 //! A re-run whose request dies at any of its steps.
 
 use crate::PATH;
-use crate::events::{job_of, push, rerun_failed};
+use crate::events::{approve, job_of, pull_request_from_a_fork, push, rerun_failed};
 use crate::stories::script;
 use checkmill_backends::port::SubmitKey;
-use checkmill_core::{AttemptNumber, Millis, Reason};
+use checkmill_core::{AttemptNumber, Conclusion, Millis, Reason};
 use checkmill_tests::sim::backend::{Ending, Script};
 use checkmill_tests::sim::faults::Fault;
+use checkmill_tests::sim::forge::SimCheck;
 use checkmill_tests::sim::world::{Action, Host, Trouble, World};
 
 /// `slow` ends while the failed jobs are taken up again.
@@ -108,4 +109,63 @@ fn passed_again(world: &World) -> Result<bool, String> {
         }
     }
     Ok(true)
+}
+
+/// Whatever call the approval dies at, the checks that waited say who gave it, and have no button any more.
+#[test]
+fn the_checks_that_waited_say_who_approved_wherever_the_approval_dies() {
+    for host in [Host::Aws, Host::OneMachine] {
+        let mut told = 0;
+        let mut waiting = of_a_fork(host, None);
+        waiting.run().unwrap();
+        let mut quiet = approval(host, None);
+        quiet.run().unwrap();
+        for call in waiting.faults().calls()..quiet.faults().calls() {
+            let mut world = approval(host, Some((call, Fault::CrashAfter)));
+            let result = world.run().and_then(|()| world.verdict());
+            match result.and_then(|()| told_on(&world)) {
+                Ok(checks) => told += checks,
+                Err(problem) => panic!("{host:?}, dies at call {call}: {problem}"),
+            }
+        }
+        assert!(told > 100, "only {told} checks waited");
+    }
+}
+
+fn of_a_fork(host: Host, fault: Option<(u64, Fault)>) -> World {
+    let trouble = Trouble {
+        faults: fault.into_iter().collect(),
+        ..Trouble::default()
+    };
+    let passes = vec![script(Ending::Success)];
+    let mut world = World::new(host, true, &[(PATH, crate::WORKFLOW)], passes, trouble);
+    world.schedule(Millis(0), Action::Deliver(pull_request_from_a_fork()));
+    world
+}
+
+fn approval(host: Host, fault: Option<(u64, Fault)>) -> World {
+    let mut world = of_a_fork(host, fault);
+    world.schedule(
+        Millis::from_minutes(5),
+        Action::Deliver(approve("approve", "octocat")),
+    );
+    world
+}
+
+/// How many checks of an approved run waited.
+fn told_on(world: &World) -> Result<usize, String> {
+    if world.store().all_runs().iter().any(|run| !run.trust.may_run()) {
+        // The death put the run off until after the approval, which then finds nothing.
+        return Ok(0);
+    }
+    let checks = world.forge().checks();
+    let waited = |check: &&SimCheck| check.conclusions.first() == Some(&Conclusion::ActionRequired);
+    let mut count = 0;
+    for check in checks.values().filter(waited) {
+        if check.state.title != "Approved by octocat; runs as attempt 2" || !check.state.buttons.is_empty() {
+            return Err(format!("{}: {:?}", check.name, check.state));
+        }
+        count += 1;
+    }
+    Ok(count)
 }

@@ -2,10 +2,11 @@
 
 use crate::events::{approve, cancel, job_of, pull_request_from_a_fork, push, rerun_failed, rerun_job};
 use crate::{PATH, WORKFLOW};
+use checkmill_backends::port::SubmitKey;
 use checkmill_core::limits::{ATTEMPTS, REDELIVERIES, SWEEP_ROWS};
-use checkmill_core::{JobState, Millis, Reason, RepositoryId};
+use checkmill_core::{AttemptNumber, JobId, JobState, Millis, Reason, RepositoryId, RunId};
 use checkmill_tests::sim::backend::{Ending, Script};
-use checkmill_tests::sim::faults::{Outage, Peer, Trouble as Wrong};
+use checkmill_tests::sim::faults::{Fault, Outage, Peer, Trouble as Wrong};
 use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
 use std::collections::BTreeMap;
 
@@ -228,6 +229,91 @@ fn a_job_that_has_had_all_its_attempts_says_so_on_its_check() {
     }
 }
 
+/// Its own failed jobs run again once it has been reported.
+#[test]
+fn a_run_that_is_being_reported_holds_up_no_other_run_of_its_commit() {
+    const OTHER: &str = ".checkmill/workflows/other.yml";
+    let text = "on: push\njobs:\n  build:\n    runs-on: linux\n    steps:\n      - run: exit 1\n";
+    let job = |path| {
+        let run = RunId::derive(&"push-1".parse().unwrap(), path);
+        JobId::derive(&run, &"build".parse().unwrap(), "")
+    };
+    for (reported, free) in [(PATH, OTHER), (OTHER, PATH)] {
+        let files = [(PATH, text), (OTHER, text)];
+        let passes = vec![script(Ending::Success)];
+        let mut world = World::new(Host::Aws, false, &files, passes, Trouble::default());
+        for path in [PATH, OTHER] {
+            let first = SubmitKey {
+                job: job(path),
+                attempt: AttemptNumber::FIRST,
+            };
+            world.backend().plan(first, BRIEF);
+        }
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run().unwrap();
+        world.store().falsify(&job(reported), |job| {
+            let JobState::Concluded { handle, end } = job.state.clone() else {
+                panic!("{job:?}")
+            };
+            job.state = JobState::Ended { handle, end };
+        });
+        let asked_at = world.now();
+        world.schedule(Millis(0), Action::Deliver(rerun_failed("rerun-1")));
+        world.run().unwrap();
+        let queued_after = |path| {
+            let jobs = world.store().all_jobs();
+            let found = jobs.into_iter().find(|one| one.id == job(path)).unwrap();
+            assert_eq!(found.attempt.0, 2, "{path}");
+            found.queued_at.since(asked_at)
+        };
+        assert!(queued_after(free) < Millis::from_minutes(1), "{free} waits");
+        assert!(queued_after(reported) > queued_after(free), "{reported} is first");
+    }
+}
+
+/// Here it has the id of another one, which is not there.
+#[test]
+fn a_recovery_passes_over_a_row_that_it_can_not_take_up() {
+    let story = |faults| {
+        let trouble = Trouble {
+            faults,
+            ..Trouble::default()
+        };
+        let passes = vec![script(Ending::Success)];
+        let mut world = World::new(Host::OneMachine, true, &[(PATH, WORKFLOW)], passes, trouble);
+        world = world.with_history();
+        world.schedule(Millis(0), Action::Deliver(push()));
+        world.run().unwrap();
+        world
+    };
+    let calls = story(Vec::new()).faults().calls();
+    let mut world = story(vec![(calls + 1, Fault::CrashAfter)]);
+    for key in ["build", "report"] {
+        world.store().falsify(&job_of("push-1", key), |job| {
+            let JobState::Concluded { handle, end } = job.state.clone() else {
+                panic!("{job:?}")
+            };
+            job.state = JobState::Ended { handle, end };
+        });
+    }
+    let bad = job_of("push-1", "build");
+    world
+        .store()
+        .falsify(&bad, |job| job.id = job_of("push-1", "nowhere"));
+    world.schedule(
+        Millis(0),
+        Action::Deliver(cancel("c", "octocat", job_of("push-1", "none"))),
+    );
+    // The bad row never moves.
+    assert!(world.run().is_err());
+    let history = world.history();
+    let recovered = history.lines().find(|line| line.contains("recovered")).unwrap();
+    assert!(recovered.contains("executions_restarted: 1"), "{recovered}");
+    let jobs = world.store().all_jobs();
+    let report = jobs.iter().find(|job| job.name == "CI / report").unwrap();
+    assert!(matches!(report.state, JobState::Concluded { .. }), "{report:?}");
+}
+
 #[test]
 fn a_job_obeys_only_its_own_repository() {
     let mut world = world(Host::Aws, false, &[script(Ending::Success)]);
@@ -404,6 +490,42 @@ fn a_check_that_github_refuses_for_a_day_is_given_up() {
         assert!(gave_up >= Millis::from_minutes(24 * 60), "{gave_up:?}");
         assert_eq!(world.backend().live(), []);
     }
+}
+
+/// Matrices that become ready together are within the limit together: what goes past it is refused with a check, and the
+/// run's other jobs, and the other files, run.
+#[test]
+fn matrices_that_are_ready_together_are_within_the_limit_together() {
+    let legs = (1..=256).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let job = |name: &str| {
+        format!(
+            "  {name}:\n    runs-on: x\n    strategy: {{matrix: {{n: [{legs}]}}}}\n    steps: [{{run: y}}]\n"
+        )
+    };
+    let large = format!(
+        "name: Large\non: push\njobs:\n{}",
+        ["a", "b", "c", "d", "e"].map(|name| job(name)).concat()
+    );
+    let files = [
+        (".checkmill/workflows/large.yml", large.as_str()),
+        (PATH, WORKFLOW),
+    ];
+    let quick = Script {
+        running: Millis::from_secs(10),
+        ..script(Ending::Success)
+    };
+    let mut world = World::new(Host::Aws, true, &files, vec![quick], Trouble::default());
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    let reasons = reasons(&world);
+    let refused: Vec<_> = reasons
+        .iter()
+        .filter(|(_, reason)| *reason == Reason::Configuration)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(refused, ["Large / d", "Large / e"]);
+    assert_eq!(reasons.len(), 3 * 256 + 2 + 5);
 }
 
 /// GitHub's servers don't all know at once what one of them has told us.

@@ -60,7 +60,7 @@ pub enum FillError {
 
 /// What a value is that is not pasted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Secret,
     /// The event's.
     Outsiders,
@@ -139,6 +139,54 @@ fn acts_in_a_language(c: char) -> bool {
     "`$\"'\\;&|<>(){}#=\n\r".contains(c)
 }
 
+/// An expression of a script, and where it stands in it.
+pub(super) struct Hole {
+    pub(super) span: ExprSpan,
+    /// `None` in a language whose rules we don't know.
+    place: Option<Place>,
+    /// What ends the here-document with a quoted delimiter that it is in.
+    delimiter: Option<String>,
+}
+
+impl Hole {
+    /// Those of a script, in its order.
+    pub(super) fn all(run: &str, kind: ShellKind) -> Vec<Self> {
+        let mut walker = Walker::new(run);
+        let hole = |span: ExprSpan| {
+            let place = walker.place_at(span.range.start);
+            let delimiter = walker.delimiter().map(str::to_owned);
+            walker.skip_to(span.range.end);
+            let is_known = kind == ShellKind::Posix;
+            Self {
+                span,
+                place: is_known.then_some(place),
+                delimiter: delimiter.filter(|_| is_known),
+            }
+        };
+        references(run).into_iter().map(hole).collect()
+    }
+
+    /// How the script reads the variable of this name here.
+    ///
+    /// # Errors
+    /// Where it can't.
+    pub(super) fn reference(&self, name: &str, what: Kind) -> Result<String, FillError> {
+        let place = match self.place {
+            Some(Place::Expanding) => return Ok(format!("${{{name}}}")),
+            Some(Place::SingleQuotes) => return Ok(format!("'\"${{{name}}}\"'")),
+            Some(Place::AnsiQuotes) => return Ok(format!("'\"${{{name}}}\"$'")),
+            Some(Place::Literal) => "in a here-document with a quoted delimiter",
+            Some(Place::Arithmetic) => "in an arithmetic expression",
+            None => "in this shell",
+        };
+        Err(FillError::Unsafe {
+            expression: self.span.expression.clone(),
+            what: what.what(),
+            place,
+        })
+    }
+}
+
 /// What decides how a value reaches a script.
 #[derive(Clone, Copy)]
 pub struct Guards<'a> {
@@ -197,38 +245,28 @@ impl<'a> Suspects<'a> {
 /// An expression that fails, or a value that must not be pasted at a place where the shell reads no variables.
 pub fn fill(run: &str, kind: ShellKind, scope: &Scope<'_>, guards: Guards<'_>) -> Result<Filled, FillError> {
     let suspects = Suspects::of(run, kind, guards);
-    let mut walker = Walker::new(run);
     let mut filled = Filled {
         text: String::new(),
         variables: Vec::new(),
     };
     let mut rest = 0;
-    for span in references(run) {
-        filled.text.push_str(&run[rest..span.range.start]);
-        rest = span.range.end;
-        let value = piece(run, span.range.clone(), scope)?;
-        let place = walker.place_at(span.range.start);
-        let ends = walker
-            .delimiter()
-            .map(|delimiter| ends_document(&filled.text, &value, &run[rest..], delimiter));
-        walker.skip_to(span.range.end);
-        let place = (kind == ShellKind::Posix).then_some(place);
-        let ends = ends.filter(|_| kind == ShellKind::Posix);
-        let Some(what) = suspects.judge(span.range.start, &value, ends) else {
+    for hole in Hole::all(run, kind) {
+        let range = hole.span.range.clone();
+        filled.text.push_str(&run[rest..range.start]);
+        rest = range.end;
+        let value = piece(run, range.clone(), scope)?;
+        let delimiter = hole.delimiter.as_deref();
+        let ends = delimiter.map(|delimiter| ends_document(&filled.text, &value, &run[rest..], delimiter));
+        let Some(what) = suspects.judge(range.start, &value, ends) else {
             filled.text.push_str(&value);
             continue;
         };
         let name = format!("{VARIABLE_PREFIX}{}", filled.variables.len() + 1);
-        let reference = reference(&name, place).map_err(|place| FillError::Unsafe {
-            expression: span.expression.clone(),
-            what: what.what(),
-            place,
-        })?;
-        filled.text.push_str(&reference);
+        filled.text.push_str(&hole.reference(&name, what)?);
         filled.variables.push(Variable {
             name,
             value,
-            expression: span.expression,
+            expression: hole.span.expression,
         });
     }
     // Without any expression left in it, this finds one that is not closed.
@@ -257,18 +295,6 @@ fn piece(run: &str, range: Range<usize>, scope: &Scope<'_>) -> Result<String, Ex
         error.offset += start;
         error
     })
-}
-
-/// How a script reads the variable at this place; `None` is a language whose rules we don't know.
-fn reference(name: &str, place: Option<Place>) -> Result<String, &'static str> {
-    match place {
-        Some(Place::Expanding) => Ok(format!("${{{name}}}")),
-        Some(Place::SingleQuotes) => Ok(format!("'\"${{{name}}}\"'")),
-        Some(Place::AnsiQuotes) => Ok(format!("'\"${{{name}}}\"$'")),
-        Some(Place::Literal) => Err("in a here-document with a quoted delimiter"),
-        Some(Place::Arithmetic) => Err("in an arithmetic expression"),
-        None => Err("in this shell"),
-    }
 }
 
 #[cfg(test)]

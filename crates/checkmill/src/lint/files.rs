@@ -1,11 +1,12 @@
 //! The files as they are in the directory, committed or not.
 
+use super::refusals;
 use crate::output::no_workflow;
 use anyhow::{Context as _, bail};
 use checkmill_core::policy::{AllowedActions, Policy};
 use checkmill_phases::dirs::{self, ACTIONS_DIR, POLICY_PATH};
 use checkmill_workflow::uses::LocalAction;
-use checkmill_workflow::{Called, Diagnostic, Diagnostics, Linker, WorkflowReference};
+use checkmill_workflow::{Called, Diagnostic, Diagnostics, Linker, Severity, WorkflowReference};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -94,6 +95,30 @@ impl File {
             Err(found) => found.as_slice().to_vec(),
         };
         found.into_iter().filter(|one| one.path == self.path).collect()
+    }
+
+    /// Adds what is refused once it runs; what has an error at its place already is wrong enough.
+    pub(super) fn refused(&self, told: Option<Diagnostics>, rules: &Policy) -> Option<Diagnostics> {
+        let text = self.text.as_deref().unwrap_or_default();
+        let mut refused = refusals::of_steps(&self.path, text);
+        if let Ok(workflow) = checkmill_workflow::parse(&self.path, text) {
+            refused.extend(workflow.timeouts_beyond(rules.run_timeout_max));
+        }
+        let told_before = told.as_ref().map_or(&[][..], Diagnostics::as_slice);
+        let mut new: Vec<Diagnostic> = Vec::new();
+        // Errors first: what several steps share (`defaults`) may be an error of one and a warning of another.
+        refused.sort_by_key(|one| one.severity() != Severity::Error);
+        for one in refused {
+            let mut errors = told_before
+                .iter()
+                .filter(|other| other.severity() == Severity::Error);
+            let mut others = new.iter().map(|other| (other.line, other.column));
+            if !errors.any(|error| meet(error, &one)) && !others.any(|place| place == (one.line, one.column))
+            {
+                new.push(one);
+            }
+        }
+        Diagnostics::joined(told, new)
     }
 
     /// What there is to say about it.
@@ -218,4 +243,9 @@ fn nothing(root: &Path, dirs: &[&str]) -> anyhow::Result<String> {
         ));
     }
     Ok(text)
+}
+
+/// Whether their places have a character in common.
+fn meet(one: &Diagnostic, other: &Diagnostic) -> bool {
+    one.line == other.line && one.column < other.end_column && other.column < one.end_column
 }

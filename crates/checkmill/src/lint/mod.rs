@@ -3,6 +3,7 @@
 
 mod files;
 mod formats;
+mod refusals;
 mod sarif;
 
 use crate::cli::{LintArgs, LintFormat};
@@ -71,6 +72,7 @@ fn report(files: &Files) -> Report {
     }
     for file in &files.workflows {
         let own = file.judged(checkmill_workflow::lint);
+        let own = file.refused(own, &files.rules);
         add(
             &file.path,
             Diagnostics::joined(own, file.calling(&files.workflows, &files.rules.actions)),

@@ -3,7 +3,7 @@
 use crate::cli::PlanArgs;
 use crate::run::event::{check_inputs, find};
 use crate::schedules;
-use crate::source::{self, Source, repository_name};
+use crate::source::{self, Base, Source, repository_name};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_core::event::{
@@ -18,8 +18,6 @@ use std::path::Path;
 const OWNER: &str = "local";
 /// A delivery's id, of which GitHub gives out no such one.
 const DELIVERY: &str = "00000000-0000-0000-0000-000000000000";
-/// The branch of a pull request's changes where no other is known.
-const HEAD_BRANCH: &str = "changes";
 
 /// An event, and which commits decide about it.
 pub(super) struct Made {
@@ -39,7 +37,7 @@ pub(super) enum Planned {
 }
 
 pub(super) fn make(args: &PlanArgs, source: &Source) -> anyhow::Result<Made> {
-    let base = args.base.as_deref().map(|base| source::resolve(&args.path, base));
+    let base = args.base.as_deref().map(|base| source::base(&args.path, base));
     let base = base.transpose()?;
     if args.event != "workflow_dispatch" && !(args.inputs.is_empty() && args.workflow.is_none()) {
         bail!("--input and --workflow go with --event workflow_dispatch.");
@@ -52,7 +50,8 @@ pub(super) fn make(args: &PlanArgs, source: &Source) -> anyhow::Result<Made> {
     if args.cron.is_some() && args.event != "schedule" {
         bail!("--cron goes with --event schedule.");
     }
-    let before = base.clone().or_else(|| source.parent.clone());
+    let before = base.as_ref().map(|base| base.sha.clone());
+    let before = before.or_else(|| source.parent.clone());
     match args.event.as_str() {
         "push" => push(args, source, before),
         "pull_request" => pull_request(args, source, base),
@@ -81,18 +80,10 @@ fn push(args: &PlanArgs, source: &Source, before: Option<CommitSha>) -> anyhow::
 }
 
 /// From the branch that is checked out to `--base`, else onto that branch itself.
-fn pull_request(args: &PlanArgs, source: &Source, base: Option<CommitSha>) -> anyhow::Result<Made> {
-    let current = git_ref(source)?.short().to_owned();
-    let (head, onto) = match args.base.as_deref() {
-        Some(base) => (
-            current,
-            base.trim_start_matches("refs/heads/")
-                .trim_start_matches("origin/")
-                .to_owned(),
-        ),
-        None => (HEAD_BRANCH.to_owned(), current),
-    };
+fn pull_request(args: &PlanArgs, source: &Source, base: Option<Base>) -> anyhow::Result<Made> {
+    let (head, onto) = source.of_pull_request(git_ref(source)?.short(), base.as_ref());
     let base_sha = base
+        .map(|base| base.sha)
         .or_else(|| source.parent.clone())
         .unwrap_or_else(|| source.sha.clone());
     let message = source.commit(&source.sha)?.1;

@@ -3,7 +3,7 @@
 use super::content::GitContent;
 use crate::cli::{EventName, RunArgs};
 use crate::schedules;
-use crate::source::{self, Source, repository_name};
+use crate::source::{self, Base, Source, repository_name};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_core::event::{EventKind, GitRef, Repository as EventRepository, ScheduledRun};
@@ -17,8 +17,6 @@ use std::sync::Arc;
 
 /// Who does what happens: the owner, who may do everything.
 const OWNER: &str = "local";
-/// The branch of a pull request's changes.
-const HEAD_BRANCH: &str = "changes";
 
 pub(crate) struct Repository {
     pub(crate) source: Source,
@@ -26,6 +24,8 @@ pub(crate) struct Repository {
     /// Whose policy holds, where it is not the commit's own.
     policy_note: String,
     event: EventName,
+    /// For `pull_request`: what it is for, where that was said.
+    base: Option<Base>,
     only_workflow: Option<String>,
     inputs: Vec<(String, String)>,
     /// For `workflow_dispatch`: the workflow's path.
@@ -41,12 +41,19 @@ impl Repository {
     /// A path, ref, workflow, job or input that is not there.
     pub(crate) fn prepare(args: &RunArgs, git_dir: &Path) -> anyhow::Result<Self> {
         let source = source::prepare(&args.path, args.reference.as_deref(), git_dir)?;
+        if args.event != EventName::PullRequest && args.base.is_some() {
+            bail!("--base goes with --event pull_request.");
+        }
+        let base = args.base.as_deref().map(|base| source::base(&args.path, base));
+        let base = base.transpose()?;
+        let named = base.as_ref().and_then(|base| base.branch.as_deref());
         // What a pull request is to be merged into is still at the parent.
-        let at = match (args.event, &source.parent) {
-            (EventName::PullRequest, Some(parent)) => parent,
+        let before = base.as_ref().map(|base| &base.sha).or(source.parent.as_ref());
+        let at = match (args.event, before) {
+            (EventName::PullRequest, Some(before)) => before,
             _ => &source.sha,
         };
-        let policy_of = source.policy_commit(source.branch(), at);
+        let policy_of = source.policy_commit(named.or(source.branch()), at);
         let workflows = source.workflows(&source.policy(&policy_of)?)?;
         let paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
         if paths.is_empty() {
@@ -100,6 +107,7 @@ impl Repository {
             policy_note: source.policy_note(&policy_of)?,
             source,
             event: args.event,
+            base,
             only_workflow,
             inputs: args.inputs.clone(),
             dispatched,
@@ -119,7 +127,10 @@ impl Repository {
             .trim_start_matches("refs/tags/");
         let event = match self.event {
             EventName::Push => format!("a push to {short}"),
-            EventName::PullRequest => format!("a pull request onto {short}"),
+            EventName::PullRequest => {
+                let (_, onto) = self.source.of_pull_request(short, self.base.as_ref());
+                format!("a pull request onto {onto}")
+            }
             EventName::WorkflowDispatch => format!("a workflow_dispatch on {short}"),
             EventName::Schedule => {
                 let cron = self.timing.as_ref().map_or("", |timing| &timing.cron);
@@ -145,6 +156,11 @@ impl Repository {
             (_, Some(default)) => default.name.clone(),
             (_, None) => "main".to_owned(),
         };
+        let (head, branch) = match self.event {
+            EventName::PullRequest => self.source.of_pull_request(&branch, self.base.as_ref()),
+            _ => (String::new(), branch),
+        };
+        let parent = self.base.as_ref().map(|base| &base.sha).or(parent.as_ref());
         let trunk = format!("refs/heads/{branch}");
         let content = GitContent::new(self.source.clone(), self.only_workflow.clone());
         let mut repository = NewRepository::new(&self.name)
@@ -164,7 +180,7 @@ impl Repository {
             (EventName::Push, None) => {}
         }
         if self.event == EventName::PullRequest {
-            repository = repository.git_ref(&format!("refs/heads/{HEAD_BRANCH}"), sha.clone());
+            repository = repository.git_ref(&format!("refs/heads/{head}"), sha.clone());
         } else if *git_ref != trunk {
             repository = repository.git_ref(&trunk, default.map_or(sha, |default| &default.sha).clone());
         }
@@ -172,9 +188,7 @@ impl Repository {
         match self.event {
             EventName::Push => github.update_ref(&self.name, git_ref, Some(sha.clone()), OWNER)?,
             EventName::PullRequest => {
-                let new = NewPullRequest::new(&self.name, HEAD_BRANCH)
-                    .by(OWNER)
-                    .onto(&branch);
+                let new = NewPullRequest::new(&self.name, &head).by(OWNER).onto(&branch);
                 github.open_pull_request(new)?;
             }
             EventName::WorkflowDispatch => {

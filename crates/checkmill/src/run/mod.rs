@@ -112,10 +112,10 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         // Filters that hold everything back are no mistake: a commit of documents need not run anything.
         progress.say(&text);
     }
-    if !finish(&system, &github, &planned, progress, interrupts).await? {
+    if finish(&system, &github, &planned, progress, interrupts).await? == Finish::AtOnce {
         return Ok(ExitCode::from(FAILED));
     }
-    let report = outcome::report(&system, &planned, requests.load(Ordering::Relaxed)).await?;
+    let report = outcome::report(&system, &github, &planned, requests.load(Ordering::Relaxed)).await?;
     server.abort();
     if let Some(dir) = &args.keep_logs {
         outcome::keep_logs(&system, &planned, dir).await?;
@@ -224,15 +224,23 @@ fn hangup_is_ignored() -> bool {
     mask.is_some_and(|mask| mask & 1 == 1)
 }
 
-/// Shows the checks until every job has been reported; whether that came about. Ctrl-C cancels the jobs; a second one ends
-/// the wait for them.
+/// How the wait for the jobs is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    /// They have been reported, but for those that can't be brought to their end.
+    Reported,
+    /// Somebody did not want to wait for them.
+    AtOnce,
+}
+
+/// Shows the checks until every job has been reported. Ctrl-C cancels the jobs; a second one ends the wait for them.
 async fn finish(
     system: &Arc<System>,
     github: &FakeGitHub,
     planned: &PlannedRuns,
     mut progress: Progress,
     mut interrupts: Interrupts,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Finish> {
     for _ in 0..=RECOVERIES {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         let idle = system.engine().0.idle();
@@ -244,7 +252,7 @@ async fn finish(
                 before = interrupts.next() => {
                     if before > 0 {
                         progress.say("Ended at once; some jobs may not have stopped yet.");
-                        return Ok(false);
+                        return Ok(Finish::AtOnce);
                     }
                     progress.say("Cancelling; press Ctrl-C again to end at once.");
                     cancel(system, planned).await?;
@@ -254,14 +262,16 @@ async fn finish(
         progress.update(&outcome::lines(github, SystemClock.now()));
         let open = outcome::jobs(system, planned).await?.iter().any(outcome::is_open);
         if !open {
-            return Ok(true);
+            return Ok(Finish::Reported);
         }
         // An execution failed before its job was reported: what the sweep is for.
-        system.recover().await?;
+        if let Err(error) = system.recover().await {
+            tracing::warn!(%error, "not all that is under way could be recovered");
+        }
     }
     progress
         .say("Some jobs could not be brought to their end. That is a fault of Checkmill; please report it.");
-    Ok(false)
+    Ok(Finish::Reported)
 }
 
 async fn cancel(system: &System, planned: &PlannedRuns) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use crate::local::system::System;
 use anyhow::Context as _;
 use checkmill_core::limits::CHECK_TEXT_CHARS;
 use checkmill_core::run::Hold;
-use checkmill_core::{Job, JobState, Reason, UnixMillis};
+use checkmill_core::{AttemptNumber, Job, JobState, Reason, UnixMillis};
 use checkmill_github::render::cut;
 use checkmill_phases::keys;
 use checkmill_phases::plan::PlannedRuns;
@@ -14,7 +14,7 @@ use checkmill_phases::ports::{Blobs as _, Runs};
 use checkmill_phases::steps::{steps, telling};
 use checkmill_phases::times::started_at;
 use checkmill_testkit::{CheckRun, FakeGitHub, Status};
-use checkmill_workflow::job::JobResult;
+use checkmill_workflow::job::{JobResult, StepResult, StepStatus};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -43,17 +43,15 @@ pub(super) fn shown_name(name: &str, attempt: u32) -> String {
     }
 }
 
+/// When the check first had this status. GitHub's own times are whole seconds; those of the changes are exact.
+fn first(check: &CheckRun, wanted: Status) -> Option<UnixMillis> {
+    let mut statuses = check.statuses.iter();
+    statuses.find(|(_, status)| *status == wanted).map(|(at, _)| *at)
+}
+
 fn line(check: &CheckRun, attempt: u32, now: UnixMillis) -> CheckLine {
-    // GitHub's own times are whole seconds; those of the changes are exact.
-    let first = |wanted: Status| {
-        check
-            .statuses
-            .iter()
-            .find(|(_, status)| *status == wanted)
-            .map(|(at, _)| *at)
-    };
-    let started = first(Status::InProgress).unwrap_or(check.created_at);
-    let ended = first(Status::Completed).unwrap_or(now);
+    let started = first(check, Status::InProgress).unwrap_or(check.created_at);
+    let ended = first(check, Status::Completed).unwrap_or(now);
     CheckLine {
         name: shown_name(&check.name, attempt),
         state: match check.conclusion {
@@ -91,12 +89,13 @@ pub(crate) const fn is_open(job: &Job) -> bool {
     !matches!(job.state, JobState::Concluded { .. })
 }
 
-/// What came of it.
+/// What came of it, as far as it has come to an end.
 ///
 /// # Errors
 /// The store's.
 pub(crate) async fn report(
     system: &System,
+    github: &FakeGitHub,
     planned: &PlannedRuns,
     forge_requests: u64,
 ) -> anyhow::Result<Report> {
@@ -105,6 +104,7 @@ pub(crate) async fn report(
     usage.forge_requests = forge_requests;
     let mut checks = Vec::new();
     for job in jobs(system, planned).await? {
+        checks.extend(earlier(system, github, &job).await?);
         checks.push(check(system, &job).await?);
     }
     let mut runs = Vec::new();
@@ -124,25 +124,80 @@ pub(crate) async fn report(
     })
 }
 
+/// The attempts before the present one, each of which was followed by another without anybody asking. A job's row knows its
+/// present attempt only; the others are what their checks say.
+async fn earlier(system: &System, github: &FakeGitHub, job: &Job) -> anyhow::Result<Vec<CheckReport>> {
+    let is_of_job = |check: &&CheckRun| check.external_id.as_deref() == Some(job.id.as_str());
+    let checks: Vec<CheckRun> = github.read(|state| {
+        let of_job = state.check_runs.values().filter(is_of_job);
+        of_job.cloned().collect()
+    });
+    let mut reports = Vec::new();
+    for (number, check) in (AttemptNumber::FIRST.0..job.attempt.0).zip(&checks) {
+        let attempt = AttemptNumber(number);
+        let started = first(check, Status::InProgress);
+        let ended = first(check, Status::Completed).unwrap_or(check.created_at);
+        let queued_until = started.unwrap_or(ended);
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let result = result(system, job, attempt).await?;
+        let mut steps = result.iter().flat_map(|result| &result.steps);
+        let failing = steps.find(|step| step.outcome == StepStatus::Failure);
+        reports.push(CheckReport {
+            name: job.name.clone(),
+            conclusion: check.conclusion.map(checkmill_core::Conclusion::as_str),
+            reason: reason_in(&text(&check.output.summary)),
+            attempt: number,
+            queued_ms: queued_until.since(check.created_at).0,
+            run_ms: ended.since(queued_until).0,
+            log: cut(&log(system, job, attempt).await?, CHECK_TEXT_CHARS),
+            is_last: false,
+            passes: check.conclusion.is_some_and(checkmill_core::Conclusion::passes),
+            detail: text(&check.output.title),
+            tail: tail(failing, diagnostics(system, job, attempt).await?),
+        });
+    }
+    Ok(reports)
+}
+
+/// The reason's class in a check's summary, which begins with `**Verdict** (`class`)`.
+fn reason_in(summary: &str) -> Option<String> {
+    let (_, behind) = summary.split_once("** (`")?;
+    let (class, _) = behind.split_once('`')?;
+    Some(class.to_owned())
+}
+
 async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
-    let end = job
-        .end()
-        .with_context(|| format!("{} has not ended.", job.name))?;
-    let result = result(system, job).await?;
+    let log = log(system, job, job.attempt).await?;
+    let Some(end) = job.end().filter(|_| !is_open(job)) else {
+        return Ok(CheckReport {
+            name: job.name.clone(),
+            conclusion: None,
+            reason: None,
+            attempt: job.attempt.0,
+            queued_ms: 0,
+            run_ms: 0,
+            log: cut(&log, CHECK_TEXT_CHARS),
+            is_last: true,
+            passes: false,
+            detail: "It could not be brought to its end.".to_owned(),
+            tail: Vec::new(),
+        });
+    };
+    let result = result(system, job, job.attempt).await?;
     let run_ms = started_at(job, result.as_ref()).map_or(0, |started| end.at.since(started).0);
     let conclusion = end.reason.conclusion();
-    let diagnostics = diagnostics(system, job).await?;
-    let log = log(system, job).await?;
+    let diagnostics = diagnostics(system, job, job.attempt).await?;
     let steps = steps(end, result.as_ref(), Some(&log));
     let step = telling(end, &steps);
     Ok(CheckReport {
         name: job.name.clone(),
-        conclusion: conclusion.as_str(),
-        reason: end.reason.class(),
+        conclusion: Some(conclusion.as_str()),
+        reason: Some(end.reason.class().to_owned()),
         attempt: job.attempt.0,
         queued_ms: end.at.since(job.queued_at).0.saturating_sub(run_ms),
         run_ms,
         log: cut(&log, CHECK_TEXT_CHARS),
+        is_last: true,
         passes: conclusion.passes(),
         detail: match (&diagnostics, step) {
             (Some(_), _) => "Can't run as it is written.".to_owned(),
@@ -151,38 +206,40 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
             }
             (None, _) => end.detail.clone(),
         },
-        tail: match (step, diagnostics) {
-            (Some(step), _) => step.tail.clone(),
-            (None, Some(text)) => text.lines().map(str::to_owned).collect(),
-            (None, None) => Vec::new(),
-        },
+        tail: tail(step, diagnostics),
     })
 }
 
+/// Last lines of the step that tells, or what is wrong with the file.
+fn tail(step: Option<&StepResult>, diagnostics: Option<String>) -> Vec<String> {
+    match (step, diagnostics) {
+        (Some(step), _) => step.tail.clone(),
+        (None, Some(text)) => text.lines().map(str::to_owned).collect(),
+        (None, None) => Vec::new(),
+    }
+}
+
 /// What is wrong with the file that the job comes from, where that kept it from running.
-async fn diagnostics(system: &System, job: &Job) -> anyhow::Result<Option<String>> {
+async fn diagnostics(system: &System, job: &Job, attempt: AttemptNumber) -> anyhow::Result<Option<String>> {
     let run = Runs::load(system.store(), &job.id.run()).await?;
     if let Some(Hold::Broken(diagnosis)) = run.and_then(|run| run.hold) {
         return Ok(Some(diagnosis.text));
     }
-    let kept = system
-        .blobs()
-        .get(&keys::diagnostics(&job.id, job.attempt))
-        .await?;
+    let kept = system.blobs().get(&keys::diagnostics(&job.id, attempt)).await?;
     Ok(kept
         .and_then(|bytes| keys::decode_diagnosis(&bytes))
         .map(|diagnosis| diagnosis.text))
 }
 
-async fn result(system: &System, job: &Job) -> anyhow::Result<Option<JobResult>> {
-    let bytes = system.blobs().get(&keys::result(&job.id, job.attempt)).await?;
+async fn result(system: &System, job: &Job, attempt: AttemptNumber) -> anyhow::Result<Option<JobResult>> {
+    let bytes = system.blobs().get(&keys::result(&job.id, attempt)).await?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
-async fn log(system: &System, job: &Job) -> anyhow::Result<String> {
-    match system.blobs().get(&keys::log(&job.id, job.attempt)).await? {
+async fn log(system: &System, job: &Job, attempt: AttemptNumber) -> anyhow::Result<String> {
+    match system.blobs().get(&keys::log(&job.id, attempt)).await? {
         Some(log) => Ok(String::from_utf8_lossy(&log).into_owned()),
-        None => Ok(diagnostics(system, job).await?.unwrap_or_default()),
+        None => Ok(diagnostics(system, job, attempt).await?.unwrap_or_default()),
     }
 }
 
@@ -203,7 +260,7 @@ pub(crate) async fn keep_logs(system: &System, planned: &PlannedRuns, dir: &Path
         let name: String = job.name.chars().map(plain).take(150).collect();
         let name = name.trim_start_matches('.');
         let path = dir.join(format!("{name}-{}.log", &job.id.as_str()[17..]));
-        std::fs::write(&path, log(system, &job).await?)
+        std::fs::write(&path, log(system, &job, job.attempt).await?)
             .with_context(|| format!("The log {} can't be written.", path.display()))?;
     }
     Ok(())

@@ -13,6 +13,7 @@ pub(crate) struct Report {
     pub(crate) run: Vec<String>,
     /// The same runs with their workflows.
     pub(crate) runs: Vec<RunReport>,
+    /// One for each attempt, those of a job in their order.
     pub(crate) checks: Vec<CheckReport>,
     pub(crate) usage: Usage,
 }
@@ -28,9 +29,10 @@ pub(crate) struct RunReport {
 #[derive(Debug, Serialize)]
 pub(crate) struct CheckReport {
     pub(crate) name: String,
-    pub(crate) conclusion: &'static str,
+    /// None where the job could not be brought to its end.
+    pub(crate) conclusion: Option<&'static str>,
     /// The reason's class.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: Option<String>,
     pub(crate) attempt: u32,
     /// From queued to running; to the end for a job that never ran.
     pub(crate) queued_ms: u64,
@@ -39,6 +41,9 @@ pub(crate) struct CheckReport {
     /// The job's log, its middle cut where it is long (more of it: `--keep-logs`); of one that can't run as it is
     /// written, what is wrong with it.
     pub(crate) log: String,
+    /// Whether no other attempt followed: only then it counts.
+    #[serde(skip)]
+    pub(crate) is_last: bool,
     #[serde(skip)]
     pub(crate) passes: bool,
     #[serde(skip)]
@@ -62,10 +67,14 @@ pub(crate) struct Usage {
 }
 
 impl Report {
-    /// Whether every check lets a merge pass.
+    /// Whether the last check of every job lets a merge pass.
     #[must_use]
     pub(crate) fn passes(&self) -> bool {
-        self.checks.iter().all(|check| check.passes)
+        self.last().all(|check| check.passes)
+    }
+
+    fn last(&self) -> impl Iterator<Item = &CheckReport> {
+        self.checks.iter().filter(|check| check.is_last)
     }
 
     /// The table for people, with what failed below it.
@@ -79,19 +88,17 @@ impl Report {
             table.add_row([
                 if check.passes { "✓" } else { "✗" }.to_owned(),
                 shown_name(&check.name, check.attempt),
-                check.conclusion.to_owned(),
-                check.reason.to_owned(),
+                check.conclusion.unwrap_or("not ended").to_owned(),
+                check.reason.clone().unwrap_or_default(),
                 duration(check.queued_ms),
                 duration(check.run_ms),
             ]);
         }
         let mut text = format!("{table}\n");
-        for check in self
-            .checks
-            .iter()
-            .filter(|check| check.conclusion != "success" && check.conclusion != "skipped")
-        {
-            let _ = writeln!(text, "\n{}: {}", check.name, check.detail);
+        let speaks = |check: &&CheckReport| !matches!(check.conclusion, Some("success" | "skipped"));
+        for check in self.checks.iter().filter(speaks) {
+            let name = shown_name(&check.name, check.attempt);
+            let _ = writeln!(text, "\n{name}: {}", check.detail);
             for line in &check.tail {
                 let _ = writeln!(text, "{}", format!("  │ {line}").trim_end());
             }
@@ -100,17 +107,21 @@ impl Report {
         text
     }
 
-    /// Skipped and cancelled ones are counted apart, where there are any.
+    /// Of the last attempts. Skipped, cancelled and unended ones are counted apart, where there are any.
     fn counts(&self) -> String {
-        let of = |conclusion: &str| {
+        let of = |conclusion: Option<&str>| {
             let like = |check: &&CheckReport| check.conclusion == conclusion;
-            self.checks.iter().filter(like).count()
+            self.last().filter(like).count()
         };
-        let (skipped, cancelled) = (of("skipped"), of("cancelled"));
-        let passed = self.checks.iter().filter(|check| check.passes).count() - skipped;
-        let failed = self.checks.len() - passed - skipped - cancelled;
+        let (skipped, cancelled, open) = (of(Some("skipped")), of(Some("cancelled")), of(None));
+        let passed = self.last().filter(|check| check.passes).count() - skipped;
+        let failed = self.last().count() - passed - skipped - cancelled - open;
         let mut text = format!("{passed} passed, {failed} failed");
-        for (count, what) in [(skipped, "skipped"), (cancelled, "cancelled")] {
+        for (count, what) in [
+            (skipped, "skipped"),
+            (cancelled, "cancelled"),
+            (open, "not ended"),
+        ] {
             if count > 0 {
                 let _ = write!(text, ", {count} {what}");
             }
@@ -126,12 +137,13 @@ mod tests {
     fn check(name: &str, conclusion: &'static str, reason: &'static str, passes: bool) -> CheckReport {
         CheckReport {
             name: name.to_owned(),
-            conclusion,
-            reason,
+            conclusion: Some(conclusion),
+            reason: Some(reason.to_owned()),
             attempt: 1,
             queued_ms: 120,
             run_ms: 2345,
             log: "line\n".to_owned(),
+            is_last: true,
             passes,
             detail: "Step \"Test\" failed with exit code 3.".to_owned(),
             tail: vec!["assertion failed".to_owned()],
@@ -164,6 +176,53 @@ mod tests {
           │ assertion failed
 
         1 passed, 1 failed
+        "#);
+    }
+
+    /// Of a job that was tried again only the last attempt counts; one without an end is no success.
+    #[test]
+    fn every_attempt_is_shown_and_the_last_one_counts() {
+        let mut report = Report {
+            run: Vec::new(),
+            runs: Vec::new(),
+            checks: vec![
+                CheckReport {
+                    is_last: false,
+                    ..check("CI / flaky", "failure", "test", false)
+                },
+                CheckReport {
+                    attempt: 2,
+                    ..check("CI / flaky", "success", "success", true)
+                },
+            ],
+            usage: Usage::default(),
+        };
+        assert!(report.passes());
+        report.checks.push(CheckReport {
+            conclusion: None,
+            reason: None,
+            detail: "It could not be brought to its end.".to_owned(),
+            tail: Vec::new(),
+            ..check("CI / stuck", "", "", false)
+        });
+        assert!(!report.passes());
+        let text: Vec<_> = report
+            .for_people()
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect();
+        insta::assert_snapshot!(text.join("\n"), @r#"
+            CHECK                   CONCLUSION  REASON   QUEUED  RAN
+         ✗  CI / flaky              failure     test     0.1 s   2.3 s
+         ✓  CI / flaky (attempt 2)  success     success  0.1 s   2.3 s
+         ✗  CI / stuck              not ended            0.1 s   2.3 s
+
+        CI / flaky: Step "Test" failed with exit code 3.
+          │ assertion failed
+
+        CI / stuck: It could not be brought to its end.
+
+        1 passed, 0 failed, 1 not ended
         "#);
     }
 

@@ -14,7 +14,7 @@ use checkmill_phases::dirs::{self, POLICY_PATH};
 use git::Git;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 pub(crate) use prepare::prepare;
-pub(crate) use refs::DefaultBranch;
+pub(crate) use refs::{Base, DefaultBranch, base};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,9 @@ const NOT_IN_A_PATH: AsciiSet = NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// The branch of a pull request's changes where it can't be the one that is checked out.
+const HEAD_BRANCH: &str = "changes";
 
 /// A commit to run, and where `git` finds it.
 #[derive(Debug, Clone)]
@@ -183,6 +186,21 @@ impl Source {
             Some(default) if branch != Some(default.name.as_str()) => default.sha.clone(),
             _ => at.clone(),
         }
+    }
+
+    /// The branches of a pull request: whose changes it has, and what it is to be merged into. It comes from the branch that is
+    /// checked out where it is for another one, and where that one is not the default branch, whose policy holds as it is.
+    pub(crate) fn of_pull_request(&self, current: &str, base: Option<&Base>) -> (String, String) {
+        let onto = base.and_then(|base| base.branch.as_deref()).unwrap_or(current);
+        let is_default = self
+            .default_branch
+            .as_ref()
+            .is_some_and(|one| one.name == current);
+        let head = match onto == current || is_default {
+            true => HEAD_BRANCH,
+            false => current,
+        };
+        (head.to_owned(), onto.to_owned())
     }
 
     /// Whose policy holds, as the end of a sentence; nothing where the commit's own says the same.

@@ -1,6 +1,7 @@
 //! Branches and tags: those of the user's repository, as GitHub would have them.
 
 use super::git::Git;
+use anyhow::bail;
 use checkmill_core::CommitSha;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +21,46 @@ pub(super) fn default_branch(path: &Path) -> Option<DefaultBranch> {
     Some(DefaultBranch {
         sha: super::resolve(path, HEAD).ok()?,
         name: name.strip_prefix("refs/remotes/origin/")?.to_owned(),
+    })
+}
+
+/// What a change is to be merged into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Base {
+    /// The branch's name, where one was named.
+    pub(crate) branch: Option<String>,
+    pub(crate) sha: CommitSha,
+}
+
+/// What a name means as a base: a branch of ours or of `origin`, or a commit.
+///
+/// # Errors
+/// When there is no such repository, branch or commit.
+pub(crate) fn base(path: &Path, name: &str) -> anyhow::Result<Base> {
+    if !path.join(".git").exists() {
+        bail!(
+            "{} is not a git repository, so it has no base {name:?}. Leave --base out.",
+            path.display()
+        );
+    }
+    let of_origin = format!("refs/remotes/origin/{name}");
+    let (sha, found) = match super::resolve(path, name) {
+        Ok(sha) => (sha, name),
+        // As on GitHub, where it is a branch like the others.
+        Err(error) => match super::resolve(path, &of_origin) {
+            Ok(sha) => (sha, of_origin.as_str()),
+            Err(_) => return Err(error),
+        },
+    };
+    let full = Git::at(path).run(&["rev-parse", "--symbolic-full-name", "--end-of-options", found]);
+    let full = full.unwrap_or_default();
+    let full = full.lines().last().unwrap_or_default();
+    let branch = full
+        .strip_prefix("refs/heads/")
+        .or_else(|| full.strip_prefix("refs/remotes/origin/"));
+    Ok(Base {
+        branch: branch.map(str::to_owned),
+        sha,
     })
 }
 

@@ -244,3 +244,45 @@ fn a_url_names_any_path() {
         "file:///tmp/%2541%20%C3%BC%3F%23"
     );
 }
+
+#[test]
+fn a_base_is_a_branch_also_of_origin_or_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (origin, repo) = (dir.path().join("origin"), dir.path().join("repo"));
+    write(&origin, "file", "one");
+    let git = |args: &[&str]| Git::at(&origin).run(args).unwrap();
+    git(&["init", "--quiet", "--initial-branch=main", "."]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "First"]);
+    git(&["branch", "release/1"]);
+    let from = origin.to_string_lossy();
+    Git::at(dir.path())
+        .run(&["clone", "--quiet", &from, "repo"])
+        .unwrap();
+    let sha = resolve(&repo, "HEAD").unwrap();
+    let table = [
+        ("main", Some("main")),
+        ("origin/main", Some("main")),
+        ("release/1", Some("release/1")),
+        ("origin/release/1", Some("release/1")),
+        ("refs/heads/main", Some("main")),
+        ("HEAD", Some("main")),
+        (sha.as_str(), None),
+        ("HEAD^{commit}", None),
+    ];
+    for (name, branch) in table {
+        let found = base(&repo, name).unwrap();
+        assert_eq!((found.branch.as_deref(), &found.sha), (branch, &sha), "{name}");
+    }
+    for name in ["nowhere", "--all", ""] {
+        assert!(base(&repo, name).is_err(), "{name}");
+    }
+
+    // The default branch's policy holds: it stays where it is.
+    let source = prepare(&repo, None, &dir.path().join("ours.git")).unwrap();
+    let onto = |current, name| source.of_pull_request(current, base(&repo, name).ok().as_ref());
+    let pair = |head: &str, onto: &str| (head.to_owned(), onto.to_owned());
+    assert_eq!(onto("topic", "main"), pair("topic", "main"));
+    assert_eq!(onto("main", "release/1"), pair("changes", "release/1"));
+    assert_eq!(onto("topic", "topic"), pair("changes", "topic"));
+}

@@ -12,5 +12,6 @@ mod program;
 mod calls;
 mod formats;
 mod mistakes;
+mod refusals;
 mod sarif;
 mod which_files;

@@ -75,6 +75,26 @@ async fn the_same_jobs_start_and_the_same_are_skipped() {
     }
 }
 
+#[tokio::test]
+async fn a_pull_request_for_another_branch_is_the_same() {
+    let other = OTHER.replace("pull_request: {", "pull_request: {branches: [release], ");
+    let project = Project::new(&[(CI, TEXT), (".checkmill/workflows/other.yml", &other)]);
+    project.git(&["init", "--quiet", "--initial-branch=main"]);
+    for (file, branch) in [("src/a.rs", "release"), ("docs/a.md", "documented")] {
+        project.write(file, "text\n");
+        project.git(&["add", "."]);
+        project.git(&["commit", "--quiet", "-m", file]);
+        project.git(&["branch", branch]);
+    }
+    for (base, matches) in [("release", true), ("HEAD~1", false), ("documented", false)] {
+        let event = ["--event", "pull_request", "--base", base];
+        let planned = planned(&json(&project, "plan", &event).await);
+        assert_eq!(planned, ran(&json(&project, "run", &event).await), "{base}");
+        let other = planned.keys().any(|name| name.contains("other.yml"));
+        assert_eq!(other, matches, "{base}: {planned:?}");
+    }
+}
+
 async fn json(project: &Project, command: &str, args: &[&str]) -> Value {
     let ended = project
         .checkmill(&[&[command, ".", "--json"], args].concat())

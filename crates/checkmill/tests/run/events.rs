@@ -32,6 +32,71 @@ jobs:
     insta::assert_snapshot!(project.mark("event").unwrap(), @"pull_request trunk changes");
 }
 
+/// What a filter of branches says of a pull request is about the branch that it is for; what one of paths says, about all of its
+/// changes.
+#[tokio::test]
+async fn a_pull_request_for_another_branch() {
+    let project = Project::with_workflow(
+        r#"
+name: CI
+on:
+  pull_request:
+    branches: [release]
+    paths: ['docs/**']
+jobs:
+  test:
+    runs-on: linux
+    steps:
+      - run: echo "$GITHUB_BASE_REF $GITHUB_HEAD_REF ${{ github.event.pull_request.base.ref }}" > {desk}/event
+"#,
+    );
+    project.git(&["init", "--quiet", "--initial-branch=trunk"]);
+    for (file, branch) in [
+        ("src/a.rs", "release"),
+        ("docs/a.md", "documented"),
+        ("src/b.rs", "more"),
+    ] {
+        project.write(file, "text\n");
+        project.git(&["add", "."]);
+        project.git(&["commit", "--quiet", "-m", file]);
+        project.git(&["branch", branch]);
+    }
+    let pull_request = ["--event", "pull_request", "--base"];
+    let run = async |base: &str| project.run(&[&pull_request[..], &[base]].concat()).await;
+    insta::assert_snapshot!(run("release").await.table(), @"
+    exit code 0
+        CHECK      CONCLUSION  REASON
+     ✓  CI / test  success     success
+
+    1 passed, 0 failed
+    ");
+    assert_eq!(project.mark("event").as_deref(), Some("release trunk release"));
+    // A commit is where the branch that is checked out was before.
+    for (base, why) in [
+        (
+            "HEAD~2",
+            "the base branch `trunk` does not match `branches` (`release`)",
+        ),
+        (
+            "documented",
+            "the base branch `documented` does not match `branches` (`release`)",
+        ),
+    ] {
+        let ended = run(base).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{}", ended.stderr);
+    }
+    // All that is there is in `release` by now, but for what is no documentation.
+    project.git(&["branch", "--force", "release", "documented"]);
+    let ended = run("release").await;
+    assert!(
+        ended.stderr.contains("No workflow matches the event."),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("`paths`"), "{}", ended.stderr);
+}
+
 #[tokio::test]
 async fn a_dispatch_with_inputs() {
     let project = Project::with_workflow(

@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{interval, timeout};
 
 /// Longest wait for anything; the program is fast, the machine that tests it may not be.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// Between two looks at something that is not there yet.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -144,6 +144,18 @@ impl Project {
             status.unwrap()
         };
         let status = timeout(LIMIT, end).await.expect("the program ends");
+        self.nothing_is_left().await;
+        let code = status.code();
+        Ended { code, stdout, stderr }
+    }
+
+    /// The program's directory for temporary files.
+    pub(crate) fn temporary(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// Waits for what the program has left to run, and looks at what it has left behind.
+    pub(crate) async fn nothing_is_left(&self) {
         self.until("the jobs' processes to end", || self.is_quiet()).await;
         let temporary = self.temporary.path();
         let left: Vec<_> = std::fs::read_dir(temporary).unwrap().flatten().collect();
@@ -151,8 +163,6 @@ impl Project {
             left.is_empty(),
             "left in the directory for temporary files: {left:?}"
         );
-        let code = status.code();
-        Ended { code, stdout, stderr }
     }
 
     /// Whether no process of a job is left, the agents among them.

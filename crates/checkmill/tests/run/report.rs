@@ -118,3 +118,79 @@ async fn the_json_has_the_runs_names() {
     let plan: Value = serde_json::from_str(&project.checkmill(&["plan", "--json"]).await.stdout).unwrap();
     assert_eq!(plan["workflows"][0]["run_name"], "Built by local");
 }
+
+/// The first attempt fails by its network; `retry` is once where no policy says otherwise.
+const RETRIED: &str = r#"
+name: CI
+on: push
+jobs:
+  once:
+    runs-on: linux
+    steps:
+      - name: Fetch
+        run: |
+          if [ "$GITHUB_RUN_ATTEMPT" = 2 ]; then echo fetched; exit 0; fi
+          echo 'curl: (6) Could not resolve host: example.com'
+          exit 6
+"#;
+
+#[tokio::test]
+async fn every_attempt_is_shown_and_the_last_one_counts() {
+    let project = Project::with_workflow(RETRIED);
+    let ended = project.run(&["--json"]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let told = |check: &Value| {
+        format!(
+            "{} {} {} {}: {}",
+            check["name"], check["attempt"], check["conclusion"], check["reason"], check["log"]
+        )
+    };
+    let checks: Vec<_> = report["checks"].as_array().unwrap().iter().map(told).collect();
+    assert_eq!(checks.len(), 2, "{checks:?}");
+    assert!(
+        checks[0].starts_with(r#""CI / once" 1 "failure" "test": "#),
+        "{checks:?}"
+    );
+    assert!(checks[0].contains("Could not resolve host"), "{checks:?}");
+    assert!(
+        checks[1].starts_with(r#""CI / once" 2 "success" "success": "#),
+        "{checks:?}"
+    );
+    assert!(checks[1].contains("fetched"), "{checks:?}");
+    let said = |line: &str| ended.stderr.lines().any(|one| one.starts_with(line));
+    assert!(
+        said("✗ CI / once  ") && said("✓ CI / once (attempt 2)  success"),
+        "{}",
+        ended.stderr
+    );
+
+    insta::assert_snapshot!(project.run(&[]).await.table(), @r#"
+    exit code 0
+        CHECK                  CONCLUSION  REASON
+     ✗  CI / once              failure     test
+     ✓  CI / once (attempt 2)  success     success
+
+    CI / once: Step "Fetch" failed with exit code 6; retried as attempt 2
+      │ curl: (6) Could not resolve host: example.com
+
+    1 passed, 0 failed
+    "#);
+    let fails = project.path().join(crate::program::CI);
+    let text = std::fs::read_to_string(&fails).unwrap().replace("= 2", "= 9");
+    std::fs::write(&fails, text).unwrap();
+    insta::assert_snapshot!(project.run(&[]).await.table(), @r#"
+    exit code 1
+        CHECK                  CONCLUSION  REASON
+     ✗  CI / once              failure     test
+     ✗  CI / once (attempt 2)  failure     test
+
+    CI / once: Step "Fetch" failed with exit code 6; retried as attempt 2
+      │ curl: (6) Could not resolve host: example.com
+
+    CI / once (attempt 2): Step "Fetch" failed with exit code 6
+      │ curl: (6) Could not resolve host: example.com
+
+    0 passed, 1 failed
+    "#);
+}

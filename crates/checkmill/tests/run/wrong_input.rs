@@ -61,6 +61,21 @@ async fn names_that_are_not_there() {
 }
 
 #[tokio::test]
+async fn a_base_that_does_not_fit() {
+    let project = Project::with_workflow(WORKFLOW);
+    let pull_request = ["--event", "pull_request", "--base"];
+    let base = |name| [&pull_request[..], &[name]].concat();
+    insta::assert_snapshot!(refusal(&project, &["--base", "main"]).await, @"2: checkmill: --base goes with --event pull_request.");
+    insta::assert_snapshot!(refusal(&project, &base("main")).await, @r#"2: checkmill: . is not a git repository, so it has no base "main". Leave --base out."#);
+    project.git(&["init", "--quiet", "--initial-branch=main"]);
+    project.git(&["add", "."]);
+    project.git(&["commit", "--quiet", "-m", "First"]);
+    insta::assert_snapshot!(refusal(&project, &base("nowhere")).await, @r#"2: checkmill: . has no commit "nowhere": `git rev-parse --verify --end-of-options nowhere^{commit}` failed: fatal: Needed a single revision"#);
+    let planned = [&["plan", "."], &base("nowhere")[..]].concat();
+    insta::assert_snapshot!(project.checkmill(&planned).await.refusal(&project), @r#"2: checkmill: . has no commit "nowhere": `git rev-parse --verify --end-of-options nowhere^{commit}` failed: fatal: Needed a single revision"#);
+}
+
+#[tokio::test]
 async fn a_job_that_no_file_has_where_one_is_broken() {
     let project = Project::with_workflow(WORKFLOW);
     project.write(".checkmill/workflows/broken.yml", "on: push\njobs: [\n");

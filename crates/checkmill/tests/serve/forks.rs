@@ -3,7 +3,7 @@
 use crate::conversation::{CI, REPO};
 use crate::page::{page, verdict};
 use crate::served::Served;
-use checkmill_testkit::{NewCommit, NewPullRequest, NewRepository, Role};
+use checkmill_testkit::{CheckRun, NewCommit, NewPullRequest, NewRepository, Role};
 
 const FORK: &str = "mallory/hello";
 const WORKFLOW: &str = r#"
@@ -65,6 +65,15 @@ async fn a_forks_commit_runs_once_it_is_approved_and_the_next_one_does_not() {
     ");
     assert_eq!(approved.head_sha, first);
     assert_eq!(served.mark_now("ran").as_deref(), Some(first.as_str()));
+    let waited = served.github.check_run(waiting.id).unwrap();
+    insta::assert_snapshot!(page(&waited), @"
+    CI / test: action_required
+    Approved by ann; runs as attempt 2
+
+    **Not run in this attempt** (`approval_required`): it waited for an approval, which ann gave.
+
+    Attempt 2 runs the commit. It has a check of its own.
+    ");
 
     // Mallory had it approved; now comes what nobody has seen.
     let commit = NewCommit::new("One more thing")
@@ -76,8 +85,8 @@ async fn a_forks_commit_runs_once_it_is_approved_and_the_next_one_does_not() {
     let waiting_again = served.after(&approved).await;
     assert_eq!(waiting_again.line(), "CI / test: action_required");
     assert_eq!(waiting_again.head_sha, second);
-    // The button of the old check is still there. It approves the old commit, which has run.
-    served.click(&waiting, "approve", "ann").await;
+    let buttons = |check: &CheckRun| served.github.check_run(check.id).unwrap().actions.len();
+    assert_eq!((buttons(&waiting), buttons(&waiting_again)), (0, 1));
 
     served.click(&waiting_again, "approve", "ann").await;
     let approved_again = served.after(&waiting_again).await;

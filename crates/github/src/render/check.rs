@@ -12,7 +12,7 @@ use super::translations::{Translated, translations};
 use crate::forge::{Annotation, CheckState, CheckStatus};
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::event::ButtonAction;
-use checkmill_core::{AttemptNumber, End, Millis, Reason, UnixMillis, limits};
+use checkmill_core::{AttemptNumber, End, Login, Millis, Reason, UnixMillis, limits};
 
 /// Of a check's text, what the log has at the least where the steps' own summaries are long; else it has what they leave.
 const LOG_BYTES: usize = 8_000;
@@ -141,6 +141,32 @@ pub fn completed(ended: &Ended<'_>) -> CheckState {
         annotations,
         details_url: attempt.details_url.map(str::to_owned),
         buttons,
+    }
+}
+
+/// The check of an attempt that waited for an approval: who gave it, and what follows. Its conclusion stays.
+#[must_use]
+pub fn approved(attempt: &Attempt<'_>, end: &End, by: &Login, next: AttemptNumber) -> CheckState {
+    CheckState {
+        status: CheckStatus::Completed {
+            conclusion: end.reason.conclusion(),
+            started_at: None,
+            completed_at: end.at,
+        },
+        title: format!("Approved by {by}; runs as attempt {next}"),
+        summary: paragraphs(vec![
+            format!(
+                "**Not run in this attempt** ({}): it waited for an approval, which {} gave.\n",
+                code(end.reason.class()),
+                inline(&by.to_string())
+            ),
+            format!("Attempt {next} runs the commit. It has a check of its own.\n"),
+            footer(attempt, None, None),
+        ]),
+        text: None,
+        annotations: Vec::new(),
+        details_url: attempt.details_url.map(str::to_owned),
+        buttons: Vec::new(),
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod actions;
 pub(crate) mod lightning;
 
+pub use actions::{Written, WrittenAction, WrittenStep};
+
 use crate::diagnostic::Diagnostics;
 use crate::manifest::ActionManifest;
 use crate::model::Workflow;
@@ -56,6 +58,16 @@ pub fn local_actions(path: &str, text: &str) -> Vec<LocalAction> {
     match Dialect::of(path) {
         Dialect::Lightning => Vec::new(),
         Dialect::Actions => actions::local_actions(path, text),
+    }
+}
+
+/// What the steps of a workflow file say before anything runs, in the order of the file; as far as it can be read. Scripts of
+/// the Lightning dialect can't be refused.
+#[must_use]
+pub fn written_steps(path: &str, text: &str) -> Vec<WrittenStep> {
+    match Dialect::of(path) {
+        Dialect::Lightning => Vec::new(),
+        Dialect::Actions => actions::written_steps(path, text),
     }
 }
 

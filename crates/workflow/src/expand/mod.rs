@@ -1,5 +1,6 @@
 //! From a job of the file to the jobs that run: its condition, and the legs of its matrix.
 
+mod allowed;
 mod condition;
 mod later;
 mod leg;

@@ -55,7 +55,8 @@ use template::{Marked, Part, has_expression, parts, whole};
 use value::Value;
 
 /// Whether a text is an expression at all, whatever it names.
-pub(crate) fn is_expression(source: &str) -> bool {
+#[must_use]
+pub fn is_expression(source: &str) -> bool {
     parse(source).is_ok()
 }
 

@@ -764,3 +764,31 @@ proptest! {
         prop_assert!(!outside_fence.contains('<') && !outside_fence.contains("@a"), "{}", outside_fence);
     }
 }
+
+#[test]
+fn an_attempt_whose_approval_has_come_says_who_gave_it() {
+    let end = end(
+        Reason::ApprovalRequired,
+        "The commit comes from a fork and nobody approved it yet.",
+    );
+    let state = approved(
+        &attempt(&labels()),
+        &end,
+        &"ann".parse().unwrap(),
+        AttemptNumber(2),
+    );
+    assert_eq!(state.buttons, []);
+    let CheckStatus::Completed { conclusion, .. } = state.status else {
+        panic!("{state:?}")
+    };
+    assert_eq!(conclusion, Conclusion::ActionRequired);
+    insta::assert_snapshot!(format!("{}\n\n{}", state.title, state.summary), @"
+    Approved by ann; runs as attempt 2
+
+    **Not run in this attempt** (`approval_required`): it waited for an approval, which ann gave.
+
+    Attempt 2 runs the commit. It has a check of its own.
+
+    On `process`
+    ");
+}

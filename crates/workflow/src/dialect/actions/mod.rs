@@ -21,6 +21,7 @@ mod step;
 mod strategy;
 mod triggers;
 mod workflow_call;
+mod written;
 
 pub(crate) use concurrency::concurrency;
 pub(crate) use container::{Given, container, services};
@@ -30,6 +31,8 @@ pub(super) use local::local_actions;
 pub(crate) use manifest::parse as parse_action;
 pub(crate) use permissions::permissions;
 pub(crate) use strategy::strategy;
+pub(super) use written::steps as written_steps;
+pub use written::{Written, WrittenAction, WrittenStep};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expr::Place;
