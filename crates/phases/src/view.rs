@@ -7,7 +7,7 @@ use checkmill_core::event::EventKind;
 use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ATTEMPTS};
 use checkmill_core::policy::ForkPolicy;
 use checkmill_core::run::{Diagnosis, Mark};
-use checkmill_core::{End, Event, Job, JobState, Login, Millis, Reason, Run, UnixMillis};
+use checkmill_core::{End, Event, Job, JobKey, JobState, Login, Millis, Reason, Run, UnixMillis};
 use checkmill_github::changed_lines::{ChangedLines, Closeness};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
 use checkmill_github::render::{
@@ -275,7 +275,11 @@ pub(crate) fn comment(run: &Run, jobs: &[&Job]) -> String {
             (_, Some(end)) => JobRowState::Ended {
                 reason: &end.reason,
                 detail: &end.detail,
-                ran_for: job.running_at.map(|started| end.at.since(started)),
+                // One that was over before anybody saw it run: from its start on.
+                ran_for: job
+                    .running_at
+                    .or_else(|| job.handle().map(|_| job.compute_wanted_at()))
+                    .map(|started| end.at.since(started)),
             },
             (JobState::Running { .. }, None) => JobRowState::Running,
             _ => JobRowState::Queued,

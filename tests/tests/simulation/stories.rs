@@ -504,7 +504,7 @@ fn matrices_that_are_ready_together_are_within_the_limit_together() {
     };
     let large = format!(
         "name: Large\non: push\njobs:\n{}",
-        ["a", "b", "c", "d", "e"].map(|name| job(name)).concat()
+        ["a", "b", "c", "d", "e"].map(job).concat()
     );
     let files = [
         (".checkmill/workflows/large.yml", large.as_str()),
