@@ -17,6 +17,7 @@ use checkmill_phases::ports::{
     QueueError, Runs, Schedules, StoreError,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
@@ -40,6 +41,8 @@ pub struct MemStore {
     rows: Mutex<Rows>,
     faults: Arc<Faults>,
     clock: Arc<SimClock>,
+    /// Jobs in one expansion; past it the row is too large.
+    room: AtomicUsize,
 }
 
 fn failed(trouble: Trouble) -> StoreError {
@@ -66,7 +69,13 @@ impl MemStore {
             rows: Mutex::default(),
             faults,
             clock,
+            room: AtomicUsize::new(usize::MAX),
         }
+    }
+
+    /// Refuses rows of more jobs in one expansion from now on.
+    pub fn hold_at_most(&self, jobs: usize) {
+        self.room.store(jobs, Ordering::Relaxed);
     }
 
     fn check_version(&self, stored: Option<u64>, next: u64) -> Result<(), StoreError> {
@@ -296,6 +305,9 @@ impl Runs for MemStore {
     async fn expand(&self, run: &Run, jobs: &[Job]) -> Result<(), StoreError> {
         self.faults
             .conditional(Peer::Store, failed, || {
+                if jobs.len() > self.room.load(Ordering::Relaxed) {
+                    return Err(StoreError::TooLarge("injected".to_owned()));
+                }
                 let mut rows = self.rows();
                 self.check_version(rows.runs.get(&run.id).map(|stored| stored.version), run.version)?;
                 for job in jobs {

@@ -528,6 +528,28 @@ fn matrices_that_are_ready_together_are_within_the_limit_together() {
     assert_eq!(reasons.len(), 3 * 256 + 2 + 5);
 }
 
+/// A run that has begun and can't take up what follows: a check says so in its place, and the rest goes on.
+#[test]
+fn what_is_too_large_to_be_kept_has_a_check_that_says_so() {
+    let mut world = world(Host::Aws, false, &[script(Ending::Success)]);
+    world.store().hold_at_most(2);
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    let short: Vec<_> = reasons(&world)
+        .iter()
+        .map(|(name, reason)| format!("{name}: {}", reason.class()))
+        .collect();
+    assert_eq!(
+        short,
+        [
+            "CI / build: success",
+            "CI / report: success",
+            "CI / test: configuration"
+        ]
+    );
+}
+
 /// GitHub's servers don't all know at once what one of them has told us.
 #[test]
 fn a_commit_that_github_does_not_know_yet_is_asked_for_again() {

@@ -66,27 +66,6 @@ jobs:
     served.finish().await;
 }
 
-/// What can't be kept says so in its place, and does not void the delivery.
-#[tokio::test]
-async fn a_leg_that_is_too_large_to_be_kept_has_a_check_and_the_other_files_run() {
-    let served = Served::start(NewRepository::new(REPO)).await;
-    let large = format!(
-        "name: Large\non: push\njobs:\n  big:\n    runs-on: linux\n    strategy:\n      matrix:\n        text: [{}]\n    steps:\n      - run: echo never\n",
-        "x".repeat(450_000)
-    );
-    let commit = served
-        .first_commit(GOOD)
-        .write(".checkmill/workflows/large.yml", large);
-    served.push(commit).await;
-    insta::assert_snapshot!(served.checks(2).await, @"
-        CI / test: success
-        Large / big: failure
-        ");
-    let check = served.completed("Large / big").await;
-    insta::assert_snapshot!(page(&check), @"");
-    served.finish().await;
-}
-
 #[tokio::test]
 async fn a_wrong_use_of_an_action_is_refused_where_it_stands() {
     let served = Served::start(NewRepository::new(REPO)).await;

@@ -76,7 +76,7 @@ fn the_example_of_containers_is_a_workflow() {
 #[test]
 fn the_example_of_reusable_workflows_fits_together() {
     let (_, section) = SYNTAX.split_once("\n## Reusable workflows\n").unwrap();
-    let [caller, called] = examples(section)[..] else {
+    let [caller, called, ..] = examples(section)[..] else {
         panic!("there are two examples")
     };
     let rule = AllowedActions::All;
