@@ -15,6 +15,8 @@ pub struct Create<'a> {
     pub network: &'a str,
     /// Its name on the network.
     pub alias: Option<&'a str>,
+    /// Others on the network with their addresses: a name server of the engine's may take a moment to know them.
+    pub hosts: &'a [(String, String)],
     pub image: &'a str,
     /// As the workflow has them.
     pub ports: &'a [String],
@@ -52,6 +54,9 @@ impl Create<'_> {
         let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
         if let Some(alias) = self.alias {
             option("--network-alias", alias.into());
+        }
+        for (name, address) in self.hosts {
+            option("--add-host", format!("{name}:{address}").into());
         }
         for port in self.ports {
             option("--publish", local(port).into());
@@ -158,6 +163,7 @@ mod tests {
             key: "1-1",
             network: "checkmill-1",
             alias: Some("db"),
+            hosts: &[("cache".to_owned(), "10.89.0.2".to_owned())],
             image: "docker.io/library/postgres:17",
             ports: &[
                 "5432".to_owned(),
@@ -183,6 +189,7 @@ mod tests {
         --network checkmill-1
         --stop-timeout 0
         --network-alias db
+        --add-host cache:10.89.0.2
         --publish 127.0.0.1::5432
         --publish 127.0.0.1:8080:80/tcp
         --publish 0.0.0.0:81:81

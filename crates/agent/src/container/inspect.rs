@@ -15,6 +15,8 @@ pub struct Inspected {
     pub interval: Duration,
     /// The ports of the machine by those of the container, without the protocol: `job.services.<id>.ports`.
     pub ports: BTreeMap<String, String>,
+    /// On the one network that it is in.
+    pub address: Option<String>,
     /// Its variables, `NAME=value`.
     env: Vec<String>,
 }
@@ -63,6 +65,14 @@ struct HealthState {
 struct NetworkSettings {
     #[serde(default)]
     ports: Option<BTreeMap<String, Option<Vec<Binding>>>>,
+    #[serde(default)]
+    networks: Option<BTreeMap<String, Network>>,
+}
+
+#[derive(Deserialize)]
+struct Network {
+    #[serde(rename = "IPAddress", default)]
+    address: String,
 }
 
 #[derive(Deserialize)]
@@ -99,6 +109,9 @@ impl Inspected {
         let container = all.into_iter().next().ok_or("it knows no such container")?;
         let checked = container.config.healthcheck;
         let health = container.state.health.filter(|_| checked.is_some());
+        let networks = container.network_settings.networks.unwrap_or_default();
+        let mut addresses = networks.into_values().map(|network| network.address);
+        let address = addresses.next().filter(|address| !address.is_empty());
         let ports = container.network_settings.ports.unwrap_or_default();
         let port = |(inside, bindings): (String, Option<Vec<Binding>>)| {
             let outside = bindings?.into_iter().next()?.host_port;
@@ -106,6 +119,7 @@ impl Inspected {
             Some((inside, outside)).filter(|(_, outside)| !outside.is_empty())
         };
         Ok(Self {
+            address,
             id: container.id,
             running: container.state.running,
             exit_code: container.state.exit_code,
@@ -146,10 +160,13 @@ mod tests {
             "Id": "abc",
             "State": {"Status": "running", "Running": true, "ExitCode": 0, "Health": {"Status": "starting", "FailingStreak": 0, "Log": null}},
             "Config": {"Env": ["PATH=/usr/bin:/bin", "A=b=c"], "Healthcheck": {"Test": ["CMD-SHELL", "x"], "Interval": 2_000_000_000_u64}},
-            "NetworkSettings": {"Ports": {
-                "5432/tcp": [{"HostIp": "127.0.0.1", "HostPort": "32768"}, {"HostIp": "::1", "HostPort": "32769"}],
-                "80/tcp": null,
-            }},
+            "NetworkSettings": {
+                "Ports": {
+                    "5432/tcp": [{"HostIp": "127.0.0.1", "HostPort": "32768"}, {"HostIp": "::1", "HostPort": "32769"}],
+                    "80/tcp": null,
+                },
+                "Networks": {"checkmill-1": {"IPAddress": "10.89.0.2", "Gateway": "10.89.0.1"}},
+            },
         }]);
         let seen = Inspected::parse(&answer.to_string()).unwrap();
         assert_eq!((seen.id.as_str(), seen.running, seen.exit_code), ("abc", true, 0));
@@ -159,6 +176,7 @@ mod tests {
             seen.ports,
             BTreeMap::from([("5432".to_owned(), "32768".to_owned())])
         );
+        assert_eq!(seen.address.as_deref(), Some("10.89.0.2"));
         assert_eq!((seen.variable("A"), seen.variable("B")), (Some("b=c"), None));
     }
 
@@ -167,6 +185,7 @@ mod tests {
         let answer = json!([{"Id": "x", "State": {"Running": false, "ExitCode": 3, "Health": {"Status": ""}}, "Config": {}}]);
         let seen = Inspected::parse(&answer.to_string()).unwrap();
         assert_eq!((seen.health, seen.running, seen.exit_code), (None, false, 3));
+        assert_eq!(seen.address, None, "it is in no network");
         assert!(Inspected::parse("[]").is_err());
         assert!(Inspected::parse("Error").is_err());
     }

@@ -2,9 +2,10 @@
 
 use super::JobRunner;
 use super::fault::Verdict;
+use crate::mask::Masks;
 use checkmill_core::limits::{CHECK_TEXT_CHARS, DETAIL_CHARS, OUTPUTS_BYTES};
 use checkmill_workflow::expr::interpolate;
-use checkmill_workflow::job::{JobResult, JobVerdict, StepStatus};
+use checkmill_workflow::job::{JobResult, JobVerdict, StepResult, StepStatus};
 use checkmill_workflow::log::JOB_MARK;
 use std::collections::BTreeMap;
 
@@ -99,7 +100,7 @@ impl JobRunner<'_> {
             conclusion: verdict.conclusion,
             detail,
             exit_code: verdict.exit_code,
-            steps: self.results,
+            steps: self.results.into_iter().map(|step| masked(step, masks)).collect(),
             outputs: self.outputs,
             annotations,
             tests,
@@ -108,6 +109,15 @@ impl JobRunner<'_> {
             translated: self.used,
             log_bytes: 0,
         }
+    }
+}
+
+/// A step's name and last lines, with what was to be masked only after it began.
+fn masked(step: StepResult, masks: &Masks) -> StepResult {
+    StepResult {
+        name: masks.apply(&step.name),
+        tail: step.tail.iter().map(|line| masks.apply(line)).collect(),
+        ..step
     }
 }
 

@@ -159,6 +159,9 @@ fn payload(args: &PlanArgs, source: &Source, file: &str, before: Option<CommitSh
     let body = std::fs::read(file).with_context(|| {
         format!("--event must be push, pull_request, workflow_dispatch, schedule or a webhook's payload; {file:?} can't be read.")
     })?;
+    serde_json::from_slice::<serde::de::IgnoredAny>(&body).with_context(|| {
+        format!("--event must be push, pull_request, workflow_dispatch, schedule or a webhook's payload; {file:?} is no JSON.")
+    })?;
     let Some(name) = args.event_name.as_deref().or_else(|| guess_event(&body)) else {
         bail!("{file} looks like no event that Checkmill acts on. Name it with --event-name.");
     };

@@ -43,6 +43,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const FAILED: u8 = 1;
 /// Between two looks at the checks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// From the wish to cancel on: what a cancelled job takes at the most (its steps that run always, then its agent's end), and a
+/// minute for the reports.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(150);
 /// How often executions that ended before their jobs are started again.
 const RECOVERIES: u32 = 3;
 
@@ -241,6 +244,7 @@ async fn finish(
     mut progress: Progress,
     mut interrupts: Interrupts,
 ) -> anyhow::Result<Finish> {
+    let mut cancelled: Option<tokio::time::Instant> = None;
     for _ in 0..=RECOVERIES {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         let idle = system.engine().0.idle();
@@ -255,7 +259,14 @@ async fn finish(
                         return Ok(Finish::AtOnce);
                     }
                     progress.say("Cancelling; press Ctrl-C again to end at once.");
-                    cancel(system, planned).await?;
+                    cancelled = Some(tokio::time::Instant::now() + CANCEL_PATIENCE);
+                    if let Err(error) = cancel(system, planned).await {
+                        progress.say(&format!("The jobs could not all be told to stop: {error:#}"));
+                    }
+                }
+                () = over(cancelled) => {
+                    progress.say("The jobs did not come to their end in time; is the disk full? Ended without them.");
+                    return Ok(Finish::AtOnce);
                 }
             }
         }
@@ -272,6 +283,14 @@ async fn finish(
     progress
         .say("Some jobs could not be brought to their end. That is a fault of Checkmill; please report it.");
     Ok(Finish::Reported)
+}
+
+/// Ready at this time; never without one.
+async fn over(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn cancel(system: &System, planned: &PlannedRuns) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! From the fake GitHub's checks to the live table, and from the rows to the report.
 
 use super::progress::CheckLine;
-use super::report::{CheckReport, Report, RunReport};
+use super::report::{CheckReport, Report, RunReport, TestCounts};
 use crate::local::system::System;
 use anyhow::Context as _;
 use checkmill_core::limits::CHECK_TEXT_CHARS;
@@ -153,6 +153,7 @@ async fn earlier(system: &System, github: &FakeGitHub, job: &Job) -> anyhow::Res
             is_last: false,
             passes: check.conclusion.is_some_and(checkmill_core::Conclusion::passes),
             detail: text(&check.output.title),
+            tests: counts(result.as_ref()),
             tail: tail(failing, diagnostics(system, job, attempt).await?),
         });
     }
@@ -180,6 +181,7 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
             is_last: true,
             passes: false,
             detail: "It could not be brought to its end.".to_owned(),
+            tests: None,
             tail: Vec::new(),
         });
     };
@@ -206,8 +208,20 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
             }
             (None, _) => end.detail.clone(),
         },
+        tests: counts(result.as_ref()),
         tail: tail(step, diagnostics),
     })
+}
+
+/// Where the job has said anything of tests.
+fn counts(result: Option<&JobResult>) -> Option<TestCounts> {
+    let tests = &result?.tests;
+    let counts = TestCounts {
+        passed: tests.passed,
+        failed: tests.failed,
+        skipped: tests.skipped,
+    };
+    (tests.passed + tests.failed + tests.skipped > 0).then_some(counts)
 }
 
 /// Last lines of the step that tells, or what is wrong with the file.

@@ -46,11 +46,22 @@ pub(crate) struct CheckReport {
     pub(crate) is_last: bool,
     #[serde(skip)]
     pub(crate) passes: bool,
-    #[serde(skip)]
+    /// The reason in words.
+    #[serde(rename = "message")]
     pub(crate) detail: String,
+    /// What its tests came to, where it has said: none of them may have kept the job from passing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tests: Option<TestCounts>,
     /// Last lines of the failing step, or what is wrong with the file.
     #[serde(skip)]
     pub(crate) tail: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct TestCounts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
 }
 
 /// What the run cost, in the units that AWS and GitHub count.
@@ -95,10 +106,18 @@ impl Report {
             ]);
         }
         let mut text = format!("{table}\n");
-        let speaks = |check: &&CheckReport| !matches!(check.conclusion, Some("success" | "skipped"));
+        let failed = |check: &CheckReport| check.tests.map_or(0, |tests| tests.failed);
+        let speaks = |check: &&CheckReport| {
+            !matches!(check.conclusion, Some("success" | "skipped")) || failed(check) > 0
+        };
         for check in self.checks.iter().filter(speaks) {
             let name = shown_name(&check.name, check.attempt);
-            let _ = writeln!(text, "\n{name}: {}", check.detail);
+            let tests = match (check.conclusion, failed(check)) {
+                (Some("success"), 1) => ", though 1 test failed",
+                (Some("success"), failed) => &format!(", though {failed} tests failed"),
+                _ => "",
+            };
+            let _ = writeln!(text, "\n{name}: {}{tests}", check.detail);
             for line in &check.tail {
                 let _ = writeln!(text, "{}", format!("  │ {line}").trim_end());
             }
@@ -146,6 +165,7 @@ mod tests {
             is_last: true,
             passes,
             detail: "Step \"Test\" failed with exit code 3.".to_owned(),
+            tests: None,
             tail: vec!["assertion failed".to_owned()],
         }
     }
@@ -179,6 +199,35 @@ mod tests {
         "#);
     }
 
+    #[test]
+    fn failed_tests_of_a_job_that_passed_are_told() {
+        let of = |failed| CheckReport {
+            detail: "2 steps succeeded".to_owned(),
+            tests: Some(TestCounts {
+                passed: 3,
+                failed,
+                skipped: 0,
+            }),
+            tail: Vec::new(),
+            ..check(&format!("CI / {failed}"), "success", "success", true)
+        };
+        let report = Report {
+            run: Vec::new(),
+            runs: Vec::new(),
+            checks: vec![of(0), of(1), of(2)],
+            usage: Usage::default(),
+        };
+        let text = report.for_people();
+        let (_, below) = text.split_once("\n\n").unwrap();
+        insta::assert_snapshot!(below, @"
+        CI / 1: 2 steps succeeded, though 1 test failed
+
+        CI / 2: 2 steps succeeded, though 2 tests failed
+
+        3 passed, 0 failed
+        ");
+    }
+
     /// Of a job that was tried again only the last attempt counts; one without an end is no success.
     #[test]
     fn every_attempt_is_shown_and_the_last_one_counts() {
@@ -202,6 +251,7 @@ mod tests {
             conclusion: None,
             reason: None,
             detail: "It could not be brought to its end.".to_owned(),
+            tests: None,
             tail: Vec::new(),
             ..check("CI / stuck", "", "", false)
         });
@@ -239,7 +289,7 @@ mod tests {
         };
         insta::assert_snapshot!(
             serde_json::to_string(&report).unwrap(),
-            @r#"{"run":["0123456789abcdef"],"runs":[],"checks":[{"name":"CI / build","conclusion":"success","reason":"success","attempt":1,"queued_ms":120,"run_ms":2345,"log":"line\n"}],"usage":{"state_transitions":7,"lambda_invocations":0,"store_reads":0,"store_writes":0,"queue_messages":0,"forge_requests":0,"backend_requests":0}}"#
+            @r#"{"run":["0123456789abcdef"],"runs":[],"checks":[{"name":"CI / build","conclusion":"success","reason":"success","attempt":1,"queued_ms":120,"run_ms":2345,"log":"line\n","message":"Step \"Test\" failed with exit code 3."}],"usage":{"state_transitions":7,"lambda_invocations":0,"store_reads":0,"store_writes":0,"queue_messages":0,"forge_requests":0,"backend_requests":0}}"#
         );
     }
 }

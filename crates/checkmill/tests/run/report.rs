@@ -30,7 +30,7 @@ async fn json_is_all_that_is_on_standard_output() {
     assert_eq!(ended.stdout.lines().count(), 1, "one line: {}", ended.stdout);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     insta::assert_snapshot!(keys(&report), @"checks run runs usage");
-    insta::assert_snapshot!(keys(&report["checks"][0]), @"attempt conclusion log name queued_ms reason run_ms");
+    insta::assert_snapshot!(keys(&report["checks"][0]), @"attempt conclusion log message name queued_ms reason run_ms");
     insta::assert_snapshot!(keys(&report["usage"]), @"
     backend_requests forge_requests lambda_invocations queue_messages state_transitions store_reads store_writes
     ");

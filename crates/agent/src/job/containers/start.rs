@@ -49,15 +49,17 @@ impl JobRunner<'_> {
         };
         self.make_network(&engine, own).await?;
         let mut shown = BTreeMap::new();
+        let mut hosts = Vec::new();
         for (service, image) in description.services.iter().zip(&images) {
             let seen = self
-                .start_service(&engine, &service.id, &service.container, image)
+                .start_service(&engine, &service.id, &service.container, image, &hosts)
                 .await?;
+            hosts.extend(seen.address.map(|address| (service.id.clone(), address)));
             shown.insert(service.id.clone(), (seen.id, seen.ports));
         }
         let mut id = None;
         if let (Some(container), Some(image)) = (own, own_image) {
-            id = Some(self.start_own(&engine, container, &image).await?);
+            id = Some(self.start_own(&engine, container, &image, &hosts).await?);
         }
         self.show_containers(id.as_deref(), &shown);
         self.wait_for_services(&engine).await
@@ -135,6 +137,7 @@ impl JobRunner<'_> {
         id: &str,
         container: &Container,
         image: &str,
+        hosts: &[(String, String)],
     ) -> Result<Inspected, Fault> {
         let what = format!("The service {id}");
         let key = self.engine_key();
@@ -144,6 +147,7 @@ impl JobRunner<'_> {
             key: &key,
             network: &self.network(),
             alias: Some(id),
+            hosts,
             image,
             ports: &container.ports,
             volumes: container
@@ -176,6 +180,7 @@ impl JobRunner<'_> {
         engine: &Engine,
         container: &Container,
         image: &str,
+        hosts: &[(String, String)],
     ) -> Result<String, Fault> {
         let what = "The job's container";
         let key = self.engine_key();
@@ -205,6 +210,7 @@ impl JobRunner<'_> {
             key: &key,
             network: &self.network(),
             alias: None,
+            hosts,
             image,
             ports: &container.ports,
             volumes: volumes.clone(),

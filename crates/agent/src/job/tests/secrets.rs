@@ -152,6 +152,19 @@ async fn further_secrets_have_names_of_their_own() {
     );
 }
 
+/// The result is written when all masks are known.
+#[tokio::test]
+async fn a_value_that_is_masked_later_is_in_no_step_name() {
+    let world = World::new(json!([
+        run("echo pr0visional"),
+        run("echo ::add-mask::pr0visional; echo pr0visional; exit 4"),
+    ]));
+    let ran = world.run().await;
+    let shown = serde_json::to_string(&ran.result).unwrap();
+    assert!(!shown.contains("pr0visional"), "{shown}");
+    assert!(shown.contains("Run echo ***"), "{shown}");
+}
+
 /// Who masks `step` must still have a log that can be read, and whose end is known.
 #[tokio::test]
 async fn no_mask_touches_the_marks_of_the_log() {
