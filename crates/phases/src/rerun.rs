@@ -58,9 +58,12 @@ impl Rerun<'_> {
         let mut errors = Vec::new();
         let mut runs_again = false;
         for run in self.runs.of_commit(event.repository.id, sha).await? {
+            // What fails after the request is none of what it is about: the queue may bring the request more than once.
             let failed = |job: &Job| {
-                job.end()
-                    .is_some_and(|end| !end.reason.conclusion().passes() && !end.reason.awaits_trust())
+                job.end().is_some_and(|end| {
+                    let counts = !end.reason.conclusion().passes() && !end.reason.awaits_trust();
+                    counts && end.at <= event.received_at
+                })
             };
             // A run that can't be taken up now, because an end of it is being reported, does not hold up the others.
             match self.rerun_where(event, &run, failed).await {

@@ -122,7 +122,8 @@ impl World {
     fn act(&mut self, action: Action) {
         let ports = self.ports.clone();
         match action {
-            Action::Deliver(event) => {
+            Action::Deliver(mut event) => {
+                event.received_at = self.clock.now();
                 if self
                     .events
                     .insert(event.delivery.clone(), event.clone())
