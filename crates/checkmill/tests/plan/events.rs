@@ -109,7 +109,7 @@ async fn kept_payloads() {
     == issue
     2: checkmill: issue.json looks like no event that Checkmill acts on. Name it with --event-name.
     == none
-    2: checkmill: none.json looks like no event that Checkmill acts on. Name it with --event-name.
+    2: checkmill: --event must be push, pull_request, workflow_dispatch, schedule or a webhook's payload; "none.json" is no JSON: expected value at line 1 column 1
     == nowhere
     2: checkmill: --event must be push, pull_request, workflow_dispatch, schedule or a webhook's payload; "nowhere.json" can't be read: No such file or directory (os error 2)
     "#);
