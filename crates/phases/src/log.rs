@@ -21,9 +21,8 @@ pub(crate) async fn collect(
     expected_bytes: Option<u64>,
     backend_is_out: bool,
 ) -> Result<Option<String>, PhaseError> {
-    let key = keys::log(&job.id, job.attempt);
-    if let Some(kept) = blobs.get(&key).await? {
-        return Ok(Some(String::from_utf8_lossy(&kept).into_owned()));
+    if let Some(kept) = kept(blobs, job).await? {
+        return Ok(Some(kept));
     }
     if job.handle().is_none() {
         return Ok(None);
@@ -47,14 +46,25 @@ pub(crate) async fn collect(
         }
     };
     if bytes.is_empty()
-        && let Some(kept) = blobs.get(&key).await?
+        && let Some(kept) = kept(blobs, job).await?
     {
         // Another results phase has kept it meanwhile, and the backend has forgotten it since.
-        return Ok(Some(String::from_utf8_lossy(&kept).into_owned()));
+        return Ok(Some(kept));
     }
     let text = mask(&String::from_utf8_lossy(&bytes));
-    blobs.put(&key, text.clone().into_bytes()).await?;
+    blobs
+        .put(&keys::log(&job.id, job.attempt), text.clone().into_bytes())
+        .await?;
     Ok(Some(text))
+}
+
+/// The log that [`collect`] has kept.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn kept(blobs: &dyn Blobs, job: &Job) -> Result<Option<String>, PhaseError> {
+    let kept = blobs.get(&keys::log(&job.id, job.attempt)).await?;
+    Ok(kept.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// A job of hours sends a piece every few seconds: one after the other, they would take longer than the phase has.

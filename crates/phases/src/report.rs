@@ -2,8 +2,7 @@
 
 use crate::error::PhaseError;
 use crate::ports::Blobs;
-use crate::{keys, log, steps, verdict, view};
-use checkmill_backends::registry::Backends;
+use crate::{keys, steps, verdict, view};
 use checkmill_core::limits::ANNOTATIONS;
 use checkmill_core::run::Hold;
 use checkmill_core::{End, Job, Reason, Run};
@@ -29,20 +28,19 @@ pub(crate) struct Ending<'a> {
     pub(crate) result: Option<&'a JobResult>,
     /// What earlier attempts teach.
     pub(crate) notes: &'a [Note<'a>],
-    /// A backend that can't be reached by now is not waited for: of the log there is what the agent sent.
-    pub(crate) backend_is_out: bool,
+    /// The attempt's whole log, where there is one by now.
+    pub(crate) log: Option<&'a str>,
     /// Scripts of a language model.
     pub(crate) translated: &'a [Translated<'a>],
 }
 
-/// Gathers the log, which is kept from now on, and puts the check together.
+/// Puts the check together.
 ///
 /// # Errors
-/// The store's, and the backend's where the log is not kept yet.
+/// The store's.
 pub(crate) async fn report(
     blobs: &dyn Blobs,
     forge: &dyn Forge,
-    backends: &Backends,
     ending: &Ending<'_>,
 ) -> Result<CheckState, PhaseError> {
     let &Ending {
@@ -51,11 +49,9 @@ pub(crate) async fn report(
         end,
         result,
         notes,
-        backend_is_out,
+        log,
         translated,
     } = ending;
-    let expected = result.map(|result| result.log_bytes);
-    let log = log::collect(blobs, backends, job, expected, backend_is_out).await?;
     let diagnosis = match (&run.hold, &end.reason) {
         (Some(Hold::Broken(diagnosis)), _) => Some(diagnosis.clone()),
         (None, Reason::Configuration) => blobs
@@ -68,13 +64,13 @@ pub(crate) async fn report(
         Some(result) if result.annotations.len() > ANNOTATIONS => changed_lines(forge, run).await,
         _ => None,
     };
-    let steps = steps::steps(end, result, log.as_deref());
+    let steps = steps::steps(end, result, log);
     Ok(view::completed(&view::Completed {
         job,
         steps: &steps,
         end,
         result,
-        log: log.as_deref(),
+        log: log,
         diagnosis: diagnosis.as_ref(),
         changed: changed.as_ref(),
         run_name: run.title.as_deref(),

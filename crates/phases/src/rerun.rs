@@ -2,6 +2,7 @@
 
 use crate::advance::{Advance, is_left_out};
 use crate::error::PhaseError;
+use crate::log;
 use crate::plan::may_be_approved;
 use crate::ports::{Blobs, Clock, Engine, Jobs, Runs, StoreError};
 use crate::report::{Ending, report, result};
@@ -343,16 +344,18 @@ impl Rerun<'_> {
         let result = result(self.blobs, job).await?;
         let used = translate::used(self.blobs, job, result.as_ref()).await?;
         let nothing = Asked::default();
+        // Where it is not kept yet, that is still to be done, by the results of the attempt.
+        let log = log::kept(self.blobs, job).await?;
         let ending = Ending {
             job,
             run: &run,
             end,
             result: result.as_ref(),
             notes: &[],
-            backend_is_out: true,
+            log: log.as_deref(),
             translated: &view::translations(&nothing, &used),
         };
-        let last = report(self.blobs, self.forge, self.backends, &ending).await?;
+        let last = report(self.blobs, self.forge, &ending).await?;
         self.say(&run, job, check, &view::not_again(last, event, why))
             .await
     }

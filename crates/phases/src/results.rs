@@ -8,6 +8,7 @@ use crate::error::PhaseError;
 use crate::follow::Follow;
 use crate::groups::Groups;
 use crate::learn::learn;
+use crate::log;
 use crate::outcome::{self, OUT_OF_REACH};
 use crate::ports::{self, Blobs, Clock, Engine, History, Inbox, Jobs, Queue, Runs, Schedules, StoreError};
 use crate::report::{Ending, report, result};
@@ -128,17 +129,19 @@ impl Results<'_> {
         let used = translate::used(self.blobs, job, result).await?;
         let notes: Vec<_> = lesson.notes(run).into_iter().chain(view::asked(&asked)).collect();
         let translated = view::translations(&asked, &used);
+        let expected = result.map(|result| result.log_bytes);
+        let backend_is_out = self.clock.now().since(end.at) >= BACKEND_GIVE_UP;
+        let log = log::collect(self.blobs, self.backends, job, expected, backend_is_out).await?;
         let report = report(
             self.blobs,
             self.forge,
-            self.backends,
             &Ending {
                 job,
                 run,
                 end,
                 result,
                 notes: &notes,
-                backend_is_out: self.clock.now().since(end.at) >= BACKEND_GIVE_UP,
+                log: log.as_deref(),
                 translated: &translated,
             },
         )
