@@ -1,8 +1,8 @@
 //! What was asked for on the command line.
 
-use crate::fuzz;
 use crate::steps::StepName;
 use crate::steps::agent::Architecture;
+use crate::{fuzz, soak};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--only LIST] [--skip LIST]   everything that can be checked on this machine
@@ -11,6 +11,7 @@ cargo xtask agent [--x86-64|--arm64]           build the agent as one static bin
 cargo xtask emulator                           bring up the whole stack on an AWS emulator, until Enter is pressed
 cargo xtask fuzz [TARGET ...] [--minutes N]    search for inputs that break a parser: workflow, expression, filter, report;
                                                10 minutes each, with a nightly compiler
+cargo xtask soak [--minutes N]                 the simulation from other seeds than the tests', again and again; 10 minutes
 
 LIST is one or more of these, with commas between them, in the order in which they run:
   fmt           cargo fmt --check
@@ -40,6 +41,9 @@ pub(crate) enum Invocation {
         targets: Vec<&'static str>,
         minutes: u32,
     },
+    Soak {
+        minutes: u32,
+    },
 }
 
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Invocation, String> {
@@ -48,6 +52,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Invocation
         None | Some("help" | "--help" | "-h") => return Ok(Invocation::Help),
         Some("test") => return parse_test(args),
         Some("fuzz") => return parse_fuzz(args),
+        Some("soak") => return parse_soak(args),
         Some("tools") => Invocation::Tools,
         Some("agent") => {
             return match (args.next().as_deref(), args.next()) {
@@ -98,16 +103,29 @@ fn parse_test(mut args: impl Iterator<Item = String>) -> Result<Invocation, Stri
     Ok(Invocation::Test { steps })
 }
 
+fn number_of_minutes(args: &mut impl Iterator<Item = String>) -> Result<u32, String> {
+    let number = args.next().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| "--minutes wants a number".to_owned())
+}
+
+fn parse_soak(mut args: impl Iterator<Item = String>) -> Result<Invocation, String> {
+    let mut minutes = soak::MINUTES;
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--minutes" => minutes = number_of_minutes(&mut args)?,
+            _ => return Err(format!("{arg:?} is not expected here")),
+        }
+    }
+    Ok(Invocation::Soak { minutes })
+}
+
 fn parse_fuzz(mut args: impl Iterator<Item = String>) -> Result<Invocation, String> {
     let mut targets = Vec::new();
     let mut minutes = fuzz::MINUTES;
     while let Some(arg) = args.next() {
         match fuzz::TARGETS.into_iter().find(|target| *target == arg) {
             Some(target) => targets.push(target),
-            None if arg == "--minutes" => {
-                let number = args.next().and_then(|text| text.parse().ok());
-                minutes = number.ok_or("--minutes wants a number")?;
-            }
+            None if arg == "--minutes" => minutes = number_of_minutes(&mut args)?,
             None => return Err(format!("{arg:?} is not expected here")),
         }
     }
@@ -173,6 +191,17 @@ mod tests {
                 targets: some,
                 minutes: 1
             })
+        );
+    }
+
+    #[test]
+    fn a_soak_takes_its_time() {
+        let minutes = soak::MINUTES;
+        assert_eq!(parsed("soak"), Ok(Invocation::Soak { minutes }));
+        assert_eq!(parsed("soak --minutes 2"), Ok(Invocation::Soak { minutes: 2 }));
+        assert_eq!(
+            parsed("soak property"),
+            Err("\"property\" is not expected here".to_owned())
         );
     }
 

@@ -8,6 +8,7 @@ mod fuzz;
 mod outcome;
 mod peers;
 mod settings;
+mod soak;
 mod steps;
 mod terraform;
 mod tools;
@@ -54,6 +55,10 @@ fn run() -> anyhow::Result<ExitCode> {
         }
         Invocation::Fuzz { targets, minutes } => {
             fuzz::run(&workspace, &targets, minutes)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Invocation::Soak { minutes } => {
+            soak::run(&workspace, minutes)?;
             Ok(ExitCode::SUCCESS)
         }
         Invocation::Emulator => {

@@ -72,6 +72,8 @@ impl fmt::Display for Counts {
 /// What nextest calls skipped is what its filter left out, which another step runs: not counted. Tests print `SKIPPED:`
 /// where they can't run.
 fn of_line(line: &str) -> Option<Counts> {
+    // nextest repeats, farther in, what a failed test's own process printed at its end.
+    let is_libtest = line.starts_with("test result: ");
     let line = line.trim_start();
     if line.starts_with("SKIPPED: ") {
         return Some(Counts {
@@ -80,7 +82,6 @@ fn of_line(line: &str) -> Option<Counts> {
         });
     }
     let is_nextest = line.starts_with("Summary [") && line.contains(" run: ");
-    let is_libtest = line.starts_with("test result: ");
     let is_terraform =
         (line.starts_with("Success! ") || line.starts_with("Failure! ")) && line.contains("passed");
     if !is_nextest && !is_libtest && !is_terraform {
@@ -186,6 +187,7 @@ mod tests {
         for line in [
             "running 3 tests",
             "test a::b ... ok",
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored",
             "Success! The configuration is valid.",
         ] {
             assert_eq!(of_line(line), None, "{line}");

@@ -86,6 +86,6 @@ pub(crate) fn of_this_package() -> Vec<OsString> {
         .collect()
 }
 
-fn variable(name: &str) -> Option<OsString> {
+pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -24,6 +24,8 @@ pub struct SimCheck {
     pub conclusions: Vec<Conclusion>,
     /// Annotations that it shows: GitHub adds up what it is sent.
     pub annotations: usize,
+    /// The most that one state of it had. A later one may have none: the verdict alone, where GitHub finds the whole invalid.
+    pub most_annotations: usize,
 }
 
 #[derive(Debug, Default)]
@@ -240,6 +242,7 @@ impl Forge for MemForge {
                     state: check.state.clone(),
                     conclusions: conclusion(&check.state).into_iter().collect(),
                     annotations: check.state.annotations.len(),
+                    most_annotations: check.state.annotations.len(),
                 };
                 inner.checks.insert(id, sim);
                 Ok(id)
@@ -285,6 +288,7 @@ impl Forge for MemForge {
                     .get_mut(&id)
                     .ok_or_else(|| ForgeError::NotFound(format!("check {id}")))?;
                 check.annotations += state.annotations.len().saturating_sub(there);
+                check.most_annotations = check.most_annotations.max(state.annotations.len());
                 check.conclusions.extend(conclusion(state));
                 check.state = state.clone();
                 Ok(())

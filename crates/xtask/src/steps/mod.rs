@@ -3,7 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod emulator;
 mod infra;
-mod rust;
+pub(crate) mod rust;
 mod statemachine;
 
 use crate::outcome::{Counts, Row, table};
