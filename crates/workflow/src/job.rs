@@ -5,7 +5,7 @@ use crate::uses::ActionReference;
 use checkmill_core::policy::AllowedActions;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The environment variable that gives the agent the job's token (`github.token`). Steps don't see it.
 pub const JOB_TOKEN_VARIABLE: &str = "GITHUB_TOKEN";
@@ -63,6 +63,9 @@ pub struct JobDescription {
     /// `inputs` were given by a workflow, and hold nothing that an outsider may choose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own_inputs: bool,
+    /// Where that is not so of all of them: those of which it is, in lower case.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub own_input_names: BTreeSet<String>,
     /// Which actions the policy allows. Those of the steps are; what composite actions use in their turn is not known yet.
     #[serde(default)]
     pub actions: AllowedActions,

@@ -5,7 +5,8 @@ use super::fault::Fault;
 use crate::actions::Loaded;
 use crate::environment::Variables;
 use checkmill_workflow::expr::{
-    ExprSpan, Opaque, opaque_references, untrusted_references, untrusted_references_of_action,
+    ExprSpan, Opaque, opaque_references, untrusted_references, untrusted_references_but,
+    untrusted_references_of_action,
 };
 use checkmill_workflow::job::{StepAction, StepDescription};
 use checkmill_workflow::uses::ActionReference;
@@ -92,11 +93,14 @@ impl JobRunner<'_> {
 
     /// Finds the expressions of a text that give what an outsider chooses. The inputs of an action, and those of a called
     /// workflow, are the workflow's own word, unless they were made of such a text.
-    pub(super) fn untrusted_references(&self) -> fn(&str) -> Vec<ExprSpan> {
-        match self.frames.last() {
-            Some(frame) if frame.inputs < Origin::Outsiders => untrusted_references_of_action,
-            None if self.description.own_inputs => untrusted_references_of_action,
-            _ => untrusted_references,
+    pub(super) fn untrusted_references(&self) -> impl Fn(&str) -> Vec<ExprSpan> + use<'_> {
+        let of_frame = self.frames.last().map(|frame| frame.inputs < Origin::Outsiders);
+        let all_are_own = of_frame.unwrap_or(self.description.own_inputs);
+        let own = of_frame.is_none().then_some(&self.description.own_input_names);
+        move |text| match own {
+            _ if all_are_own => untrusted_references_of_action(text),
+            Some(own) => untrusted_references_but(text, own),
+            None => untrusted_references(text),
         }
     }
 

@@ -130,7 +130,11 @@ pub async fn run(
         surroundings,
         log,
         workspace: Workspace::new(&surroundings.layout.workspace),
-        untrusted: Untrusted::of(&description.contexts, description.own_inputs),
+        untrusted: Untrusted::of(
+            &description.contexts,
+            description.own_inputs,
+            &description.own_input_names,
+        ),
         contexts,
         env: Variables::new(),
         opaque_env: BTreeSet::new(),

@@ -116,7 +116,7 @@ impl JobRunner<'_> {
             working_directory.or(defaults.working_directory.as_deref()),
         )?;
         let guards = Guards {
-            references: untrusted,
+            references: &untrusted,
             opaque,
             untrusted: &self.untrusted,
             masks: self.log.masks(),

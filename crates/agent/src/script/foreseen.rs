@@ -89,13 +89,13 @@ mod tests {
             files: None,
         };
         let guards = Guards {
-            references,
+            references: &references,
             opaque: Opaque {
                 env: &BTreeSet::new(),
                 inputs: false,
                 matrix: false,
             },
-            untrusted: &Untrusted::of(contexts, false),
+            untrusted: &Untrusted::of(contexts, false, &BTreeSet::new()),
             masks: &Masks::default(),
         };
         fill(run, kind, &scope, guards).map(|filled| filled.text)

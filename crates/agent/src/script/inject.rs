@@ -90,14 +90,20 @@ const LINE_BYTES_MIN: usize = 4;
 pub struct Untrusted(BTreeSet<String>);
 
 impl Untrusted {
-    /// From the contexts `github` and `inputs`; the latter only where they may hold what an outsider chose.
+    /// From the contexts `github` and `inputs`; of the latter only those that may hold what an outsider chose: none where all are
+    /// the workflow's `own_inputs`, else all but the `own` ones.
     #[must_use]
-    pub fn of(contexts: &Map<String, Value>, own_inputs: bool) -> Self {
+    pub fn of(contexts: &Map<String, Value>, own_inputs: bool, own: &BTreeSet<String>) -> Self {
         let mut texts = Self::default();
-        let names = ["github"].into_iter().chain((!own_inputs).then_some("inputs"));
-        for value in names.filter_map(|name| contexts.get(name)) {
-            texts.collect(value);
+        if let Some(github) = contexts.get("github") {
+            texts.collect(github);
         }
+        let inputs = contexts.get("inputs").and_then(Value::as_object);
+        let of_others = inputs
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| !own_inputs && !own.contains(&name.to_ascii_lowercase()));
+        of_others.for_each(|(_, value)| texts.collect(value));
         texts
     }
 
@@ -191,7 +197,7 @@ impl Hole {
 #[derive(Clone, Copy)]
 pub struct Guards<'a> {
     /// Finds the expressions that give text an outsider chooses (`untrusted_references`, or its relative for actions).
-    pub references: fn(&str) -> Vec<ExprSpan>,
+    pub references: &'a dyn Fn(&str) -> Vec<ExprSpan>,
     pub opaque: Opaque<'a>,
     pub untrusted: &'a Untrusted,
     pub masks: &'a Masks,
@@ -340,13 +346,13 @@ mod tests {
             kind,
             &scope,
             Guards {
-                references: untrusted_references,
+                references: &untrusted_references,
                 opaque: Opaque {
                     env: &["MADE".to_owned()].into(),
                     inputs: false,
                     matrix: false,
                 },
-                untrusted: &Untrusted::of(&contexts, false),
+                untrusted: &Untrusted::of(&contexts, false, &BTreeSet::new()),
                 masks: &masks,
             },
         )

@@ -1,7 +1,7 @@
 //! Where a job stands: in the run's own workflow, or in one that it calls, with everything that its expressions see there.
 
 use super::outputs::Level;
-use super::passed::{Passed, passed};
+use super::passed::{OwnInputs, Passed, passed};
 use crate::concurrency;
 use crate::contexts::NeedsJob;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -22,7 +22,7 @@ pub(crate) struct At<'w> {
     pub(crate) key: JobKey,
     pub(crate) inputs: Cow<'w, Map<String, Json>>,
     /// The inputs hold nothing that an outsider chose.
-    pub(crate) own_inputs: bool,
+    pub(crate) own_inputs: OwnInputs,
     pub(crate) results: BTreeMap<JobKey, NeedsJob>,
     /// What the callers pass on, the outermost first.
     pub(crate) secrets: Vec<PassedSecrets>,
@@ -45,7 +45,7 @@ impl<'w> At<'w> {
             workflow: Cow::Borrowed(root),
             call: None,
             inputs: Cow::Borrowed(outer.inputs),
-            own_inputs: false,
+            own_inputs: OwnInputs::default(),
         };
         let mut secrets = Vec::new();
         for call in callers {
@@ -87,7 +87,7 @@ struct Place<'w> {
     /// None for the run's own.
     call: Option<CallKey>,
     inputs: Cow<'w, Map<String, Json>>,
-    own_inputs: bool,
+    own_inputs: OwnInputs,
 }
 
 impl<'w> Place<'w> {
@@ -123,7 +123,7 @@ impl<'w> Place<'w> {
             made.call,
             callee,
             &made.contexts,
-            self.own_inputs,
+            &self.own_inputs,
         )?;
         match &made.call.secrets {
             GivenSecrets::Inherited(_) => {}
@@ -221,7 +221,7 @@ pub(crate) fn check_call(
     plan.add_contexts(leg, contexts);
     title(&at.workflow, job, leg, contexts)?;
     let callee = callee(&at.workflow, call)?;
-    let passed = passed(&at.workflow, job, call, callee, contexts, at.own_inputs)?;
+    let passed = passed(&at.workflow, job, call, callee, contexts, &at.own_inputs)?;
     let of_caller = concurrency::evaluate(&at.workflow, job.concurrency.as_ref(), contexts)?;
     contexts.insert("inputs".to_owned(), Json::Object(passed.inputs));
     let of_callee = concurrency::evaluate(callee, callee.concurrency.as_ref(), contexts)?;

@@ -1,7 +1,7 @@
 //! What called workflows put out: `on.workflow_call.outputs`, made of the outputs of their jobs.
 
 use super::at::{MadeCall, callee};
-use super::passed::passed;
+use super::passed::{OwnInputs, passed};
 use crate::contexts::{NeedsJob, jobs_context, vars_context};
 use crate::diagnostic::Diagnostics;
 use crate::expand::{JobContext, scope};
@@ -105,7 +105,14 @@ impl Level<'_> {
             Some(trigger) if !trigger.outputs.is_empty() => &trigger.outputs,
             _ => return Ok(Vec::new()),
         };
-        let passed = passed(self.workflow, job, made.call, callee, &made.contexts, false)?;
+        let passed = passed(
+            self.workflow,
+            job,
+            made.call,
+            callee,
+            &made.contexts,
+            &OwnInputs::default(),
+        )?;
         let level = Level {
             workflow: callee,
             call: Some(key),

@@ -15,19 +15,41 @@ use std::collections::BTreeSet;
 /// The values of a call's inputs.
 pub(super) struct Passed {
     pub(super) inputs: Map<String, Json>,
-    /// No text in them comes from where an outsider may choose it.
-    pub(super) own: bool,
+    pub(super) own: OwnInputs,
 }
 
-/// Evaluates `with` in the `contexts` of the calling job's leg, and the defaults of what is not given. `own` says that the
-/// caller's own inputs hold nothing that an outsider chose.
+/// The inputs in which no text comes from where an outsider may choose it. Each is judged by itself: a title beside it takes
+/// nothing from a command that the caller has written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnInputs {
+    /// All of them are, and there may be none.
+    pub(crate) all: bool,
+    /// Those that are, in lower case, where not all are.
+    pub(crate) names: BTreeSet<String>,
+}
+
+impl OwnInputs {
+    /// Of this many inputs these are.
+    fn of(names: BTreeSet<String>, count: usize) -> Self {
+        match names.len() == count {
+            true => Self {
+                all: true,
+                names: BTreeSet::new(),
+            },
+            false => Self { all: false, names },
+        }
+    }
+}
+
+/// Evaluates `with` in the `contexts` of the calling job's leg, and the defaults of what is not given. `own` are those of
+/// the caller's own inputs that hold nothing that an outsider chose.
 pub(super) fn passed(
     workflow: &Workflow,
     job: &Job,
     call: &Call,
     callee: &Workflow,
     contexts: &Map<String, Json>,
-    own: bool,
+    own: &OwnInputs,
 ) -> Result<Passed, Diagnostic> {
     let nothing = CallTrigger {
         inputs: Vec::new(),
@@ -35,10 +57,8 @@ pub(super) fn passed(
         outputs: Vec::new(),
     };
     let trigger = callee.triggers.workflow_call.as_ref().unwrap_or(&nothing);
-    let mut passed = Passed {
-        inputs: Map::new(),
-        own: true,
-    };
+    let mut inputs = Map::new();
+    let mut names = BTreeSet::new();
     let vouched = Vouched {
         inputs: own,
         matrix: !matrix_computed(job),
@@ -48,53 +68,74 @@ pub(super) fn passed(
             .with
             .iter()
             .find(|given| given.key.eq_ignore_ascii_case(&input.name));
-        let value = match given {
+        let (value, is_own) = match given {
             Some(given) => {
-                passed.own &= is_own(&given.value, vouched);
+                let is_own = is_own(&given.value, vouched);
                 let value = resolved(&workflow.source, &given.value, contexts)?;
-                typed(input, value).map_err(|problem| {
+                let value = typed(input, value).map_err(|problem| {
                     let message = format!("the input `{}` of `{}` {problem}", input.name, callee.path());
                     let hint =
                         "a variable or an output is a text; make another value of it with `fromJSON` or `==`";
                     Diagnostic::new(&workflow.source, given.value.span, message).with_hint(hint)
-                })?
+                })?;
+                (value, is_own)
             }
-            None => default(callee, input, contexts, &mut passed)?,
+            None => {
+                let before = OwnInputs::of(names.clone(), inputs.len());
+                default(callee, input, contexts, &inputs, &before)?
+            }
         };
-        passed.inputs.insert(input.name.clone(), value);
+        if is_own {
+            names.insert(input.name.to_ascii_lowercase());
+        }
+        inputs.insert(input.name.clone(), value);
     }
-    Ok(passed)
+    let own = OwnInputs::of(names, inputs.len());
+    Ok(Passed { inputs, own })
 }
 
-/// GitHub docs, "Context availability": a default sees `github`, `vars` and `inputs`; of the latter, those before it.
+/// The default, and whether it is the workflow's own word. GitHub docs, "Context availability": a default sees `github`, `vars` and
+/// `inputs`; of the latter, those before it.
 fn default(
     callee: &Workflow,
     input: &Input,
     contexts: &Map<String, Json>,
-    passed: &mut Passed,
-) -> Result<Json, Diagnostic> {
+    before: &Map<String, Json>,
+    own: &OwnInputs,
+) -> Result<(Json, bool), Diagnostic> {
     let Some(default) = &input.default else {
-        return Ok(input.kind.empty());
+        return Ok((input.kind.empty(), true));
     };
     let node = match &input.kind {
         // A literal of another kind has been written as such.
         InputKind::Text | InputKind::Choice(_) => Value::Text(default.value.clone()),
         _ if has_expression(&default.value) => Value::Text(default.value.clone()),
-        kind => return Ok(kind.value(&default.value).unwrap_or_else(|_| kind.empty())),
+        kind => {
+            let value = kind.value(&default.value).unwrap_or_else(|_| kind.empty());
+            return Ok((value, true));
+        }
     };
     let node = Node {
         span: default.span,
         value: node,
     };
-    passed.own &= is_own(&node, Vouched::DEFAULTS);
+    // It sees no matrix.
+    let is_own = is_own(
+        &node,
+        Vouched {
+            inputs: own,
+            matrix: true,
+        },
+    );
     let mut seen = contexts.clone();
     seen.retain(|name, _| matches!(name.as_str(), "github" | "vars"));
-    seen.insert("inputs".to_owned(), Json::Object(passed.inputs.clone()));
+    seen.insert("inputs".to_owned(), Json::Object(before.clone()));
     let value = resolved(&callee.source, &node, &seen)?;
-    typed(input, value).map_err(|problem| {
+    let value = typed(input, value).map_err(|problem| {
         let message = format!("the default of the input `{}` {problem}", input.name);
         Diagnostic::new(&callee.source, default.span, message)
-    })
+    })?;
+    Ok((value, is_own))
 }
 
 fn resolved(source: &Source, node: &Node, contexts: &Map<String, Json>) -> Result<Json, Diagnostic> {
@@ -107,30 +148,24 @@ fn resolved(source: &Source, node: &Node, contexts: &Map<String, Json>) -> Resul
 
 /// What of the contexts nobody but the workflow has worded.
 #[derive(Clone, Copy)]
-struct Vouched {
-    inputs: bool,
+struct Vouched<'a> {
+    inputs: &'a OwnInputs,
     matrix: bool,
 }
 
-impl Vouched {
-    /// A default sees inputs that have been judged already, and no matrix.
-    const DEFAULTS: Self = Self {
-        inputs: true,
-        matrix: true,
-    };
-}
-
 /// Whether a value is the workflow's own word: what an outsider or a step has worded is not, nor what was taken from either.
-fn is_own(node: &Node, vouched: Vouched) -> bool {
+fn is_own(node: &Node, vouched: Vouched<'_>) -> bool {
     let Value::Text(text) = &node.value else {
         return true;
     };
     let opaque = Opaque {
         env: &BTreeSet::new(),
-        inputs: !vouched.inputs,
+        inputs: false,
         matrix: !vouched.matrix,
     };
+    let inputs = vouched.inputs;
     expr::opaque_references(text, opaque).is_empty()
+        && (inputs.all || expr::untrusted_references_but(text, &inputs.names).is_empty())
 }
 
 /// A value as the input's type wants it. Nothing at all is an empty text, `false` or 0.

@@ -44,7 +44,8 @@ pub use error::{ErrorKind, ExprError};
 pub use place::Place;
 pub use reads::{Read, asks_for_failure, reads};
 pub use untrusted::{
-    Opaque, opaque_references, references, untrusted_references, untrusted_references_of_action,
+    Opaque, opaque_references, references, untrusted_references, untrusted_references_but,
+    untrusted_references_of_action,
 };
 
 use names::Function;

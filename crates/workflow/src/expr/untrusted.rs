@@ -30,6 +30,18 @@ pub fn untrusted_references_of_action(text: &str) -> Vec<ExprSpan> {
     references_from(text, &["github"])
 }
 
+/// The same where of `inputs` only these, in lower case, were given nothing that an outsider chooses. All of `inputs` at once,
+/// and one whose name is computed, may be any of the others.
+#[must_use]
+pub fn untrusted_references_but(text: &str, own: &BTreeSet<String>) -> Vec<ExprSpan> {
+    let sources = Sources {
+        contexts: &["github", "inputs"],
+        env: None,
+        own: Some(own),
+    };
+    spans_from(text, sources)
+}
+
 /// Where text that nobody vouches for can be, beside `github` and the outputs of steps and jobs.
 #[derive(Debug, Clone, Copy)]
 pub struct Opaque<'a> {
@@ -51,12 +63,18 @@ pub fn opaque_references(text: &str, opaque: Opaque<'_>) -> Vec<ExprSpan> {
     let sources = Sources {
         contexts: &contexts,
         env: Some(opaque.env),
+        own: None,
     };
     spans_from(text, sources)
 }
 
 fn references_from(text: &str, contexts: &[&str]) -> Vec<ExprSpan> {
-    spans_from(text, Sources { contexts, env: None })
+    let sources = Sources {
+        contexts,
+        env: None,
+        own: None,
+    };
+    spans_from(text, sources)
 }
 
 fn spans_from(text: &str, sources: Sources<'_>) -> Vec<ExprSpan> {
@@ -69,12 +87,22 @@ fn spans_from(text: &str, sources: Sources<'_>) -> Vec<ExprSpan> {
 struct Sources<'a> {
     contexts: &'a [&'a str],
     env: Option<&'a BTreeSet<String>>,
+    /// Inputs that are not looked for.
+    own: Option<&'a BTreeSet<String>>,
 }
 
 impl Sources<'_> {
     fn has(self, context: &str) -> bool {
         let of_env = context.eq_ignore_ascii_case("env") && self.env.is_some_and(|names| !names.is_empty());
         of_env || listed(self.contexts, context)
+    }
+
+    /// Whether `inputs.…` with these keys is one that is passed over.
+    fn is_own_input(self, keys: &[Key]) -> bool {
+        self.own.is_some_and(|names| match keys.first().map(step) {
+            Some(Some(Step::Named(name))) => names.contains(&name.to_ascii_lowercase()),
+            _ => false,
+        })
     }
 
     /// Whether `env.…` with these keys is one of the variables. A name that is not known before may be any.
@@ -236,6 +264,7 @@ fn flows(node: &Node, sources: Sources<'_>) -> bool {
         },
         Kind::Access { base, keys } => match &base.kind {
             Kind::Context(name) if name.eq_ignore_ascii_case("github") => !is_safe(keys),
+            Kind::Context(name) if name.eq_ignore_ascii_case("inputs") && sources.is_own_input(keys) => false,
             Kind::Context(name) if name.eq_ignore_ascii_case("env") => sources.has_variable(keys),
             _ => flows(base),
         },

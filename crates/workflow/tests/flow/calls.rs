@@ -619,6 +619,44 @@ fn what_an_outsider_wrote_stays_so_in_a_called_workflow() {
     }
 }
 
+/// A title beside it takes nothing from the caller's own words, and lends nothing to what is made of it.
+#[test]
+fn each_input_is_judged_by_itself() {
+    let callee = "on: {workflow_call: {inputs: {Command: {type: string}, title: {type: string},\n\
+                  made: {type: string, default: '${{ inputs.title }}'}, own: {type: string, default: '${{ inputs.command }}'},\n\
+                  all: {type: string, default: '${{ toJSON(inputs) }}'}}}}\n\
+                  jobs: {b: {runs-on: x, steps: [run: y]}}\n";
+    let own = |caller: &str, middle: &str, job: &str| {
+        let files = [(BUILD, callee), (".github/workflows/middle.yml", middle)];
+        let linked = link(caller, &files).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let mut world = World::of(linked, &pull_request("opened", "main"));
+        let mut calls = job.match_indices('/').map(|(at, _)| &job[..at]);
+        calls.by_ref().for_each(|at| drop(call(&mut world, at)));
+        let described = described(&world, job);
+        let names: Vec<String> = described.own_input_names.into_iter().collect();
+        (described.own_inputs, names.join(" "))
+    };
+    let title = "${{ github.event.pull_request.title }}";
+    let caller =
+        |with: &str| format!("on: pull_request\njobs: {{a: {{uses: ./{BUILD}, with: {{{with}}}}}}}\n");
+    let given = caller(&format!("command: make, title: '{title}'"));
+    assert_eq!(own(&given, "", "a/b"), (false, "command own".to_owned()));
+    assert_eq!(
+        own(&caller("command: make, title: x"), "", "a/b"),
+        (true, String::new())
+    );
+
+    // Through a workflow between them.
+    let middle = format!(
+        "on: {{workflow_call: {{inputs: {{x: {{type: string}}, y: {{type: string}}}}}}}}\n\
+         jobs: {{m: {{uses: ./{BUILD}, with: {{command: '${{{{ inputs.Y }}}}', title: '${{{{ inputs.x }}}}'}}}}}}\n"
+    );
+    let outer = format!(
+        "on: pull_request\njobs: {{a: {{uses: ./.github/workflows/middle.yml, with: {{x: '{title}', y: make}}}}}}\n"
+    );
+    assert_eq!(own(&outer, &middle, "a/m/b"), (false, "command own".to_owned()));
+}
+
 #[test]
 fn the_syntax_of_calls() {
     let caller = r"

@@ -109,6 +109,28 @@ async fn the_inputs_of_a_called_job_are_its_callers_words_where_they_are_said_to
     }
 }
 
+/// One input's origin says nothing about another's.
+#[tokio::test]
+async fn each_input_of_a_called_job_is_judged_by_itself() {
+    let hostile = "x; echo hacked";
+    let script =
+        "${{ inputs.Command }}\necho ${{ inputs.title }}\necho ${{ inputs[format('{0}', 'command')] }}";
+    let world = World::new(json!([run(script)]))
+        .with(
+            "contexts",
+            json!({"github": {}, "inputs": {"command": "echo one; echo two", "title": hostile}}),
+        )
+        .with("own_input_names", json!(["command"]));
+    let ran = world.run().await;
+    // The title stays one word, and so does an input whose name is computed.
+    assert!(
+        ran.log
+            .contains("\none\ntwo\nx; echo hacked\necho one; echo two\n"),
+        "{}",
+        ran.log
+    );
+}
+
 #[tokio::test]
 async fn masks_that_a_step_adds_hold_from_then_on_and_line_by_line() {
     let world = World::new(json!([
