@@ -3,6 +3,8 @@
 pub mod attempt;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod environment;
+pub mod exec;
 pub mod labels;
 pub mod port;
 pub mod process;
