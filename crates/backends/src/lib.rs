@@ -5,6 +5,8 @@ pub mod attempt;
 pub mod contract;
 pub mod environment;
 pub mod exec;
+#[cfg(feature = "file")]
+pub mod file;
 pub mod labels;
 pub mod port;
 pub mod process;
