@@ -93,11 +93,13 @@ impl JobRunner<'_> {
 
     /// Finds the expressions of a text that give what an outsider chooses. The inputs of an action, and those of a called
     /// workflow, are the workflow's own word, unless they were made of such a text.
-    pub(super) fn untrusted_references(&self) -> impl Fn(&str) -> Vec<ExprSpan> + use<'_> {
+    pub(super) fn untrusted_references(&self) -> impl Fn(&str) -> Vec<ExprSpan> + use<> {
         let of_frame = self.frames.last().map(|frame| frame.inputs < Origin::Outsiders);
         let all_are_own = of_frame.unwrap_or(self.description.own_inputs);
-        let own = of_frame.is_none().then_some(&self.description.own_input_names);
-        move |text| match own {
+        let own = of_frame
+            .is_none()
+            .then(|| self.description.own_input_names.clone());
+        move |text| match &own {
             _ if all_are_own => untrusted_references_of_action(text),
             Some(own) => untrusted_references_but(text, own),
             None => untrusted_references(text),
