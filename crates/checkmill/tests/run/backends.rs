@@ -158,8 +158,11 @@ async fn a_mistake_in_the_file_is_told_where_it_is() {
         .checkmill(&["backends", "--backends", "backends.toml"])
         .await;
     insta::assert_snapshot!(ended.refusal(&project), @"2: checkmill: backends.toml:3:1: unknown field `lables`, expected one of `name`, `labels`, `process`, `exec`");
-        project.write(".checkmill/workflows/ci.yml", "on: push\njobs: {a: {runs-on: linux, steps: [{run: true}]}}\n");
-let ended = project
+    project.write(
+        ".checkmill/workflows/ci.yml",
+        "on: push\njobs: {a: {runs-on: linux, steps: [{run: true}]}}\n",
+    );
+    let ended = project
         .checkmill(&["run", ".", "--backends", "nowhere.toml"])
         .await;
     insta::assert_snapshot!(ended.refusal(&project), @"2: checkmill: nowhere.toml can't be read: No such file or directory (os error 2)");

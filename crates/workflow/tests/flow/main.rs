@@ -16,6 +16,7 @@ mod describe;
 mod diagnostics;
 #[cfg(test)]
 mod documents;
+mod environment;
 #[cfg(test)]
 mod expand;
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The policy file.
 
 use checkmill_core::Millis;
-use checkmill_core::policy::{Access, CommentPolicy, ForkPolicy, ModelPolicy, Policy, TranslatePolicy};
+use checkmill_core::policy::{
+    Access, CommentPolicy, EnvironmentRule, ForkPolicy, ModelPolicy, Policy, TranslatePolicy,
+};
 use checkmill_workflow::parse_policy;
 
 const PATH: &str = ".checkmill/config.yml";
@@ -70,6 +72,31 @@ timeout-minutes-max: 90
             .len()
             > 5
     );
+}
+
+#[test]
+fn environments() {
+    let text = "\
+environments:
+  staging:
+  production:
+    branches: [main, 'release/**']
+    tags: v*
+";
+    let policy = parse_policy(PATH, text).unwrap();
+    let list = |patterns: &[&str]| Some(patterns.iter().map(|pattern| (*pattern).to_owned()).collect());
+    let production = EnvironmentRule {
+        branches: list(&["main", "release/**"]),
+        tags: list(&["v*"]),
+    };
+    assert_eq!(policy.environments["staging"], EnvironmentRule::default());
+    assert_eq!(policy.environments["production"], production);
+    insta::assert_snapshot!(wrong("environments:\n  a:\n    branch: main\n  b:\n    tags: ['!v1']\n"), @"");
+    insta::assert_snapshot!(wrong("environments: [a]"), @"");
+    let long: String = (0..60)
+        .map(|n| format!("  e{n}:\n    branches: [{}]\n", "x".repeat(300)))
+        .collect();
+    insta::assert_snapshot!(wrong(&format!("environments:\n{long}")).lines().next().unwrap(), @"");
 }
 
 #[test]
