@@ -47,11 +47,7 @@ fn nodes<'d>(document: &'d Value, path: &str) -> Vec<&'d Value> {
                 fields.and_then(|fields| fields.get(name)).into_iter().collect()
             };
             match is_list {
-                true => found
-                    .into_iter()
-                    .filter_map(Value::as_array)
-                    .flatten()
-                    .collect(),
+                true => found.into_iter().filter_map(Value::as_array).flatten().collect(),
                 false => found,
             }
         };

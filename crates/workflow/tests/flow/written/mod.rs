@@ -39,7 +39,9 @@ struct Written {
 }
 
 fn files(dialect: &str, directory: &str) -> Vec<Written> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(dialect);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(dialect);
     let mut files: Vec<Written> = std::fs::read_dir(here)
         .unwrap()
         .map(|entry| {
@@ -60,7 +62,9 @@ fn verdict(file: &Written, case: &Case<'_>) -> String {
     match workflow {
         Ok(workflow) => {
             let played = case.starts.iter().map(|start| play::play(&workflow, start));
-            std::iter::once("# verdict: runs\n".to_owned()).chain(played).collect()
+            std::iter::once("# verdict: runs\n".to_owned())
+                .chain(played)
+                .collect()
         }
         Err(wrong) => format!("# verdict: refused\n{}", mistakes(file, &wrong)),
     }

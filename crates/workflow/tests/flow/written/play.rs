@@ -2,8 +2,8 @@
 
 use super::case::Start;
 use crate::support::{World, key, run_id, sha};
-use checkmill_core::concurrency::Queueing;
 use checkmill_core::conclusion::NeedsResult;
+use checkmill_core::concurrency::Queueing;
 use checkmill_core::event::EventKind;
 use checkmill_core::graph::Node;
 use checkmill_core::policy::ContainerPolicy;
@@ -43,7 +43,8 @@ pub(super) fn play(workflow: &Workflow, start: &Start<'_>) -> String {
 }
 
 fn said(wrong: &Diagnostics) -> Vec<String> {
-    let line = |one: &checkmill_workflow::Diagnostic| format!("  ! {}:{}: {}", one.line, one.column, one.message);
+    let line =
+        |one: &checkmill_workflow::Diagnostic| format!("  ! {}:{}: {}", one.line, one.column, one.message);
     wrong.as_slice().iter().map(line).collect()
 }
 
