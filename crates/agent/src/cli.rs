@@ -1,12 +1,15 @@
 //! The agent's command line. It is called by backends, not by people.
 
+use crate::backend;
 use crate::clock::{SharedClock, SystemClock};
 use crate::lifeline::Lifeline;
 use crate::settings::Settings;
 use crate::supervisor::{self, reap};
 use crate::worker;
 use checkmill_backends::attempt::{AttemptDir, END_WITH_STDIN};
+use checkmill_backends::process::AgentCommand;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -17,6 +20,8 @@ Runs one attempt of a Checkmill job. Called by backends.
 
   run --dir DIR [--end-with-stdin]   runs the job in DIR/job.json, once, however often it is called; with the option,
                                      stops it when standard input, a pipe, ends: whoever holds it is gone
+  backend --root DIR                 is a backend of kind exec: answers the one request on standard input, with jobs as
+                                     processes of this machine and their directories under DIR
   reap --dir DIR                     cleans up after an agent of DIR that was killed
   --version                          prints the version
 
@@ -26,7 +31,7 @@ Secrets come by environment: GITHUB_TOKEN, CHECKMILL_CALLBACK_TOKEN, CHECKMILL_S
 /// Wrong arguments.
 const EXIT_USAGE: u8 = 2;
 /// The agent itself failed: sysexits(3), EX_TEMPFAIL.
-const EXIT_FAULT: u8 = 75;
+pub(crate) const EXIT_FAULT: u8 = 75;
 
 /// How this program is called again, as the worker.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +41,17 @@ pub struct Reexec {
 }
 
 impl Reexec {
+    /// How the process backend calls this program. By its path: what it starts outlives us.
+    ///
+    /// # Errors
+    /// The path can't be found.
+    pub fn agent(&self) -> io::Result<AgentCommand> {
+        Ok(AgentCommand {
+            program: std::env::current_exe()?,
+            arguments: self.prefix.clone(),
+        })
+    }
+
     /// A command that runs this very program, even where its file was replaced by a newer one.
     #[must_use]
     pub fn command(&self, verb: &str, directory: &Path) -> Command {
@@ -61,6 +77,8 @@ enum Verb {
 
 enum Call {
     Verb(Verb, PathBuf),
+    /// One request to a backend with this root.
+    Backend(PathBuf),
     Usage,
     Version,
 }
@@ -75,13 +93,12 @@ pub fn main_with_args(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let reexec = Reexec {
+        prefix: prefix.into_iter().collect(),
+    };
     match parse(&arguments) {
-        Ok(Call::Verb(verb, directory)) => {
-            let reexec = Reexec {
-                prefix: prefix.into_iter().collect(),
-            };
-            act(verb, &AttemptDir::new(directory), &reexec)
-        }
+        Ok(Call::Verb(verb, directory)) => act(verb, &AttemptDir::new(directory), &reexec),
+        Ok(Call::Backend(root)) => backend::answer(&root, &reexec),
         Ok(Call::Usage) => {
             say(USAGE);
             ExitCode::SUCCESS
@@ -105,6 +122,11 @@ fn parse(arguments: &[OsString]) -> Result<Call, String> {
         },
         Some("work") => Verb::Work,
         Some("reap") => Verb::Reap,
+        Some("backend") => {
+            // What is asked comes last; the request says it too.
+            let rest = rest.get(..2).filter(|_| rest.len() == 3).unwrap_or(rest);
+            return directory("--root", rest).map(Call::Backend);
+        }
         Some("--help" | "-h" | "help") => return Ok(Call::Usage),
         Some("--version" | "-V") => return Ok(Call::Version),
         _ => return Err(format!("{first:?} is not a verb of the agent")),
@@ -113,15 +135,20 @@ fn parse(arguments: &[OsString]) -> Result<Call, String> {
         (Verb::Run { end_with_stdin: true }, [rest @ .., _]) => rest,
         _ => rest,
     };
+    Ok(Call::Verb(verb, directory("--dir", rest)?))
+}
+
+/// The one option that is left.
+fn directory(name: &str, rest: &[OsString]) -> Result<PathBuf, String> {
     match rest {
-        [option, directory] if option == OsStr::new("--dir") => {
+        [option, directory] if option == OsStr::new(name) => {
             let directory = PathBuf::from(directory);
             if !directory.is_absolute() {
                 return Err(format!("{} is not an absolute path", directory.display()));
             }
-            Ok(Call::Verb(verb, directory))
+            Ok(directory)
         }
-        _ => Err("--dir DIR and nothing else must follow".to_owned()),
+        _ => Err(format!("{name} DIR and nothing else must follow")),
     }
 }
 
@@ -170,7 +197,10 @@ pub(crate) fn complain(problem: &str) {
     eprintln!("checkmill-agent: {problem}");
 }
 
-#[expect(clippy::print_stdout, reason = "the answer to --help and --version")]
-fn say(text: &str) {
+#[expect(
+    clippy::print_stdout,
+    reason = "the answer to --help, --version and a request"
+)]
+pub(crate) fn say(text: &str) {
     print!("{text}");
 }

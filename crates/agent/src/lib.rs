@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod annotations;
 pub mod archive;
+pub mod backend;
 pub mod callback;
 pub mod checkout;
 pub mod cli;

@@ -1,14 +1,17 @@
-//! Which labels of `runs-on` a machine takes, before a deployment has a table of them.
+//! Which labels of `runs-on` a backend takes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Which jobs a backend takes, by the labels that they ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Labels {
     /// Every one.
     Any,
     /// All but those that name another system: `windows-latest` on Linux, `ubuntu-24.04-arm` on x86-64.
     Of(System),
+    /// Those that ask for nothing but these, in lower case, as with GitHub's self-hosted runners.
+    Listed(BTreeSet<String>),
 }
 
 /// The system that jobs of a machine find.
@@ -26,11 +29,18 @@ pub enum Architecture {
 }
 
 impl Labels {
+    /// Exactly these. GitHub's labels know no case.
     #[must_use]
-    pub fn take(self, labels: &[String]) -> bool {
+    pub fn listed(labels: &[String]) -> Self {
+        Self::Listed(labels.iter().map(|label| label.to_lowercase()).collect())
+    }
+
+    #[must_use]
+    pub fn take(&self, labels: &[String]) -> bool {
         match self {
             Self::Any => true,
             Self::Of(system) => labels.iter().all(|label| system.takes(label)),
+            Self::Listed(known) => labels.iter().all(|label| known.contains(&label.to_lowercase())),
         }
     }
 }
@@ -77,6 +87,13 @@ impl fmt::Display for Labels {
                 Architecture::Arm64 => f.write_str("Linux on arm64"),
                 Architecture::Other => f.write_str("Linux"),
             },
+            Self::Listed(labels) => {
+                for (index, label) in labels.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { ", " };
+                    write!(f, "{comma}{label}")?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -84,6 +101,22 @@ impl fmt::Display for Labels {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_listed_is_all_that_may_be_asked_for() {
+        let labels = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>();
+        let listed = Labels::listed(&labels(&["self-hosted", "GPU", "a100"]));
+        for (asked, taken) in [
+            (labels(&["gpu"]), true),
+            (labels(&["self-hosted", "A100"]), true),
+            (labels(&[]), true),
+            (labels(&["gpu", "linux"]), false),
+            (labels(&["ubuntu-latest"]), false),
+        ] {
+            assert_eq!(listed.take(&asked), taken, "{asked:?}");
+        }
+        assert_eq!(listed.to_string(), "a100, gpu, self-hosted");
+    }
 
     #[test]
     fn a_label_of_another_system_is_not_taken() {

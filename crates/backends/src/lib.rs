@@ -3,6 +3,10 @@
 pub mod attempt;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod environment;
+pub mod exec;
+#[cfg(feature = "file")]
+pub mod file;
 pub mod labels;
 pub mod port;
 pub mod process;

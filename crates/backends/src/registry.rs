@@ -6,10 +6,8 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The table of backends. Every backend in it counts its requests into one counter ([`Backends::requests`]).
-///
-/// For now there is one backend, which takes what its [`Labels`] say; a table of labels goes into [`Backends::for_labels`]
-/// and nowhere else.
+/// The table of backends. Every backend in it counts its requests into one counter ([`Backends::requests`]). A job goes to
+/// the first that takes its labels.
 #[derive(Clone)]
 pub struct Backends {
     entries: Vec<Entry>,
@@ -33,19 +31,31 @@ impl Backends {
     /// One backend that takes the jobs with these labels, and no others.
     #[must_use]
     pub fn only(name: impl Into<String>, labels: Labels, backend: Arc<dyn Backend>) -> Self {
-        let requests = Arc::new(AtomicU64::new(0));
+        Self::none().with(name, labels, backend)
+    }
+
+    /// No backend: every job is refused.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            entries: Vec::new(),
+            requests: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// One backend more, which is asked after those that are there.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, labels: Labels, backend: Arc<dyn Backend>) -> Self {
         let counted = Counted {
             inner: backend,
-            requests: Arc::clone(&requests),
+            requests: Arc::clone(&self.requests),
         };
-        Self {
-            entries: vec![Entry {
-                name: name.into(),
-                labels,
-                backend: Arc::new(counted),
-            }],
-            requests,
-        }
+        self.entries.push(Entry {
+            name: name.into(),
+            labels,
+            backend: Arc::new(counted),
+        });
+        self
     }
 
     /// The backend for a job's `runs-on` labels, with its name; none when no backend takes them.
@@ -78,6 +88,13 @@ impl Backends {
         self.entries
             .iter()
             .map(|entry| (entry.name.as_str(), &entry.backend))
+    }
+
+    /// Every backend with its name and what it takes.
+    pub fn all_with_labels(&self) -> impl Iterator<Item = (&str, &Labels, &Arc<dyn Backend>)> {
+        self.entries
+            .iter()
+            .map(|entry| (entry.name.as_str(), &entry.labels, &entry.backend))
     }
 
     /// Calls made to all backends so far (`usage.backend_requests`).
@@ -200,6 +217,28 @@ mod tests {
         let takes = |label: &str| backends.for_labels(&[label.to_owned()]).is_some();
         assert!(takes("ubuntu-latest") && !takes("windows-latest") && !takes("ubuntu-24.04-arm"));
         assert_eq!(backends.offered().collect::<Vec<_>>(), ["process (Linux on x64)"]);
+    }
+
+    #[tokio::test]
+    async fn a_job_goes_to_the_first_that_takes_its_labels() {
+        let listed = |labels: &[&str]| {
+            let labels: Vec<_> = labels.iter().map(|label| (*label).to_owned()).collect();
+            Labels::listed(&labels)
+        };
+        let backends = Backends::none()
+            .with("small", listed(&["cpu"]), Arc::new(Empty))
+            .with("large", listed(&["cpu", "gpu"]), Arc::new(Empty));
+        let taker = |label: &str| {
+            let found = backends.for_labels(&[label.to_owned()]);
+            found.map(|(name, _)| name.to_owned())
+        };
+        assert_eq!(taker("cpu").as_deref(), Some("small"));
+        assert_eq!(taker("gpu").as_deref(), Some("large"));
+        assert_eq!(taker("tpu"), None);
+        assert!(Backends::none().for_labels(&[]).is_none());
+        backends.by_name("large").unwrap().list().await.unwrap();
+        backends.by_name("small").unwrap().list().await.unwrap();
+        assert_eq!(backends.requests(), 2);
     }
 
     #[tokio::test]

@@ -40,6 +40,10 @@ pub(crate) enum Command {
     /// A language model that translates steps is off unless CHECKMILL_MODEL says which (docs/model.md). Settings come from the environment: GH_APP_ID, GH_PRIVATE_KEY (or PRIVATE_KEY_PATH) and GH_WEBHOOK_SECRET;
     /// GITHUB_API_URL for GitHub Enterprise Server.
     Serve(ServeArgs),
+    /// List the backends that jobs go to, and say whether each can be asked.
+    ///
+    /// Exit code: 0; 1 when one can't be asked, or fails the job of --probe; 2 when the input is wrong.
+    Backends(BackendsArgs),
     /// Show what was learned of the jobs: durations, failures, flakiness.
     Stats(StatsArgs),
     /// Run one job from its directory; what the process backend starts.
@@ -90,6 +94,9 @@ pub(crate) struct RunArgs {
     /// All of it up to 16 MiB; of a longer one the first 8 MiB and at least the last 4, and a line that says how much is missing.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep_logs: Option<PathBuf>,
+    /// The file of backends (docs/backends.md); without it, jobs are processes of this machine.
+    #[arg(long, value_name = "FILE", env = "CHECKMILL_BACKENDS")]
+    pub(crate) backends: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) passed: PassedVariables,
 }
@@ -172,8 +179,25 @@ pub(crate) struct ServeArgs {
     /// The address at which jobs reach this server, where it differs from the one it listens on.
     #[arg(long, value_name = "URL", env = "CHECKMILL_PUBLIC_URL", value_parser = base_url)]
     pub(crate) public_url: Option<String>,
+    /// The file of backends (docs/backends.md); without it, jobs are processes of this machine.
+    #[arg(long, value_name = "FILE", env = "CHECKMILL_BACKENDS")]
+    pub(crate) backends: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) passed: PassedVariables,
+}
+
+/// Where jobs go.
+#[derive(Debug, Args)]
+pub(crate) struct BackendsArgs {
+    /// The file of backends (docs/backends.md); without it, jobs are processes of this machine.
+    #[arg(long, value_name = "FILE", env = "CHECKMILL_BACKENDS")]
+    pub(crate) backends: Option<PathBuf>,
+    /// Run a job on each that says hello.
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// Print a JSON array with one object for each backend.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The `checkmill` command.
 
+mod backends;
 mod cli;
 mod explain;
 mod lint;
@@ -27,6 +28,10 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Agent { args } => checkmill_agent::main_with_args([OsString::from("agent")], args),
         Command::Run(args) => in_runtime(run::run(args)),
+        Command::Backends(args) => {
+            log_to_stderr(tracing::Level::WARN);
+            in_runtime(async move { backends::backends(&args).await })
+        }
         Command::Stats(args) => in_runtime(stats::stats(args)),
         Command::Lint(args) => ended(lint::lint(&args)),
         Command::Plan(args) => ended(plan::plan(&args)),

@@ -1,29 +1,23 @@
 //! `checkmill serve`: a GitHub App on one machine.
 
+use crate::backends::{self, Here};
 use crate::cli::ServeArgs;
 use crate::local::blobs::FileBlobs;
 use crate::local::data_dir::DataDir;
 use crate::local::http::router;
 use crate::local::listen::{self, Ends};
 use crate::local::system::{Parts, System};
-use crate::passed::PassedVariables;
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_aws::embedded;
-use checkmill_backends::labels::{self, Labels};
-use checkmill_backends::process::{AgentCommand, Host, Orphans, ProcessBackend, ProcessSettings};
-use checkmill_backends::registry::Backends;
+use checkmill_backends::process::Orphans;
 use checkmill_github::client::{AppFault, GitHub, GitHubSettings};
 use checkmill_github::settings::AppEnvironment;
 use checkmill_model::client::ModelSettings;
 use checkmill_phases::ports::Clock as _;
 use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
-use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-
-/// The process backend's name, kept with each job.
-pub(crate) const BACKEND: &str = "process";
 
 /// Serves until the process is told to end. Jobs that run go on without it.
 ///
@@ -67,7 +61,14 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         embedded: embedded::open(Some(&data.store())).await?,
         blobs: FileBlobs::new(data.blobs()),
         forge: Arc::new(github),
-        backends: process_backend(&data.jobs(), &args.passed, Orphans::GoOn)?,
+        backends: backends::open(
+            args.backends.as_deref(),
+            Here {
+                root: &data.jobs(),
+                passed: &args.passed,
+                orphans: Orphans::GoOn,
+            },
+        )?,
         app_id: app_id.0,
         secrets,
         public_url: args
@@ -96,32 +97,4 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     driver.abort();
     sweeper.abort();
     Ok(())
-}
-
-/// The process backend with this program as its agent, the variables of this process that jobs get, and what becomes of jobs
-/// without this process.
-///
-/// # Errors
-/// A directory that can't be made.
-pub(crate) fn process_backend(
-    root: &Path,
-    passed: &PassedVariables,
-    orphans: Orphans,
-) -> anyhow::Result<Backends> {
-    let program = std::env::current_exe().context("The path of this program can't be found.")?;
-    let environment: Vec<_> = std::env::vars_os().collect();
-    let mut settings = ProcessSettings::new(
-        root,
-        AgentCommand::subcommand(program),
-        Host::Machine,
-        &environment,
-        &passed.names,
-        Arc::new(|| SystemClock.now()),
-    );
-    settings.orphans = orphans;
-    Ok(Backends::only(
-        BACKEND,
-        Labels::Of(labels::System::here()),
-        Arc::new(ProcessBackend::new(settings)?),
-    ))
 }

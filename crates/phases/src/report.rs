@@ -70,7 +70,7 @@ pub(crate) async fn report(
         steps: &steps,
         end,
         result,
-        log: log,
+        log,
         diagnosis: diagnosis.as_ref(),
         changed: changed.as_ref(),
         run_name: run.title.as_deref(),

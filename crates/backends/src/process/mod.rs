@@ -7,7 +7,6 @@
 //! There is no isolation: a job has the rights of the user that runs us. Use it for code you trust.
 
 mod cancel;
-mod environment;
 mod files;
 mod host;
 mod settings;

@@ -1,7 +1,7 @@
 //! What a process backend needs to know. Callers read the environment; this module doesn't.
 
-use super::environment;
 use super::host::Host;
+use crate::environment;
 use checkmill_core::{Millis, UnixMillis};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;

@@ -9,13 +9,13 @@ mod outcome;
 pub(crate) mod progress;
 pub(crate) mod report;
 
+use crate::backends::{self, Here};
 use crate::cli::RunArgs;
 use crate::local::blobs::FileBlobs;
 use crate::local::data_dir::{DataDir, create_private};
 use crate::local::http::router;
 use crate::local::queue::Receiver;
 use crate::local::system::{Parts, System};
-use crate::serve::process_backend;
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_aws::embedded;
@@ -82,7 +82,14 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         embedded: embedded::open(store.as_deref()).await?,
         blobs: FileBlobs::new(data.blobs()),
         forge: Arc::new(forge),
-        backends: process_backend(&data.jobs(), &args.passed, orphans)?,
+        backends: backends::open(
+            args.backends.as_deref(),
+            Here {
+                root: &data.jobs(),
+                passed: &args.passed,
+                orphans,
+            },
+        )?,
         app_id: github.app_id(),
         secrets: WebhookSecrets::new(github.webhook_secret().into(), None)?,
         public_url: url,

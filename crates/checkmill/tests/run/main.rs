@@ -7,6 +7,7 @@
 
 mod program;
 
+mod backends;
 mod calls;
 mod containers;
 mod events;

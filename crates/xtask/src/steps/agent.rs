@@ -138,14 +138,7 @@ pub(super) fn test(workspace: &Workspace) -> anyhow::Result<Counts> {
         ]);
     } else {
         command.args(["test", "--workspace", "--features", FEATURES, "--no-fail-fast"]);
-        command.args([
-            "--test",
-            "agent",
-            "--test",
-            "process_backend",
-            "--test",
-            "empty_root",
-        ]);
+        command.args(["--test", "agent", "--test", "contract", "--test", "empty_root"]);
         command.args(["--", "--include-ignored"]);
     }
     let skipped = workspace.fresh_dir("skipped")?;

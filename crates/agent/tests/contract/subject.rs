@@ -1,11 +1,10 @@
-//! The process backend with the real agent, against the contract that every backend has.
-
-#![expect(clippy::unwrap_used, reason = "a test")]
+//! A backend with the real agent on this machine, by itself or behind the protocol of programs.
 
 use async_trait::async_trait;
 use checkmill_backends::attempt::{AttemptDir, Claim};
-use checkmill_backends::contract::{self, ContractSubject};
-use checkmill_backends::port::{Backend, Submission, SubmitKey};
+use checkmill_backends::contract::ContractSubject;
+use checkmill_backends::exec::{self, ExecBackend, ExecSettings};
+use checkmill_backends::port::{Backend, Capabilities, Submission, SubmitKey};
 use checkmill_backends::process::{AgentCommand, Host, Now, ProcessBackend, ProcessSettings};
 use checkmill_core::{Millis, UnixMillis};
 use serde_json::json;
@@ -16,7 +15,17 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-struct Subject {
+/// How the backend is reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// In this process.
+    Process,
+    /// As a program, `checkmill-agent backend`.
+    Exec,
+}
+
+pub(crate) struct Subject {
+    via: Via,
     root: tempfile::TempDir,
     idle_root: tempfile::TempDir,
     shared: tempfile::TempDir,
@@ -26,9 +35,10 @@ struct Subject {
 const NOW: u64 = 4_000_000_000_000;
 
 impl Subject {
-    fn new() -> Self {
+    pub(crate) fn new(via: Via) -> Self {
         let temp = || tempfile::tempdir().unwrap();
         Self {
+            via,
             root: temp(),
             idle_root: temp(),
             shared: temp(),
@@ -81,8 +91,25 @@ impl ContractSubject for Subject {
     async fn controller(&self) -> Arc<dyn Backend> {
         // The static one where `cargo xtask test` has built it.
         let built = || env!("CARGO_BIN_EXE_checkmill-agent").into();
-        let agent = AgentCommand::program(std::env::var_os("CHECKMILL_AGENT").unwrap_or_else(built));
-        self.backend(self.root.path(), agent, Arc::new(|| UnixMillis(NOW)))
+        let agent = std::env::var_os("CHECKMILL_AGENT").unwrap_or_else(built);
+        match self.via {
+            Via::Process => self.backend(
+                self.root.path(),
+                AgentCommand::program(agent),
+                Arc::new(|| UnixMillis(NOW)),
+            ),
+            Via::Exec => Arc::new(ExecBackend::new(ExecSettings {
+                name: "house".to_owned(),
+                program: agent.into(),
+                arguments: vec!["backend".into(), "--root".into(), self.root.path().into()],
+                environment: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
+                capabilities: Capabilities {
+                    callback: true,
+                    containers: false,
+                },
+                call: exec::CALL,
+            })),
+        }
     }
 
     fn submission(&self, key: SubmitKey, script: &str) -> Submission {
@@ -133,6 +160,10 @@ impl ContractSubject for Subject {
     }
 
     async fn never_starting(&self) -> Option<(Arc<dyn Backend>, Box<dyn Fn() + Send + Sync>)> {
+        if self.via == Via::Exec {
+            // Its clock is the machine's.
+            return None;
+        }
         let now = Arc::new(AtomicU64::new(NOW));
         let clock = Arc::clone(&now);
         let agent = AgentCommand {
@@ -158,9 +189,4 @@ impl ContractSubject for Subject {
         fs::create_dir_all(self.root.path().join("not-a-job")).unwrap();
         true
     }
-}
-
-#[tokio::test]
-async fn the_process_backend_keeps_the_contract() {
-    contract::all(&Subject::new()).await;
 }

@@ -1,4 +1,5 @@
-//! What an agent may see of our own environment: little, so that no setting or secret of ours reaches a job.
+//! What others may see of our own environment, agents and programs that are backends: little, so that no setting or secret
+//! of ours reaches a job.
 
 use std::ffi::{OsStr, OsString};
 
@@ -21,10 +22,10 @@ const ALLOWED: [&str; 12] = [
 /// Passed on unless they carry a password: jobs behind a proxy can't fetch anything without.
 const PROXIES: [&str; 4] = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];
 
-/// The part of `environment` that jobs get: the list above, `LC_*`, proxies without credentials, and the variables that the
+/// The part of `environment` that they get: the list above, `LC_*`, proxies without credentials, and the variables that the
 /// operator names in `passed`.
 #[must_use]
-pub(super) fn allowed(environment: &[(OsString, OsString)], passed: &[String]) -> Vec<(OsString, OsString)> {
+pub fn allowed(environment: &[(OsString, OsString)], passed: &[String]) -> Vec<(OsString, OsString)> {
     environment
         .iter()
         .filter(|(name, value)| name.to_str().is_some_and(|name| is_allowed(name, value, passed)))
