@@ -8,10 +8,14 @@ pub mod client;
 mod port;
 mod question;
 mod reply;
+#[cfg(feature = "settings")]
+mod settings;
 
 pub use port::{Model, ModelFault, ModelId};
 pub use question::{PROMPT_VERSION, Question, translation_question};
 pub use reply::translation;
+#[cfg(feature = "settings")]
+pub use settings::{ModelSettings, SettingsError};
 
 use checkmill_workflow::translation::Untranslatable;
 use sha2::{Digest, Sha256};

@@ -1,5 +1,6 @@
 //! The files that a run's workflow calls: gathered when the run is planned, kept as they were, put together again later.
 
+use crate::planned::Callable;
 use crate::ports::StoreError;
 use crate::view;
 use checkmill_core::policy::Policy;
@@ -46,11 +47,15 @@ pub(crate) enum Gathered {
 /// Gathers all that a workflow calls, directly and through others: files of its own commit from those that planning read.
 pub(crate) fn gather(
     workflow: Workflow,
-    policy: &Policy,
-    files: &PlanningFiles,
-    remote: &Remote,
+    event: &Event,
+    Callable {
+        policy,
+        files,
+        remote,
+    }: Callable<'_>,
 ) -> Gathered {
-    let mut linker = Linker::new(workflow, &policy.actions);
+    let owner = event.repository.name.owner();
+    let mut linker = Linker::new(workflow, &policy.actions).of_owner(owner);
     let mut all = Vec::new();
     loop {
         let wanted = linker.wanted();

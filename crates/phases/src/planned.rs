@@ -128,7 +128,7 @@ pub(crate) fn plan_file(
             Ok(_) if skips_ci(event, &callable.files.message) => FileMatch::Runs(Planned::of(&workflow)),
             Ok(_) => {
                 let mut planned = Planned::of(&workflow);
-                match called::gather(workflow, callable.policy, callable.files, callable.remote) {
+                match called::gather(workflow, event, callable) {
                     Gathered::Needs(wanted) => FileMatch::NeedsWorkflows(wanted),
                     Gathered::Broken(diagnostics) => broken(diagnosis(&diagnostics)),
                     Gathered::All(called) => {

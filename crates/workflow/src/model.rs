@@ -332,7 +332,7 @@ pub(crate) enum GivenSecrets {
     /// Those that the map names, and no others.
     Named(Vec<GivenSecret>),
     /// All that the caller has.
-    Inherited,
+    Inherited(Span),
 }
 
 #[derive(Debug, Clone)]

@@ -33,6 +33,7 @@ async fn serve() -> Result<(), StartError> {
     let ((), forge) = tokio::join!(store.warm_up(), deployment.forge());
     let forge = forge?;
     let queue = deployment.queue()?;
+    let model = deployment.model();
     let results = Results {
         deliveries: &store,
         queue: &queue,
@@ -46,8 +47,7 @@ async fn serve() -> Result<(), StartError> {
         backends: &backends,
         engine: &engine,
         clock: &*deployment.clock,
-        // No backend that runs jobs from AWS is there yet.
-        model: None,
+        model: model.as_deref(),
     };
     Ok(serve_tasks(async |input: Input| results.run(&input.execution, input.error.as_ref()).await).await?)
 }

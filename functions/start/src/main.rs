@@ -23,6 +23,7 @@ async fn serve() -> Result<(), StartError> {
     let (store, blobs, engine) = (deployment.store()?, deployment.blobs()?, deployment.engine()?);
     let backends = deployment.backends();
     let secrets = deployment.webhook_parameters();
+    let model = deployment.model_id();
     let public_url = deployment
         .settings
         .get(Variable::PublicUrl)?
@@ -35,7 +36,7 @@ async fn serve() -> Result<(), StartError> {
             public_url: Some(public_url.to_owned()),
             callback_keys: secrets.callback_keys().await.map_err(StoreError::from)?,
             wait: WAIT,
-            model: None,
+            model: model.clone(),
         };
         let start = Start {
             runs: &store,

@@ -38,6 +38,7 @@ module "checkmill" {
   deletion_protection = var.deletion_protection
   alarm_topic_arn     = one(aws_sns_topic.alarms[*].arn)
   extra_environment   = var.extra_environment
+  model               = var.model
 }
 
 resource "aws_sns_topic" "alarms" {

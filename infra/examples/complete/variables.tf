@@ -74,3 +74,14 @@ variable "extra_environment" {
   type        = map(string)
   default     = {}
 }
+
+variable "model" {
+  description = "The language model that may translate steps which a machine can't run, where a repository's policy allows it (docs/model.md). provider is ollama, openrouter or openai (any server with OpenAI's API); its key, where it wants one, is the SecureString PREFIX/model-key. Null means that no model is asked."
+  type = object({
+    provider        = string
+    name            = string
+    base_url        = optional(string)
+    timeout_seconds = optional(number, 60)
+  })
+  default = null
+}

@@ -15,8 +15,24 @@ locals {
 
   # Only start tells jobs where to report.
   own_environment = {
-    start = { CHECKMILL_PUBLIC_URL = coalesce(var.public_url, local.api_url) }
+    start   = merge({ CHECKMILL_PUBLIC_URL = coalesce(var.public_url, local.api_url) }, local.model_environment)
+    results = local.model_environment
   }
+
+  # Which language model; its key is no variable. `start` is told what answers may be used, `results` asks.
+  model_prefix = var.model == null ? null : upper(var.model.provider)
+  model_environment = var.model == null ? {} : merge(
+    {
+      CHECKMILL_MODEL               = var.model.provider
+      "${local.model_prefix}_MODEL" = var.model.name
+      CHECKMILL_MODEL_TIMEOUT_SECS  = tostring(var.model.timeout_seconds)
+    },
+    var.model.base_url == null ? {} : { "${local.model_prefix}_BASE_URL" = var.model.base_url },
+  )
+
+  # Seconds that `results` has beside its other requests: `checkmill_core::limits::MODEL_TIME` without what the others leave.
+  # Below the claim's two minutes and the 150 s of the state Results.
+  model_seconds = var.model == null ? 0 : 55
 
   # Seconds. webhook: GitHub waits 10. start, poll, results: well below the two minutes for which a phase claims a job
   # (`checkmill_core::limits::CLAIM`).
@@ -39,7 +55,7 @@ module "function" {
   package              = "${var.functions_dir}/checkmill-${each.key}/bootstrap.zip"
   architecture         = var.architecture
   memory_mb            = var.memory_mb
-  timeout_seconds      = each.value.timeout
+  timeout_seconds      = each.value.timeout + (each.key == "results" ? local.model_seconds : 0)
   reserved_concurrency = lookup(var.reserved_concurrency, each.key, -1)
   environment          = merge(local.environment, lookup(local.own_environment, each.key, {}))
   statements           = local.statements[each.key]

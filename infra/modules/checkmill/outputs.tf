@@ -65,5 +65,9 @@ output "next_steps" {
       "   aws lambda add-permission --region ${local.region} --function-name ${var.name}-webhook --statement-id FunctionURLAllowInvokeAction --action lambda:InvokeFunction --principal '*' --invoked-via-function-url",
       "   aws lambda add-permission --region ${local.region} --function-name ${var.name}-api --statement-id FunctionURLAllowInvokeAction --action lambda:InvokeFunction --principal '*' --invoked-via-function-url",
     ] : [],
+    var.model == null ? [] : [
+      "For a language model that wants a key:",
+      "   aws ssm put-parameter --type SecureString --region ${local.region} --name ${var.parameter_prefix}/model-key --value file://model-key.txt",
+    ],
   ))
 }

@@ -108,6 +108,20 @@ locals {
       Action   = ["s3:GetObject", "s3:PutObject"]
       Resource = ["${aws_s3_bucket.logs.arn}/caches/*"]
     }
+    # The answers of a language model, which outlive a run; the oldest go, and so does the note that somebody asks.
+    keep_translations = {
+      Sid      = "Translations"
+      Effect   = "Allow"
+      Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+      Resource = ["${aws_s3_bucket.logs.arn}/translations/*"]
+    }
+    # Marks those that somebody has accepted.
+    offer_translations = {
+      Sid      = "Translations"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:PutObject"]
+      Resource = ["${aws_s3_bucket.logs.arn}/translations/*"]
+    }
     delete_blobs = {
       Sid      = "DeleteBlobs"
       Effect   = "Allow"
@@ -125,7 +139,7 @@ locals {
   }
 
   parameter_arn = {
-    for name in ["private-key", "webhook-secret", "webhook-secret-previous"] :
+    for name in ["private-key", "webhook-secret", "webhook-secret-previous", "model-key"] :
     name => "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${var.parameter_prefix}/${name}"
   }
 
@@ -138,7 +152,7 @@ locals {
     plan    = [local.parameter_arn["private-key"]]
     start   = concat([local.parameter_arn["private-key"]], local.webhook_secrets)
     poll    = [local.parameter_arn["private-key"]]
-    results = [local.parameter_arn["private-key"]]
+    results = concat([local.parameter_arn["private-key"]], var.model == null ? [] : [local.parameter_arn["model-key"]])
     sweep   = [local.parameter_arn["private-key"]]
     api     = local.webhook_secrets
   }
@@ -181,7 +195,7 @@ locals {
       local.may.wake_executions,
     ])
     # What a job cancels in its concurrency groups is stopped, and who has lost a place reported.
-    start = concat(local.decrypt["start"], local.rows, local.blobs, [
+    start = concat(local.decrypt["start"], local.rows, local.blobs, var.model == null ? [] : [local.may.offer_translations], [
       local.read_parameters["start"],
       local.may.start_executions,
       local.may.wake_executions,
@@ -192,7 +206,7 @@ locals {
       local.may.wake_executions,
     ])
     # It queues the ends of runs that other workflows follow.
-    results = concat(local.decrypt["results"], local.rows, local.blobs, [
+    results = concat(local.decrypt["results"], local.rows, local.blobs, var.model == null ? [] : [local.may.keep_translations], [
       local.read_parameters["results"],
       local.may.advance_deliveries,
       local.may.send_messages,

@@ -32,7 +32,7 @@ variable "github_api_url" {
 }
 
 variable "parameter_prefix" {
-  description = "Where the secrets are in SSM Parameter Store: PREFIX/private-key, PREFIX/webhook-secret and, during a rotation, PREFIX/webhook-secret-previous. They are created outside Terraform, so that no secret enters its state."
+  description = "Where the secrets are in SSM Parameter Store: PREFIX/private-key, PREFIX/webhook-secret and, during a rotation, PREFIX/webhook-secret-previous; for a language model PREFIX/model-key. They are created outside Terraform, so that no secret enters its state."
   type        = string
   default     = "/checkmill"
 
@@ -197,4 +197,41 @@ variable "extra_environment" {
   description = "More environment variables of every function. The emulator's tests name the process backend's directory with it. Not for secrets: they would be in the state."
   type        = map(string)
   default     = {}
+}
+
+variable "model" {
+  description = "The language model that may translate steps which a machine can't run, where a repository's policy allows it (docs/model.md). provider is ollama, openrouter or openai (any server with OpenAI's API); its key, where it wants one, is the SecureString PREFIX/model-key. Null means that no model is asked."
+  type = object({
+    provider        = string
+    name            = string
+    base_url        = optional(string)
+    timeout_seconds = optional(number, 60)
+  })
+  default = null
+
+  validation {
+    condition     = var.model == null || contains(["ollama", "openrouter", "openai"], try(var.model.provider, ""))
+    error_message = "model.provider must be \"ollama\", \"openrouter\" or \"openai\"."
+  }
+
+  validation {
+    condition     = var.model == null || try(length(trimspace(var.model.name)) > 0, false)
+    error_message = "model.name must be the model's name, as its provider has it."
+  }
+
+  # A function has no Ollama beside it.
+  validation {
+    condition     = var.model == null || try(var.model.provider != "ollama" || var.model.base_url != null, false)
+    error_message = "model.base_url must say where Ollama is."
+  }
+
+  validation {
+    condition     = var.model == null || try(var.model.base_url == null || can(regex("^https?://[^?@]+$", var.model.base_url)), false)
+    error_message = "model.base_url must begin with https:// (or http:// for a server that wants no key), without '?' and user."
+  }
+
+  validation {
+    condition     = var.model == null || try(var.model.timeout_seconds >= 1 && var.model.timeout_seconds <= 60 && floor(var.model.timeout_seconds) == var.model.timeout_seconds, false)
+    error_message = "model.timeout_seconds must be a whole number from 1 to 60."
+  }
 }

@@ -125,7 +125,7 @@ impl Deployment {
     }
 
     #[cfg(feature = "ssm")]
-    fn parameters(&self, wanted: &[crate::ssm::Parameter]) -> crate::ssm::Parameters {
+    pub(super) fn parameters(&self, wanted: &[crate::ssm::Parameter]) -> crate::ssm::Parameters {
         let clock = Arc::clone(&self.clock) as Arc<dyn checkmill_phases::ports::Clock>;
         crate::ssm::Parameters::new(
             self.connection.ssm(),

@@ -7,6 +7,8 @@ mod deployment;
 mod entry;
 mod failure;
 mod logs;
+#[cfg(feature = "model-id")]
+mod model;
 #[cfg(feature = "backends")]
 mod no_backend;
 #[cfg(feature = "ssm")]
@@ -49,7 +51,7 @@ pub async fn run<E: Display>(function: impl Future<Output = Result<(), E>>) -> E
 #[cfg(test)]
 mod tests {
     use checkmill_core::Millis;
-    use checkmill_core::limits::{FORGE_CALL, FORGE_PLANNING_CALL};
+    use checkmill_core::limits::{CLAIM, FORGE_CALL, FORGE_PLANNING_CALL, MODEL_TIME};
     use checkmill_phases::redeliver::LOOK_MAX;
 
     /// The longest that each phase may be with GitHub, against its function's time: a slow GitHub ends the phase first, and a
@@ -80,5 +82,20 @@ mod tests {
         ] {
             assert!(github + 10_000 <= timeout(name).0, "{name}");
         }
+    }
+
+    /// With a language model: the same and all that it may take, before another may claim the job and before the state machine
+    /// gives the function up.
+    #[test]
+    fn results_outlasts_its_model_and_not_its_claim() {
+        let module = include_str!("../../../../infra/modules/checkmill/functions.tf");
+        let line = module.lines().find(|line| line.contains("model_seconds = "));
+        let more = line.and_then(|line| line.rsplit(' ').next()).unwrap();
+        let with_model = Millis::from_secs(60 + more.parse::<u64>().unwrap());
+        assert!(5 * FORGE_CALL.0 + MODEL_TIME.0 < with_model.0);
+        assert!(with_model < CLAIM && CLAIM < Millis::from_secs(150));
+        let machine = include_str!("../../../../statemachine/job.asl.json");
+        let results = machine.split_once("\"Results\": {").unwrap().1;
+        assert!(results[..results.find("Retry").unwrap()].contains("\"TimeoutSeconds\": 150"));
     }
 }

@@ -24,6 +24,8 @@ pub enum Parameter {
     WebhookSecret,
     /// During a rotation: the webhook secret before the present one.
     WebhookSecretPrevious,
+    /// The API key of the language model, where one is asked and wants a key.
+    ModelKey,
 }
 
 impl Parameter {
@@ -33,6 +35,7 @@ impl Parameter {
             Self::PrivateKey => "private-key",
             Self::WebhookSecret => "webhook-secret",
             Self::WebhookSecretPrevious => "webhook-secret-previous",
+            Self::ModelKey => "model-key",
         }
     }
 
@@ -41,6 +44,7 @@ impl Parameter {
         match self {
             Self::PrivateKey => "file://private-key.pem",
             Self::WebhookSecret | Self::WebhookSecretPrevious => "file://webhook-secret.txt",
+            Self::ModelKey => "file://model-key.txt",
         }
     }
 }

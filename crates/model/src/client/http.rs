@@ -1,7 +1,7 @@
 //! One POST of JSON, within its limits.
 
-use super::settings::SettingsError;
 use crate::port::ModelFault;
+use crate::settings::SettingsError;
 use bytes::Bytes;
 use checkmill_core::Millis;
 use checkmill_core::limits::MODEL_ANSWER_BYTES;

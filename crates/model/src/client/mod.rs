@@ -3,16 +3,15 @@
 mod http;
 mod ollama;
 mod openai;
-mod settings;
 
-pub use settings::{ModelSettings, SettingsError};
+pub use crate::settings::{ModelSettings, SettingsError};
 
 use crate::port::{Model, ModelFault, ModelId};
 use crate::question::Question;
+use crate::settings::Provider;
 use async_trait::async_trait;
 use checkmill_core::Millis;
 use http::Http;
-use settings::Provider;
 use std::sync::Arc;
 
 /// A model server.

@@ -126,7 +126,7 @@ impl<'w> Place<'w> {
             self.own_inputs,
         )?;
         match &made.call.secrets {
-            GivenSecrets::Inherited => {}
+            GivenSecrets::Inherited(_) => {}
             GivenSecrets::Named(given) => secrets.push(PassedSecrets {
                 contexts: made
                     .contexts

@@ -3,7 +3,7 @@
 use super::{WorkflowReference, matching};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::dialect::parse;
-use crate::model::{Call, Job, Workflow};
+use crate::model::{Call, GivenSecrets, Job, Workflow};
 use crate::source::Span;
 use crate::uses::is_allowed;
 use checkmill_core::limits::{CALLED_WORKFLOWS, WORKFLOW_LEVELS};
@@ -27,6 +27,8 @@ pub struct Linker<'p> {
     root: Workflow,
     reference: WorkflowReference,
     rule: &'p AllowedActions,
+    /// Of the run's repository, where it is known.
+    owner: Option<String>,
     files: BTreeMap<WorkflowReference, File>,
 }
 
@@ -47,7 +49,17 @@ impl<'p> Linker<'p> {
             root,
             reference,
             rule,
+            owner: None,
             files: BTreeMap::new(),
+        }
+    }
+
+    /// Says whose the run's repository is: its secrets are passed on whole (`secrets: inherit`) to no other owner's workflow.
+    #[must_use]
+    pub fn of_owner(self, owner: &str) -> Self {
+        Self {
+            owner: Some(owner.to_owned()),
+            ..self
         }
     }
 
@@ -201,6 +213,7 @@ impl Linking<'_> {
             let hint = "allow it with `actions` in `.checkmill/config.yml` of the default branch";
             return Err(wrong(message).with_hint(hint));
         }
+        self.inherits(caller, workflow, call, &target)?;
         if let Some(from) = self.way.iter().position(|on_way| *on_way == target) {
             return Err(self.circle(from, &target, workflow, call.span));
         }
@@ -229,6 +242,41 @@ impl Linking<'_> {
             return Err(wrong(message).with_hint("call the workflows further down from further up"));
         }
         Ok(Some(linked))
+    }
+
+    /// GitHub docs, "Reuse workflows": `secrets: inherit` works within an organisation or enterprise. Nobody tells an App
+    /// what an enterprise is, so within one owner here.
+    fn inherits(
+        &self,
+        caller: &WorkflowReference,
+        workflow: &Workflow,
+        call: &Call,
+        target: &WorkflowReference,
+    ) -> Result<(), Diagnostic> {
+        let GivenSecrets::Inherited(span) = call.secrets else {
+            return Ok(());
+        };
+        // Where other repositories are not looked at, a run's own has a name that was made up.
+        if let Some(File::Elsewhere) = self.linker.files.get(target) {
+            return Ok(());
+        }
+        let (Some(from), Some(to)) = (self.owner_of(caller), self.owner_of(target)) else {
+            return Ok(());
+        };
+        if from.eq_ignore_ascii_case(to) {
+            return Ok(());
+        }
+        let message =
+            format!("`secrets: inherit` can't pass the secrets of `{from}` to a workflow of `{to}`");
+        let hint = "name each secret that it needs, such as `TOKEN: ${{ secrets.TOKEN }}`";
+        Err(Diagnostic::new(&workflow.source, span, message).with_hint(hint))
+    }
+
+    fn owner_of<'a>(&'a self, reference: &'a WorkflowReference) -> Option<&'a str> {
+        match reference {
+            WorkflowReference::Remote(remote) => Some(remote.repository.owner()),
+            WorkflowReference::Local(_) => self.linker.owner.as_deref(),
+        }
     }
 
     /// A file that nobody was asked for.

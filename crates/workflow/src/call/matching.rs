@@ -87,7 +87,7 @@ fn inputs(wrong: &mut Wrong<'_>, job: &Job, call: &Call, callee: &Workflow, trig
 fn secrets(wrong: &mut Wrong<'_>, job: &Job, call: &Call, callee: &Workflow, trigger: &CallTrigger) {
     let given = match &call.secrets {
         GivenSecrets::Named(given) => given,
-        GivenSecrets::Inherited => return,
+        GivenSecrets::Inherited(_) => return,
     };
     for secret in given {
         if !trigger

@@ -16,7 +16,7 @@ const BUILD: &str = ".github/workflows/build.yml";
 
 /// The workflow with the files that it calls, by what they are called.
 fn link_with(text: &str, files: &[(&str, &str)], rule: &AllowedActions) -> Result<Workflow, Diagnostics> {
-    let mut linker = Linker::new(workflow(text), rule);
+    let mut linker = Linker::new(workflow(text), rule).of_owner("octo");
     loop {
         let wanted = linker.wanted();
         if wanted.is_empty() {
@@ -333,6 +333,58 @@ fn calls_go_through_files_of_another_repository() {
     );
     let world = world.ended("outer/inner/say", NeedsResult::Success, &[("text", "hi")]);
     assert_eq!(world.legs("after")[0].runs_on, ["hi!"]);
+}
+
+/// GitHub docs: `inherit` works within an organisation; what is named goes anywhere.
+#[test]
+fn secrets_are_inherited_within_one_owner_only() {
+    let caller = |target: &str, secrets: &str| {
+        format!("on: push\njobs:\n  a:\n    uses: {target}\n    secrets: {secrets}\n")
+    };
+    let callee = "on: {workflow_call: {secrets: {t: {}}}}\njobs: {b: {runs-on: x, steps: [run: y]}}\n";
+    let theirs = "else/shared/.github/workflows/b.yml@v1";
+    let files = [
+        (BUILD, callee),
+        (theirs, callee),
+        ("Octo/shared/.github/workflows/b.yml@v1", callee),
+    ];
+    for (target, secrets) in [
+        ("./.github/workflows/build.yml", "inherit"),
+        ("Octo/shared/.github/workflows/b.yml@v1", "inherit"),
+        (theirs, "{t: x}"),
+        (theirs, "{}"),
+    ] {
+        assert!(
+            link(&caller(target, secrets), &files).is_ok(),
+            "{target} {secrets}"
+        );
+    }
+    insta::assert_snapshot!(wrong(&caller(theirs, "inherit"), &files), @"
+    .checkmill/workflows/ci.yml:5:14: `secrets: inherit` can't pass the secrets of `octo` to a workflow of `else`
+    5 |     secrets: inherit
+      |              ^^^^^^^
+      = help: name each secret that it needs, such as `TOKEN: ${{ secrets.TOKEN }}`
+    ");
+
+    // Another owner's workflow may inherit in its own house what it was given, and hands nothing on to a third.
+    let middle = |to: &str| {
+        format!(
+            "on: workflow_call\njobs: {{b: {{uses: {to}/.github/workflows/c.yml@v1, secrets: inherit}}}}\n"
+        )
+    };
+    let outer = caller("else/shared/.github/workflows/m.yml@v1", "{}");
+    for (to, is_sound) in [
+        ("else/other", true),
+        ("third/other", false),
+        ("octo/hello", false),
+    ] {
+        let inner = format!("{to}/.github/workflows/c.yml@v1");
+        let files = [
+            ("else/shared/.github/workflows/m.yml@v1", &*middle(to)),
+            (&*inner, callee),
+        ];
+        assert_eq!(link(&outer, &files).is_ok(), is_sound, "{to}");
+    }
 }
 
 #[test]

@@ -45,3 +45,5 @@ mod run_name;
 mod support;
 #[cfg(test)]
 mod triggers;
+#[cfg(test)]
+mod written;

@@ -17,3 +17,8 @@ output "policy" {
   description = "The role's policy, as JSON."
   value       = aws_iam_role_policy.this.policy
 }
+
+output "timeout_seconds" {
+  description = "Longest time of one invocation."
+  value       = aws_lambda_function.this.timeout
+}

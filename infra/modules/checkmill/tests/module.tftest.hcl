@@ -226,6 +226,105 @@ run "least_privilege" {
   }
 }
 
+# Off unless it is set: the assertions above are about a stack without one.
+run "no_model" {
+  assert {
+    condition     = !contains(keys(local.own_environment.start), "CHECKMILL_MODEL") && length(local.own_environment.results) == 0 && module.function["results"].timeout_seconds == 60
+    error_message = "A model is asked that nobody has named."
+  }
+}
+
+run "model" {
+  variables {
+    model = { provider = "openrouter", name = "openai/gpt-4o-mini", timeout_seconds = 40 }
+  }
+
+  assert {
+    condition = jsonencode(local.own_environment.results) == jsonencode({
+      CHECKMILL_MODEL              = "openrouter"
+      CHECKMILL_MODEL_TIMEOUT_SECS = "40"
+      OPENROUTER_MODEL             = "openai/gpt-4o-mini"
+    })
+    error_message = "results is told ${jsonencode(local.own_environment.results)}"
+  }
+
+  # Those that use the answers know it, and no other function.
+  assert {
+    condition     = local.own_environment.start.OPENROUTER_MODEL == "openai/gpt-4o-mini" && !contains(keys(local.environment), "CHECKMILL_MODEL")
+    error_message = "Another set of functions than start and results knows the model."
+  }
+
+  # The key is read by who asks, and by no other.
+  assert {
+    condition     = [for name, arns in local.parameters : name if length([for arn in arns : arn if endswith(arn, "/model-key")]) > 0] == ["results"]
+    error_message = "Not results alone reads the model's key."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(output.policies["results"]).Statement : statement.Resource if statement.Sid == "Parameters"
+      ] == [[
+        "arn:aws:ssm:eu-central-1:123456789012:parameter/checkmill/private-key",
+        "arn:aws:ssm:eu-central-1:123456789012:parameter/checkmill/model-key",
+    ]]
+    error_message = "results does not read exactly its two parameters."
+  }
+
+  # Answers are kept by results and accepted by start.
+  assert {
+    condition = {
+      for name, policy in output.policies : name => flatten([
+        for statement in jsondecode(policy).Statement : statement.Action if statement.Sid == "Translations"
+      ]) if strcontains(policy, "/translations/")
+      } == {
+      start   = ["s3:GetObject", "s3:PutObject"]
+      results = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    }
+    error_message = "The answers may be read or written by others than start and results."
+  }
+
+  # checkmill_core::limits::CLAIM, and what the state machine waits for it.
+  assert {
+    condition     = module.function["results"].timeout_seconds == 115 && module.function["start"].timeout_seconds == 60
+    error_message = "results has not the time for a model, or another function has it."
+  }
+
+  assert {
+    condition     = strcontains(output.next_steps, "/checkmill/model-key")
+    error_message = "Nobody is told where the model's key goes."
+  }
+}
+
+run "refuses_a_model_that_is_nowhere" {
+  command = plan
+
+  variables {
+    model = { provider = "ollama", name = "llama3.1" }
+  }
+
+  expect_failures = [var.model]
+}
+
+run "refuses_an_unknown_provider" {
+  command = plan
+
+  variables {
+    model = { provider = "gpt", name = "m" }
+  }
+
+  expect_failures = [var.model]
+}
+
+run "refuses_a_model_slower_than_its_function" {
+  command = plan
+
+  variables {
+    model = { provider = "openai", name = "m", timeout_seconds = 61 }
+  }
+
+  expect_failures = [var.model]
+}
+
 run "policies_without_a_key" {
   assert {
     condition     = alltrue([for policy in values(output.policies) : !strcontains(policy, "null")])

@@ -89,7 +89,7 @@ fn with(reader: &mut Reader<'_>, entry: &Entry) -> Vec<Entry> {
 
 fn secrets(reader: &mut Reader<'_>, node: &Node) -> Option<GivenSecrets> {
     if matches!(&node.value, Value::Text(text) if text == "inherit") {
-        return Some(GivenSecrets::Inherited);
+        return Some(GivenSecrets::Inherited(node.span));
     }
     if matches!(
         &node.value,

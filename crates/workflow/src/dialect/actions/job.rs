@@ -60,7 +60,7 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
     let call = call::call(reader, &fields, entry);
     let settings = settings(reader, &fields, entry, call.as_ref());
     let condition = fields
-        .get("if")
+        .given("if")
         .and_then(|node| reader.template(node, "`if`", Place::JobIf));
     let strategy = fields
         .get("strategy")
@@ -133,7 +133,7 @@ fn settings(
     call: Option<&Call>,
 ) -> Option<Settings> {
     let name = fields
-        .get("name")
+        .given("name")
         .and_then(|node| reader.template(node, "`name`", Place::JobName));
     let runs_on = required(reader, fields, entry, "runs-on");
     if let Some(node) = &runs_on {

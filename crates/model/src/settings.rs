@@ -19,7 +19,7 @@ const OLD_SWITCH: &str = "USE_LLM_PARSER";
 const SECONDS: &str = "CHECKMILL_MODEL_TIMEOUT_SECS";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Provider {
+pub(crate) enum Provider {
     Ollama,
     OpenRouter,
     OpenAi,
@@ -74,21 +74,21 @@ pub enum SettingsError {
 /// Which model, if any.
 #[derive(Debug, Clone)]
 pub struct ModelSettings {
-    pub(super) chosen: Option<Chosen>,
+    pub(crate) chosen: Option<Chosen>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Chosen {
-    pub(super) provider: Provider,
+pub(crate) struct Chosen {
+    pub(crate) provider: Provider,
     /// Without a slash at its end.
-    pub(super) base_url: String,
-    pub(super) model: String,
-    pub(super) key: Option<SecretString>,
-    pub(super) longest: Millis,
+    pub(crate) base_url: String,
+    pub(crate) model: String,
+    pub(crate) key: Option<SecretString>,
+    pub(crate) longest: Millis,
 }
 
 impl Chosen {
-    pub(super) fn id(&self) -> ModelId {
+    pub(crate) fn id(&self) -> ModelId {
         ModelId(format!("{}/{}", self.provider.name(), self.model))
     }
 }
@@ -96,6 +96,16 @@ impl Chosen {
 struct Variables(BTreeMap<String, String>);
 
 impl Variables {
+    fn of<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        K: AsRef<str>,
+        V: Into<String>,
+    {
+        let pairs = pairs.into_iter();
+        let pairs = pairs.map(|(name, value)| (name.as_ref().to_owned(), value.into()));
+        Self(pairs.collect())
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -105,6 +115,12 @@ impl Variables {
 }
 
 impl ModelSettings {
+    /// No model.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self { chosen: None }
+    }
+
     /// Reads the environment's pairs; others are passed over. An empty value counts as none.
     ///
     /// # Errors
@@ -114,14 +130,63 @@ impl ModelSettings {
         K: AsRef<str>,
         V: Into<String>,
     {
-        let pairs = variables.into_iter();
-        let pairs = pairs.map(|(name, value)| (name.as_ref().to_owned(), value.into()));
-        let variables = Variables(pairs.collect());
-        let Some(provider) = provider(&variables)? else {
+        Self::chosen_by(&Variables::of(variables), chosen)
+    }
+
+    /// The same where the key is kept elsewhere and comes with [`ModelSettings::with_key`]: an AWS function's variables are in
+    /// Terraform's state, so a key among them is refused.
+    ///
+    /// # Errors
+    /// As [`ModelSettings::read`], and a key in the chosen provider's variable.
+    pub fn read_without_key<K, V>(variables: impl IntoIterator<Item = (K, V)>) -> Result<Self, SettingsError>
+    where
+        K: AsRef<str>,
+        V: Into<String>,
+    {
+        Self::chosen_by(&Variables::of(variables), |provider, variables| {
+            let [.., key_name] = provider.variables();
+            match variables.get(key_name) {
+                None => named(provider, variables, None),
+                Some(_) => Err(SettingsError::Contradiction(format!(
+                    "{key_name} is set; here the key is in the Parameter Store, and never in a variable"
+                ))),
+            }
+        })
+    }
+
+    fn chosen_by(
+        variables: &Variables,
+        choose: impl FnOnce(Provider, &Variables) -> Result<Chosen, SettingsError>,
+    ) -> Result<Self, SettingsError> {
+        let Some(provider) = provider(variables)? else {
             return Ok(Self { chosen: None });
         };
-        let chosen = chosen(provider, &variables)?;
+        let chosen = choose(provider, variables)?;
         tracing::info!(model = %chosen.id(), "a language model may translate steps where a policy allows it");
+        Ok(Self { chosen: Some(chosen) })
+    }
+
+    /// These settings with the key that was kept elsewhere, where there is one.
+    ///
+    /// # Errors
+    /// A provider that answers nobody without a key, a key for a server that is not reached by https.
+    pub fn with_key(&self, key: Option<SecretString>) -> Result<Self, SettingsError> {
+        let Some(chosen) = &self.chosen else {
+            return Ok(self.clone());
+        };
+        let [url_name, ..] = chosen.provider.variables();
+        check_key(chosen.provider, key.is_some())?;
+        let base_url =
+            base_url(&chosen.base_url, key.is_some()).map_err(|expected| SettingsError::Invalid {
+                variable: url_name,
+                value: chosen.base_url.clone(),
+                expected,
+            })?;
+        let chosen = Chosen {
+            base_url,
+            key,
+            ..chosen.clone()
+        };
         Ok(Self { chosen: Some(chosen) })
     }
 
@@ -194,19 +259,40 @@ fn guessed(variables: &Variables) -> Result<Provider, SettingsError> {
     }
 }
 
-fn chosen(provider: Provider, variables: &Variables) -> Result<Chosen, SettingsError> {
-    let [url_name, model_name, key_name] = provider.variables();
-    let missing = |variable, what: &str| SettingsError::Missing {
+fn missing(variable: &'static str, what: &str, provider: Provider) -> SettingsError {
+    SettingsError::Missing {
         variable,
         why: format!("{what}, because the model is {}", provider.name()),
-    };
+    }
+}
+
+fn chosen(provider: Provider, variables: &Variables) -> Result<Chosen, SettingsError> {
+    let [_, _, key_name] = provider.variables();
+    let key = variables.get(key_name).map(SecretString::from);
+    let has_key = key.is_some();
+    let chosen = named(provider, variables, key)?;
+    check_key(provider, has_key)?;
+    Ok(chosen)
+}
+
+/// OpenRouter answers nobody without one.
+fn check_key(provider: Provider, has_key: bool) -> Result<(), SettingsError> {
+    let [_, _, key_name] = provider.variables();
+    if !has_key && provider == Provider::OpenRouter {
+        return Err(missing(key_name, "OpenRouter's key", provider));
+    }
+    Ok(())
+}
+
+fn named(
+    provider: Provider,
+    variables: &Variables,
+    key: Option<SecretString>,
+) -> Result<Chosen, SettingsError> {
+    let [url_name, model_name, _] = provider.variables();
     let model = variables
         .get(model_name)
-        .ok_or_else(|| missing(model_name, "the model's name"))?;
-    let key = variables.get(key_name);
-    if key.is_none() && provider == Provider::OpenRouter {
-        return Err(missing(key_name, "OpenRouter's key"));
-    }
+        .ok_or_else(|| missing(model_name, "the model's name", provider))?;
     let url = variables.get(url_name).unwrap_or(provider.default_url());
     let base_url = base_url(url, key.is_some()).map_err(|expected| SettingsError::Invalid {
         variable: url_name,
@@ -217,7 +303,7 @@ fn chosen(provider: Provider, variables: &Variables) -> Result<Chosen, SettingsE
         provider,
         base_url,
         model: model.to_owned(),
-        key: key.map(SecretString::from),
+        key,
         longest: longest(variables)?,
     })
 }
@@ -356,6 +442,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_key_that_is_kept_elsewhere() {
+        let settings =
+            ModelSettings::read_without_key([("CHECKMILL_MODEL", "openrouter"), ("OPENROUTER_MODEL", "m")])
+                .unwrap();
+        assert_eq!(settings.id().unwrap().0, "openrouter/m");
+        let with_key = settings.with_key(Some("k".into())).unwrap();
+        assert!(with_key.chosen.unwrap().key.is_some());
+        insta::assert_snapshot!(settings.with_key(None).unwrap_err(), @"OPENROUTER_API_KEY is not set (OpenRouter's key, because the model is openrouter)");
+
+        let key_in_state = [
+            ("CHECKMILL_MODEL", "openrouter"),
+            ("OPENROUTER_MODEL", "m"),
+            ("OPENROUTER_API_KEY", "sk-or-1"),
+        ];
+        insta::assert_snapshot!(ModelSettings::read_without_key(key_in_state).unwrap_err(), @"OPENROUTER_API_KEY is set; here the key is in the Parameter Store, and never in a variable");
+
+        let plain = [
+            ("CHECKMILL_MODEL", "ollama"),
+            ("OLLAMA_MODEL", "m"),
+            ("OLLAMA_BASE_URL", "http://gpu:11434"),
+        ];
+        let plain = ModelSettings::read_without_key(plain).unwrap();
+        assert!(plain.with_key(None).is_ok());
+        insta::assert_snapshot!(plain.with_key(Some("k".into())).unwrap_err(), @r#"OLLAMA_BASE_URL is "http://gpu:11434"; a key goes over https only"#);
+
+        let off = ModelSettings::read_without_key([("OLLAMA_MODEL", "m")]).unwrap();
+        assert_eq!(off.with_key(Some("k".into())).unwrap().id(), None);
+    }
+
+    #[cfg(feature = "client")]
     #[test]
     fn no_key_is_shown() {
         let pairs = [
