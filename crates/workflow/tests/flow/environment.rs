@@ -81,9 +81,19 @@ fn the_policy_decides_which_there_are_and_for_which_refs() {
         );
     }
     let refused = |lines: &str, git_ref: &str| environment(lines, git_ref).unwrap_err();
-    insta::assert_snapshot!(refused("environment: demo", "refs/heads/main"), @"");
-    insta::assert_snapshot!(refused("environment: {name: production}", "refs/pull/7/merge"), @"");
-    insta::assert_snapshot!(refused(&format!("environment: {}", "x".repeat(256)), "refs/heads/main").lines().next().unwrap(), @"");
+    insta::assert_snapshot!(refused("environment: demo", "refs/heads/main"), @"
+    .checkmill/workflows/ci.yml:5:18: the repository's policy has no environment `demo`
+    5 |     environment: demo
+      |                  ^^^^
+      = help: name it in `environments` in `.checkmill/config.yml` of the default branch
+    ");
+    insta::assert_snapshot!(refused("environment: {name: production}", "refs/pull/7/merge"), @"
+    .checkmill/workflows/ci.yml:5:25: the environment `production` is not for `refs/pull/7/merge`: only branches main, release/** and tags v*
+    5 |     environment: {name: production}
+      |                         ^^^^^^^^^^
+      = help: the rule is in `environments` in `.checkmill/config.yml` of the default branch
+    ");
+    insta::assert_snapshot!(refused(&format!("environment: {}", "x".repeat(256)), "refs/heads/main").lines().next().unwrap(), @".checkmill/workflows/ci.yml:5:18: the name of the environment has more than 255 characters");
 }
 
 #[test]
@@ -93,7 +103,25 @@ fn mistakes() {
             .unwrap_err()
             .to_string()
     };
-    insta::assert_snapshot!(wrong("environment: {url: 'https://example.com', deployment: false}"), @"");
-    insta::assert_snapshot!(wrong("environment: [production]"), @"");
-    insta::assert_snapshot!(wrong("environment: ${{ secrets.NAME }}"), @"");
+    insta::assert_snapshot!(wrong("environment: {url: 'https://example.com', wait: 5}"), @"
+    .checkmill/workflows/ci.yml:5:18: `environment` has no `name`
+    5 |     environment: {url: 'https://example.com', wait: 5}
+      |                  ^
+
+    .checkmill/workflows/ci.yml:5:47: unknown key `wait` in `environment`
+    5 |     environment: {url: 'https://example.com', wait: 5}
+      |                                               ^^^^
+      = help: the keys here are `name` and `url`
+    ");
+    insta::assert_snapshot!(wrong("environment: [production]"), @"
+    .checkmill/workflows/ci.yml:5:18: `environment` must be a text, not a list
+    5 |     environment: [production]
+      |                  ^
+    ");
+    insta::assert_snapshot!(wrong("environment: ${{ secrets.NAME }}"), @"
+    .checkmill/workflows/ci.yml:5:22: the context `secrets` can't be used in `jobs.<job_id>.environment`
+    5 |     environment: ${{ secrets.NAME }}
+      |                      ^^^^^^^
+      = help: the contexts here are github, needs, strategy, matrix, vars, inputs
+    ");
 }

@@ -316,14 +316,7 @@ pub(super) const STRATEGY: Keys = Keys {
 pub(super) const ENVIRONMENT: Keys = Keys {
     path: "jobs.<job_id>.environment",
     noun: "key",
-    keys: &[
-        full("name"),
-        full("url"),
-        refused(
-            "deployment",
-            "remove it; GitHub is told of no deployment, and the address is in the check",
-        ),
-    ],
+    keys: &[full("name"), full("url")],
 };
 
 pub(super) const RUNS_ON: Keys = Keys {

@@ -6,12 +6,12 @@ use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::concurrency::Queueing;
 use checkmill_core::event::EventKind;
 use checkmill_core::graph::Node;
-use checkmill_core::policy::ContainerPolicy;
+use checkmill_core::policy::{ContainerPolicy, EnvironmentRule};
 use checkmill_core::{AttemptNumber, CallKey, Concurrency, JobId, JobKey, limits};
 use checkmill_workflow::job::CheckoutSource;
 use checkmill_workflow::{
-    AttemptInfo, Changed, Diagnostics, Expansion, Leg, Match, NeedsJob, Workflow, describe, inputs, matches,
-    run_concurrency, run_name,
+    AttemptInfo, Changed, Diagnostics, EnvironmentRules, Expansion, Leg, Match, NeedsJob, Workflow, describe,
+    inputs, matches, run_concurrency, run_name,
 };
 use std::collections::BTreeMap;
 
@@ -193,6 +193,10 @@ impl<'s, 't> Run<'s, 't> {
             callback: None,
             actions: &self.world.actions,
             containers: ContainerPolicy::Restricted,
+            environments: EnvironmentRules {
+                rules: &environments(),
+                git_ref: &checkmill_workflow::full_ref(&self.start.event),
+            },
         };
         let described = describe(
             &self.world.workflow,
@@ -205,6 +209,18 @@ impl<'s, 't> Run<'s, 't> {
             self.lines.extend(said(&wrong));
         }
     }
+}
+
+/// Of the policy under which they run.
+fn environments() -> BTreeMap<String, EnvironmentRule> {
+    let main = EnvironmentRule {
+        branches: Some(vec!["main".to_owned()]),
+        tags: None,
+    };
+    BTreeMap::from([
+        ("staging".to_owned(), EnvironmentRule::default()),
+        ("production".to_owned(), main),
+    ])
 }
 
 /// The check's name, and what is not as it mostly is.
