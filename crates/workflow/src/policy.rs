@@ -270,11 +270,23 @@ fn environments(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, Enviro
         let message = format!("there can be at most {} environments", limits::ENVIRONMENTS);
         reader.report(entry.key_span, message);
     }
-    let rules: BTreeMap<String, EnvironmentRule> = entries
-        .iter()
-        .take(limits::ENVIRONMENTS)
-        .filter_map(|entry| Some((entry.key.clone(), environment(reader, entry)?)))
-        .collect();
+    let mut rules: BTreeMap<String, EnvironmentRule> = BTreeMap::new();
+    for entry in entries.iter().take(limits::ENVIRONMENTS) {
+        let Some(rule) = environment(reader, entry) else {
+            continue;
+        };
+        let name = entry.key.trim();
+        // Which of the two rules would count?
+        if let Some(same) = rules.keys().find(|known| known.eq_ignore_ascii_case(name)) {
+            let message = format!("`{}` and `{}` are one environment", quoted(same), quoted(name));
+            reader.report_with(
+                entry.key_span,
+                message,
+                "the names of environments know no case; remove one",
+            );
+        }
+        rules.insert(name.to_owned(), rule);
+    }
     let patterns = |rule: &EnvironmentRule| -> usize {
         let patterns = rule.branches.iter().chain(&rule.tags).flatten();
         patterns.map(String::len).sum()

@@ -578,7 +578,7 @@ fn permissions() {
     .checkmill/workflows/ci.yml:8:7: `id-token` is not supported yet in this version
     8 |       id-token: write
       |       ^^^^^^^^
-      = help: remove it; this version issues no OpenID Connect tokens
+      = help: remove it; Checkmill issues no OpenID Connect tokens: keep a credential as a secret of the environment, or use the role of the machine
     ");
 }
 

@@ -101,6 +101,12 @@ environments:
     5 |     tags: ['!v1']
       |           ^
     ");
+    insta::assert_snapshot!(wrong("environments:\n  Production:\n  production: {branches: [main]}\n"), @"
+    .checkmill/config.yml:3:3: `Production` and `production` are one environment
+    3 |   production: {branches: [main]}
+      |   ^^^^^^^^^^
+      = help: the names of environments know no case; remove one
+    ");
     insta::assert_snapshot!(wrong("environments: [a]"), @"
     .checkmill/config.yml:1:15: `environments` must be a mapping, not a list
     1 | environments: [a]

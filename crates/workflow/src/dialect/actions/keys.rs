@@ -235,7 +235,7 @@ pub(super) const PERMISSIONS: Keys = Keys {
         full("discussions"),
         refused(
             "id-token",
-            "remove it; this version issues no OpenID Connect tokens",
+            "remove it; Checkmill issues no OpenID Connect tokens: keep a credential as a secret of the environment, or use the role of the machine",
         ),
         full("issues"),
         refused("models", NOT_AN_APPS),
