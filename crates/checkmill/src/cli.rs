@@ -97,6 +97,9 @@ pub(crate) struct RunArgs {
     /// The file of backends (docs/backends.md); without it, jobs are processes of this machine.
     #[arg(long, value_name = "FILE", env = "CHECKMILL_BACKENDS")]
     pub(crate) backends: Option<PathBuf>,
+    /// A directory with the secrets of jobs (docs/secrets.md): OWNER.json and OWNER/REPOSITORY.json, in lower case.
+    #[arg(long, value_name = "DIR", env = "CHECKMILL_SECRETS")]
+    pub(crate) secrets: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) passed: PassedVariables,
 }
@@ -182,6 +185,9 @@ pub(crate) struct ServeArgs {
     /// The file of backends (docs/backends.md); without it, jobs are processes of this machine.
     #[arg(long, value_name = "FILE", env = "CHECKMILL_BACKENDS")]
     pub(crate) backends: Option<PathBuf>,
+    /// A directory with the secrets of jobs (docs/secrets.md): OWNER.json and OWNER/REPOSITORY.json, in lower case.
+    #[arg(long, value_name = "DIR", env = "CHECKMILL_SECRETS")]
+    pub(crate) secrets: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) passed: PassedVariables,
 }

@@ -6,6 +6,7 @@ use crate::local::blobs::FileBlobs;
 use crate::local::data_dir::DataDir;
 use crate::local::http::router;
 use crate::local::listen::{self, Ends};
+use crate::local::secrets::FileSecrets;
 use crate::local::system::{Parts, System};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
@@ -71,6 +72,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         )?,
         app_id: app_id.0,
         secrets,
+        job_secrets: FileSecrets::new(args.secrets.clone()),
         public_url: args
             .public_url
             .clone()

@@ -259,3 +259,9 @@ pub const SERVICES_READY: Millis = Millis::from_minutes(10);
 pub const CONTAINER_LOG_LINES: usize = 1000;
 /// For one image to be pulled.
 pub const IMAGE_PULL: Millis = Millis::from_minutes(30);
+/// Of an environment's name, characters. GitHub docs.
+pub const ENVIRONMENT_NAME_CHARS: usize = 255;
+/// Environments of a policy: they are part of every run's row.
+pub const ENVIRONMENTS: usize = 100;
+/// Names and patterns of all environments together: they are part of every run's row.
+pub const ENVIRONMENTS_BYTES: usize = 16 * 1024;

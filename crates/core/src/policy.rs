@@ -27,6 +27,9 @@ pub struct Policy {
     /// What a language model may do.
     #[serde(default, skip_serializing_if = "ModelPolicy::is_default")]
     pub model: ModelPolicy,
+    /// Where jobs may deploy to, by name; no others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, EnvironmentRule>,
     /// The `vars` context.
     pub vars: BTreeMap<String, String>,
     /// Whether the files of `.github/workflows` are Checkmill's too.
@@ -47,6 +50,7 @@ impl Default for Policy {
             containers: ContainerPolicy::Restricted,
             retry: RetryCounts::POLICY_DEFAULT,
             model: ModelPolicy::NEVER,
+            environments: BTreeMap::new(),
             vars: BTreeMap::new(),
             actions_workflows: false,
             queue_timeout: limits::QUEUE_TIMEOUT_DEFAULT,
@@ -93,6 +97,17 @@ impl ContainerPolicy {
     fn is_default(&self) -> bool {
         *self == Self::Restricted
     }
+}
+
+/// From which refs jobs may use an environment; from all of them where neither is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct EnvironmentRule {
+    /// Patterns, as in `branches` of `on.push`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branches: Option<Vec<String>>,
+    /// As in `tags` of `on.push`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,8 @@ use checkmill_core::{
 };
 use checkmill_workflow::job::{CheckoutSource, JobDescription};
 use checkmill_workflow::{
-    AttemptInfo, Diagnostics, Expansion as Evaluated, JobContext, Leg, NeedsJob, RunContext, Workflow,
+    AttemptInfo, Diagnostics, EnvironmentRules, Expansion as Evaluated, JobContext, Leg, NeedsJob,
+    RunContext, Workflow,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -504,6 +505,7 @@ pub(crate) async fn describe(
     };
     let results = results_for(blobs, run, siblings, &job.key).await?;
     let contexts = Contexts::new(workflow, run, job.attempt, results);
+    let git_ref = checkmill_workflow::full_ref(&run.event);
     let attempt = AttemptInfo {
         job: &job.id,
         attempt: job.attempt,
@@ -511,11 +513,15 @@ pub(crate) async fn describe(
             clone_url: run.event.repository.clone_url.clone(),
             repository: run.event.repository.name.to_string(),
             sha: run.sha.to_string(),
-            git_ref: checkmill_workflow::full_ref(&run.event),
+            git_ref: git_ref.clone(),
         },
         callback: None,
         actions: &run.policy.actions,
         containers: run.policy.containers,
+        environments: EnvironmentRules {
+            rules: &run.policy.environments,
+            git_ref: &git_ref,
+        },
     };
     let described =
         checkmill_workflow::describe(workflow, &job.key, &job.leg, &contexts.of(&run.policy), attempt);

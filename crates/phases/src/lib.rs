@@ -28,6 +28,7 @@ pub mod redeliver;
 mod report;
 pub mod rerun;
 pub mod results;
+pub mod secrets;
 pub mod start;
 mod step;
 pub mod steps;

@@ -6,9 +6,10 @@ use checkmill_core::history::JobHistory;
 use checkmill_core::limits::{DELIVERY_REDRIVE, DELIVERY_REDRIVE_ENQUEUED};
 use checkmill_core::schedule::Schedule;
 use checkmill_core::{
-    CommitSha, DeliveryId, ErrorName, Event, Group, GroupId, HistoryId, Job, JobId, Millis, RepositoryId,
-    Run, RunId, UnixMillis,
+    CommitSha, DeliveryId, ErrorName, Event, Group, GroupId, HistoryId, Job, JobId, Millis, RepoName,
+    RepositoryId, Run, RunId, UnixMillis,
 };
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub trait Clock: Send + Sync {
@@ -180,6 +181,19 @@ pub trait Blobs: Send + Sync {
 
     /// The blobs whose keys begin with `prefix`, sorted by key.
     async fn describe(&self, prefix: &str) -> Result<Vec<BlobInfo>, StoreError>;
+}
+
+/// What people keep secret for the jobs of a repository. Their form is that of [`crate::secrets`].
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    async fn of(&self, repo: &RepoName) -> Result<SecretFiles, StoreError>;
+}
+
+/// The owner's secrets and the repository's own; none where nobody has put any there.
+#[derive(Debug, Default)]
+pub struct SecretFiles {
+    pub owner: Option<SecretString>,
+    pub repository: Option<SecretString>,
 }
 
 /// What is known of a blob without reading it.

@@ -7,6 +7,7 @@ use crate::groups::{Admission, Groups};
 use crate::outcome::{self, OUT_OF_REACH, WaitSettings};
 use crate::plan::may_be_approved;
 use crate::ports::{self, Blobs, Clock, Engine, Jobs, Runs};
+use crate::secrets::{self, SecretsError};
 use crate::step::{load, step};
 use crate::token::{CallbackClaims, CallbackKeys};
 use crate::translate::{self, Kept};
@@ -33,6 +34,7 @@ pub struct Start<'a> {
     /// Wakes those that wait in the job's concurrency groups, and what it cancels there.
     pub engine: &'a dyn Engine,
     pub backends: &'a Backends,
+    pub secrets: &'a dyn ports::Secrets,
     pub clock: &'a dyn Clock,
     pub settings: &'a StartSettings,
 }
@@ -263,6 +265,19 @@ impl Start<'_> {
                 }));
             }
         };
+        let environment = description.description.environment.as_ref();
+        let environment = environment.map(|environment| environment.name.as_str());
+        let repo = &run.event.repository.name;
+        let secrets = match secrets::of_job(self.secrets, repo, &run.trust, environment).await {
+            Ok(secrets) => secrets,
+            Err(SecretsError::Store(error)) => return Err(error.into()),
+            Err(unusable @ SecretsError::Unusable { .. }) => {
+                return Ok(Err(Refusal {
+                    reason: Reason::Configuration,
+                    detail: format!("{unusable}.").replacen("the", "The", 1),
+                }));
+            }
+        };
         let Some((name, backend)) = self.backends.for_labels(&job.runs_on) else {
             let detail = view::unknown_labels(&job.runs_on, self.backends);
             return Ok(Err(Refusal {
@@ -293,6 +308,7 @@ impl Start<'_> {
             backend,
             description: description.description,
             permissions: description.permissions,
+            secrets,
             offered: offered.unwrap_or_default(),
         }))
     }
@@ -345,7 +361,8 @@ impl Start<'_> {
         prepared: Prepared,
     ) -> Result<JobEvent, PhaseError> {
         let token = self.forge.job_token(repo, &prepared.permissions).await?;
-        let mut secrets: Vec<(String, SecretString)> = vec![("GITHUB_TOKEN".to_owned(), token.token)];
+        let mut secrets = prepared.secrets;
+        secrets.push(("GITHUB_TOKEN".to_owned(), token.token));
         if prepared.description.callback.is_some() {
             let expires_at = job.compute_wanted_at() + job.queue_timeout + job.run_timeout + TOKEN_MARGIN;
             let claims = CallbackClaims {
@@ -398,6 +415,8 @@ struct Prepared {
     backend: std::sync::Arc<dyn Backend>,
     description: JobDescription,
     permissions: checkmill_core::policy::TokenPermissions,
+    /// What people keep for it, by the agent's variables.
+    secrets: Vec<(String, SecretString)>,
     /// Scripts of a language model that the job may run.
     offered: Vec<Kept>,
 }

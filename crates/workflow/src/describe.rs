@@ -3,6 +3,7 @@
 use crate::call::At;
 use crate::containers::containers;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::environment::{self, EnvironmentRules};
 use crate::expand::{JobContext, contexts, find, leg_name, legs_of_first_attempt, scope, timeout};
 use crate::expr::{JobStatus, Opaque, opaque_references};
 use crate::job::{Callback, CheckoutSource, JobDescription, RunDefaults, StepAction, StepDescription};
@@ -26,6 +27,7 @@ pub struct AttemptInfo<'a> {
     pub actions: &'a AllowedActions,
     /// The policy's.
     pub containers: ContainerPolicy,
+    pub environments: EnvironmentRules<'a>,
 }
 
 /// The variable that makes the agent show `::debug::` lines. GitHub docs: "Enabling debug logging".
@@ -35,7 +37,7 @@ const DEBUG_VARIABLE: &str = "ACTIONS_STEP_DEBUG";
 /// may have changed since.
 ///
 /// # Errors
-/// As [`crate::expand()`]; also an action that the policy does not allow, and a leg that the matrix doesn't have, which means that the contexts are not the same.
+/// As [`crate::expand()`]; also an action or an environment that the policy does not allow, and a leg that the matrix doesn't have, which means that the contexts are not the same.
 pub fn describe(
     workflow: &Workflow,
     key: &JobKey,
@@ -73,6 +75,7 @@ pub fn describe(
         &attempt.checkout.repository,
         attempt.containers,
     )?;
+    let environment = environment::evaluate(job.environment.as_ref(), &resolver, attempt.environments)?;
     let mut layers = vec![env(&workflow.env), env(&job.env)];
     if !settings.variables.is_empty() {
         layers.push(env(&settings.variables));
@@ -93,6 +96,7 @@ pub fn describe(
         container,
         services,
         backend: String::new(),
+        environment,
         interruptible: settings.interruptible,
         steps: job.steps.iter().map(step).collect(),
         secrets: at.secrets.clone(),

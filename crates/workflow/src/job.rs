@@ -52,6 +52,9 @@ pub struct JobDescription {
     /// The name of the backend, for messages; empty where nobody said.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub backend: String,
+    /// Where the job deploys to; the policy lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentDescription>,
     /// The job may run on a machine that can be taken away (a spot instance), where the backend has such.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interruptible: bool,
@@ -78,6 +81,15 @@ pub struct JobDescription {
     pub timeout_ms: u64,
     /// Where to report; none where the compute can't reach us.
     pub callback: Option<Callback>,
+}
+
+/// `environment` of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentDescription {
+    pub name: String,
+    /// `url`, unevaluated: it may be made of what steps put out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// `secrets` of a job that calls a workflow.

@@ -15,6 +15,7 @@ mod contexts;
 mod describe;
 mod diagnostic;
 mod dialect;
+mod environment;
 mod expand;
 pub mod expr;
 pub mod filter;
@@ -48,6 +49,7 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use dialect::{
     DIRECTORIES, Written, WrittenAction, WrittenStep, lint, local_actions, parse, parse_action, written_steps,
 };
+pub use environment::EnvironmentRules;
 pub use expand::{Expansion, JobContext, LaterKey, Leg, expand, unevaluated_name};
 pub use inputs::{dispatch_inputs, inputs};
 pub use keys::{Key, Keys, Support};

@@ -293,6 +293,7 @@ pub(crate) struct Job {
     pub(crate) permissions: Option<TokenPermissions>,
     /// Unevaluated.
     pub(crate) concurrency: Option<Node>,
+    pub(crate) environment: Option<Environment>,
     pub(crate) env: Vec<EnvEntry>,
     pub(crate) defaults: Defaults,
     pub(crate) outputs: BTreeMap<String, String>,
@@ -302,6 +303,14 @@ pub(crate) struct Job {
     pub(crate) call: Option<Call>,
     /// Its log shows what `::debug::` says.
     pub(crate) debug: bool,
+}
+
+/// `environment` of a job, unevaluated.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    pub(crate) name: Text,
+    /// Known when its steps have run.
+    pub(crate) url: Option<String>,
 }
 
 /// `uses` of a job, with what goes with it.

@@ -2,12 +2,14 @@
 
 use crate::diagnostic::{Diagnostics, quoted};
 use crate::dialect::actions;
+use crate::filter::PatternList;
 use crate::keys::{Keys, full};
 use crate::read::{Fields, Reader};
 use crate::source::Source;
 use crate::yaml::{self, Entry, Node, Value};
 use checkmill_core::policy::{
-    AllowedActions, CommentPolicy, ContainerPolicy, ForkPolicy, ModelPolicy, Policy, TranslatePolicy,
+    AllowedActions, CommentPolicy, ContainerPolicy, EnvironmentRule, ForkPolicy, ModelPolicy, Policy,
+    TranslatePolicy,
 };
 use checkmill_core::retry::RetryCounts;
 use checkmill_core::{Millis, limits};
@@ -36,6 +38,7 @@ pub const KEYS: Keys = Keys {
         full("containers"),
         full("retry"),
         full("model"),
+        full("environments"),
         full("vars"),
         full("actions_workflows"),
         full("queue-timeout-minutes"),
@@ -55,6 +58,13 @@ const MODEL_KEYS: Keys = Keys {
     path: "model",
     noun: "key of `model`",
     keys: &[full("translate"), full("containers")],
+};
+
+/// The keys of one of `environments`.
+const ENVIRONMENT_KEYS: Keys = Keys {
+    path: "environments.<name>",
+    noun: "key of an environment",
+    keys: &[full("branches"), full("tags")],
 };
 
 /// Reads the policy file. What it doesn't say is as [`Policy::default`] has it; so is an empty file.
@@ -120,6 +130,9 @@ fn policy(reader: &mut Reader<'_>, node: &Node) -> Option<Policy> {
     }
     if let Some(node) = fields.get("model") {
         policy.model = model(reader, node);
+    }
+    if let Some(node) = fields.get("environments") {
+        policy.environments = environments(reader, node);
     }
     if let Some(node) = fields.get("vars") {
         policy.vars = vars(reader, node);
@@ -247,6 +260,71 @@ fn model(reader: &mut Reader<'_>, node: &Node) -> ModelPolicy {
         model.containers = containers;
     }
     model
+}
+
+fn environments(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, EnvironmentRule> {
+    let Some(entries) = reader.map(node, "`environments`") else {
+        return BTreeMap::new();
+    };
+    if let Some(entry) = entries.get(limits::ENVIRONMENTS) {
+        let message = format!("there can be at most {} environments", limits::ENVIRONMENTS);
+        reader.report(entry.key_span, message);
+    }
+    let mut rules: BTreeMap<String, EnvironmentRule> = BTreeMap::new();
+    for entry in entries.iter().take(limits::ENVIRONMENTS) {
+        let Some(rule) = environment(reader, entry) else {
+            continue;
+        };
+        let name = entry.key.trim();
+        // Which of the two rules would count?
+        if let Some(same) = rules.keys().find(|known| known.eq_ignore_ascii_case(name)) {
+            let message = format!("`{}` and `{}` are one environment", quoted(same), quoted(name));
+            reader.report_with(
+                entry.key_span,
+                message,
+                "the names of environments know no case; remove one",
+            );
+        }
+        rules.insert(name.to_owned(), rule);
+    }
+    let patterns = |rule: &EnvironmentRule| -> usize {
+        let patterns = rule.branches.iter().chain(&rule.tags).flatten();
+        patterns.map(String::len).sum()
+    };
+    let bytes: usize = rules.iter().map(|(name, rule)| name.len() + patterns(rule)).sum();
+    if bytes > limits::ENVIRONMENTS_BYTES {
+        let limit = limits::ENVIRONMENTS_BYTES / 1024;
+        reader.report(node.span, format!("`environments` has more than {limit} KiB"));
+    }
+    rules
+}
+
+fn environment(reader: &mut Reader<'_>, entry: &Entry) -> Option<EnvironmentRule> {
+    let what = format!("the environment `{}`", quoted(&entry.key));
+    if entry.key.trim().is_empty() || entry.key.chars().count() > limits::ENVIRONMENT_NAME_CHARS {
+        let most = limits::ENVIRONMENT_NAME_CHARS;
+        reader.report(
+            entry.key_span,
+            format!("the name of an environment has 1 to {most} characters"),
+        );
+    }
+    if entry.value.value == Value::Null {
+        return Some(EnvironmentRule::default());
+    }
+    let fields = reader.fields(&entry.value, &ENVIRONMENT_KEYS, &what)?;
+    let mut patterns = |key: &str| {
+        let node = fields.get(key)?;
+        let texts = reader.literals(node, &format!("`{key}`"));
+        let texts: Vec<String> = texts.into_iter().map(|text| text.value).collect();
+        if let Err(error) = PatternList::parse(&texts) {
+            reader.report(node.span, format!("{what}: {error}"));
+        }
+        Some(texts)
+    };
+    Some(EnvironmentRule {
+        branches: patterns("branches"),
+        tags: patterns("tags"),
+    })
 }
 
 fn vars(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, String> {

@@ -32,6 +32,11 @@ impl<'n> Fields<'n> {
     pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
         self.entry(key).map(|entry| &entry.value)
     }
+
+    /// A text that may be empty; none also where the key stands alone. GitHub's reader takes nothing for an empty text.
+    pub(crate) fn given(&self, key: &str) -> Option<&'n Node> {
+        self.get(key).filter(|node| node.value != Value::Null)
+    }
 }
 
 impl<'s> Reader<'s> {

@@ -261,6 +261,40 @@ fn changed_files() {
     }
 }
 
+/// Facts of nektos/act's tests about lists of changed files: what `paths` starts, and what `paths-ignore` holds back.
+#[test]
+fn changed_files_as_nektos_act_has_them() {
+    let three = &["path/a", "path/b", "path/c"][..];
+    // Patterns, changed files, whether `paths` lets them run, whether `paths-ignore` holds them back.
+    let rows: [(&[&str], &[&str], bool, bool); 10] = [
+        (&["*"], &["path/with/slash"], false, false),
+        (three, &["meta", "path/b", "otherfile"], true, false),
+        (three, &["path/b"], true, true),
+        (three, &["path/c", "path/b", "path/a"], true, true),
+        (three, &["path/c", "path/b", "path/d", "path/a"], true, false),
+        (&["\\!file"], &["!file"], true, true),
+        (&["escape\\\\backslash"], &["escape\\backslash"], true, true),
+        (&[".yml"], &["fyml"], false, false),
+        // act holds these two back: it does not look whether a pattern of `paths-ignore` begins with `!`. What GitHub's
+        // documentation says of `!`, that it takes away what was matched before, is the same for both.
+        (&["*.md", "!README.md"], &["README.md"], false, false),
+        (&["*.md", "!README.md"], &["docs/hello.md"], false, false),
+    ];
+    for (patterns, changed, runs, held) in rows {
+        let files = || changed.iter().copied();
+        assert_eq!(
+            list(patterns).any_match(files()),
+            runs,
+            "{patterns:?} {changed:?}"
+        );
+        assert_eq!(
+            ignore(patterns).all_match(files()),
+            held,
+            "{patterns:?} {changed:?}"
+        );
+    }
+}
+
 #[test]
 fn invalid_patterns_are_shown_with_their_place() {
     let error = |patterns: &[&str]| {

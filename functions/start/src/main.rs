@@ -24,6 +24,7 @@ async fn serve() -> Result<(), StartError> {
     let backends = deployment.backends();
     let secrets = deployment.webhook_parameters();
     let model = deployment.model_id();
+    let job_secrets = deployment.job_secrets();
     let public_url = deployment
         .settings
         .get(Variable::PublicUrl)?
@@ -46,6 +47,7 @@ async fn serve() -> Result<(), StartError> {
             forge: &forge,
             engine: &engine,
             backends: &backends,
+            secrets: &job_secrets,
             clock: &*deployment.clock,
             settings: &settings,
         };

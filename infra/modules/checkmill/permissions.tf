@@ -146,11 +146,15 @@ locals {
   # The secret that GitHub signs with is also what the jobs' callback tokens are derived from.
   webhook_secrets = [local.parameter_arn["webhook-secret"], local.parameter_arn["webhook-secret-previous"]]
 
+  # One parameter for an owner, one for a repository, whose names nobody knows beforehand.
+  job_secrets = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${var.parameter_prefix}/secrets/*"
+
   # The secrets that each function reads.
   parameters = {
     webhook = local.webhook_secrets
     plan    = [local.parameter_arn["private-key"]]
-    start   = concat([local.parameter_arn["private-key"]], local.webhook_secrets)
+    # With what people keep for the jobs of each repository.
+    start   = concat([local.parameter_arn["private-key"], local.job_secrets], local.webhook_secrets)
     poll    = [local.parameter_arn["private-key"]]
     results = concat([local.parameter_arn["private-key"]], var.model == null ? [] : [local.parameter_arn["model-key"]])
     sweep   = [local.parameter_arn["private-key"]]
@@ -172,7 +176,7 @@ locals {
       Action   = ["kms:Decrypt"]
       Resource = [var.parameter_kms_key_arn]
       Condition = {
-        StringEquals = { "kms:EncryptionContext:PARAMETER_ARN" = arns }
+        StringLike = { "kms:EncryptionContext:PARAMETER_ARN" = arns }
       }
     }]
   }

@@ -138,6 +138,7 @@ impl Ports {
                     forge,
                     engine,
                     backends: &self.backends,
+                    secrets: &NoSecrets,
                     clock,
                     settings: &self.settings,
                 };
@@ -190,5 +191,18 @@ impl Ports {
             other => panic!("the machine calls {other:?}"),
         };
         Ok(serde_json::to_value(output).expect("an output is JSON"))
+    }
+}
+
+/// Nobody keeps any.
+struct NoSecrets;
+
+#[async_trait::async_trait]
+impl checkmill_phases::ports::Secrets for NoSecrets {
+    async fn of(
+        &self,
+        _repo: &checkmill_core::RepoName,
+    ) -> Result<checkmill_phases::ports::SecretFiles, checkmill_phases::ports::StoreError> {
+        Ok(checkmill_phases::ports::SecretFiles::default())
     }
 }

@@ -41,6 +41,35 @@ impl JobRunner<'_> {
         self.outputs = outputs;
     }
 
+    /// Says in the summary where it deployed to, if it did. An address that can't be computed is no reason to fail: what is
+    /// deployed is.
+    pub(super) fn deployed(&mut self) {
+        let Some(environment) = self.description.environment.clone() else {
+            return;
+        };
+        if self.failure.is_some() || self.stopped().is_some() {
+            return;
+        }
+        let name = environment.name.replace(['`', '\n', '\r'], "");
+        let url = environment.url.map(|url| interpolate(&url, &self.scope()));
+        let line = match url {
+            None => format!("Deployed to `{name}`."),
+            Some(Ok(url)) if is_address(&url) => format!("Deployed to `{name}`: <{url}>"),
+            Some(Ok(url)) => {
+                let message = format!("##[warning]The address of the environment {name} is none: {url:?}");
+                self.log.text(&message);
+                format!("Deployed to `{name}`.")
+            }
+            Some(Err(error)) => {
+                let message =
+                    format!("##[warning]The address of the environment {name} can't be computed: {error}");
+                self.log.text(&message);
+                format!("Deployed to `{name}`.")
+            }
+        };
+        self.summary = format!("{line}\n\n{}", self.summary);
+    }
+
     /// Jobs that need this one would run on without what they were promised.
     fn fail_outputs(&mut self, conclusion: JobVerdict, detail: String) {
         self.log.text(&format!("##[error]{detail}"));
@@ -111,6 +140,18 @@ impl JobRunner<'_> {
         }
     }
 }
+
+/// What a browser opens, and Markdown shows as it is.
+fn is_address(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | '`');
+    rest.is_some_and(|rest| !rest.is_empty()) && url.len() <= ADDRESS_BYTES && url.chars().all(plain)
+}
+
+/// Of an environment's address.
+const ADDRESS_BYTES: usize = 2048;
 
 /// A step's name and last lines, with what was to be masked only after it began.
 fn masked(step: StepResult, masks: &Masks) -> StepResult {

@@ -178,6 +178,7 @@ pub async fn run(
             runner.remove_images().await;
             runner.read_reports();
             runner.job_outputs();
+            runner.deployed();
         }
         Err(verdict) => runner.failure = Some(verdict),
     }

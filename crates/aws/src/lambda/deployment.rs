@@ -124,6 +124,13 @@ impl Deployment {
         self.parameters(&super::secrets::WEBHOOK)
     }
 
+    /// What people keep for jobs.
+    #[cfg(feature = "ssm")]
+    #[must_use]
+    pub fn job_secrets(&self) -> crate::ssm::JobSecrets {
+        crate::ssm::JobSecrets::new(self.connection.ssm(), &self.settings.parameter_prefix)
+    }
+
     #[cfg(feature = "ssm")]
     pub(super) fn parameters(&self, wanted: &[crate::ssm::Parameter]) -> crate::ssm::Parameters {
         let clock = Arc::clone(&self.clock) as Arc<dyn checkmill_phases::ports::Clock>;

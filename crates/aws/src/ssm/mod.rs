@@ -1,8 +1,10 @@
 //! Secrets from SSM's Parameter Store, kept for a while.
 
 mod get_parameters;
+mod job_secrets;
 
 pub use get_parameters::GetParameters;
+pub use job_secrets::JobSecrets;
 
 use crate::fault::Fault;
 use checkmill_core::{Millis, UnixMillis};

@@ -7,4 +7,5 @@ pub(crate) mod http;
 pub(crate) mod listen;
 pub(crate) mod queue;
 mod retention;
+pub(crate) mod secrets;
 pub(crate) mod system;

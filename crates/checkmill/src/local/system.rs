@@ -4,6 +4,7 @@ use super::blobs::FileBlobs;
 use super::engine::{LocalEngine, PhaseTasks};
 use super::queue::{LocalQueue, Queued, Receiver};
 use super::retention::forget;
+use super::secrets::FileSecrets;
 use anyhow::Context as _;
 use checkmill_asl::engine::{Engine as Interpreter, EngineSettings};
 use checkmill_asl::job;
@@ -51,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) backends: Backends,
     pub(crate) app_id: u64,
     pub(crate) secrets: WebhookSecrets,
+    /// What people keep for jobs.
+    pub(crate) job_secrets: FileSecrets,
     /// Where jobs reach the callback's routes.
     pub(crate) public_url: String,
     /// Who translates steps that this machine can't run.
@@ -71,6 +74,7 @@ pub(crate) struct System {
     app_id: u64,
     only_job: Option<JobKey>,
     secrets: WebhookSecrets,
+    job_secrets: FileSecrets,
     start: StartSettings,
     model: Option<Arc<dyn Model>>,
     calls: AtomicU64,
@@ -125,6 +129,7 @@ impl System {
                 model: parts.model.as_ref().map(|model| model.id().clone()),
             },
             model: parts.model,
+            job_secrets: parts.job_secrets,
             secrets: parts.secrets,
             calls: AtomicU64::new(0),
             looks: Looks::default(),
@@ -249,6 +254,7 @@ impl System {
             forge: &*self.forge,
             engine: &self.engine,
             backends: &self.backends,
+            secrets: &self.job_secrets,
             clock: &self.clock,
             settings: &self.start,
         };

@@ -15,6 +15,7 @@ use crate::local::blobs::FileBlobs;
 use crate::local::data_dir::{DataDir, create_private};
 use crate::local::http::router;
 use crate::local::queue::Receiver;
+use crate::local::secrets::FileSecrets;
 use crate::local::system::{Parts, System};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
@@ -92,6 +93,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         )?,
         app_id: github.app_id(),
         secrets: WebhookSecrets::new(github.webhook_secret().into(), None)?,
+        job_secrets: FileSecrets::new(args.secrets.clone()),
         public_url: url,
         model: ModelSettings::read(std::env::vars())?.open()?,
         only_job: args

@@ -22,6 +22,7 @@ mod comments;
 mod concurrency;
 mod credentials;
 mod dispatch;
+mod environments;
 mod filters;
 mod following;
 mod forks;

@@ -3,7 +3,8 @@
 use crate::conversation::REPO;
 use crate::page::page;
 use crate::served::Served;
-use checkmill_testkit::NewRepository;
+use checkmill_core::Conclusion;
+use checkmill_testkit::{NewCommit, NewPullRequest, NewRepository, Role};
 use std::process::Command;
 
 #[tokio::test]
@@ -121,5 +122,105 @@ jobs:
     );
     assert!(!served.log().contains("opensesame"));
     // The tokens are looked for at the end of every conversation.
+    served.finish().await;
+}
+
+const KEPT: &str = r#"
+name: CD
+on: [push, pull_request]
+jobs:
+  test:
+    runs-on: linux
+    steps:
+      - env:
+          KEY: ${{ secrets.deploy_key }}
+          SHARED: ${{ secrets.SHARED }}
+          ONLY: ${{ secrets.ONLY }}
+        run: |
+          echo "the key is $KEY"
+          printf '%s|%s|%s' "$KEY" "$SHARED" "$ONLY" | tr a-z b-za > "{desk}/$GITHUB_JOB-$GITHUB_EVENT_NAME"
+  deploy:
+    runs-on: linux
+    if: github.event_name == 'push'
+    environment: production
+    steps:
+      - env:
+          ONLY: ${{ secrets.ONLY }}
+        run: printf '%s' "$ONLY" | tr a-z b-za > "{desk}/$GITHUB_JOB"
+"#;
+
+/// What is kept for a repository reaches its own jobs, masked, and no fork's.
+#[tokio::test]
+async fn kept_secrets_reach_the_repositorys_own_jobs() {
+    let secrets = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = secrets.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("octocat.json", r#"{"SHARED": "common", "DEPLOY_KEY": "theirs"}"#);
+    write(
+        "octocat/hello.json",
+        r#"{"DEPLOY_KEY": "opensesame", "environments": {"production": {"ONLY": "there"}}}"#,
+    );
+    let variable = (
+        "CHECKMILL_SECRETS".to_owned(),
+        secrets.path().display().to_string(),
+    );
+    let repository = NewRepository::new(REPO).collaborator("ann", Role::Maintain);
+    let served = Served::start_with(repository, vec![variable]).await;
+    let commit = served.first_commit(KEPT).write(
+        ".checkmill/config.yml",
+        "environments: {production: {branches: [main]}}\n",
+    );
+    served.push(commit).await;
+    served.completed("CD / deploy").await;
+    let check = served.completed("CD / test").await;
+    assert!(page(&check).contains("the key is ***"), "{}", page(&check));
+    // Turned by a letter, so that nothing here is masked.
+    assert_eq!(
+        served.mark_now("test-push").as_deref(),
+        Some("pqfotftbnf|dpnnpo|")
+    );
+    assert_eq!(served.mark_now("deploy").as_deref(), Some("uifsf"));
+
+    served.github.fork(REPO, "mallory").unwrap();
+    let change = NewCommit::new("Improve").by("mallory").write("x", "x");
+    served
+        .on_github(|github| github.push("mallory/hello", "better", change))
+        .await;
+    let pull = NewPullRequest::from_fork(REPO, "mallory/hello", "better").by("mallory");
+    served.on_github(|github| github.open_pull_request(pull)).await;
+    let waiting = served
+        .check_that("CD / test", "waits", |check| {
+            check.conclusion == Some(Conclusion::ActionRequired)
+        })
+        .await;
+    served.click(&waiting, "approve", "ann").await;
+    served.after(&waiting).await;
+    assert_eq!(
+        served.mark_now("test-pull_request").as_deref(),
+        Some("||"),
+        "approved, and yet a stranger's"
+    );
+
+    write("octocat/hello.json", "DEPLOY_KEY=opensesame");
+    served.push(NewCommit::new("Again").write("x", "y")).await;
+    let refused = served
+        .check_that("CD / test", "refused", |check| {
+            check.conclusion == Some(Conclusion::Failure)
+        })
+        .await;
+    insta::assert_snapshot!(page(&refused), @r#"
+    CD / test: failure
+    Can't run as it is written
+
+    **Not run** (`configuration`): The secrets of octocat/hello can't be used: line 1, column 1: expected {"NAME": "value", …}.
+
+    Nothing was run: correct what is said here, and push or start the workflow again.
+
+    Queued TIME
+    "#);
+    assert!(!served.log().contains("opensesame"));
     served.finish().await;
 }

@@ -6,10 +6,11 @@ use checkmill_core::policy::{Access, AllowedActions, TokenPermissions};
 use checkmill_core::{AttemptNumber, JobId, JobKey, limits};
 use checkmill_workflow::job::{CheckoutSource, JobDescription};
 use checkmill_workflow::{
-    AttemptInfo, Called, Diagnostics, Expansion, LaterKey, Linker, NeedsJob, Workflow, WorkflowReference,
-    describe, unevaluated_name,
+    AttemptInfo, Called, Diagnostics, EnvironmentRules, Expansion, LaterKey, Linker, NeedsJob, Workflow,
+    WorkflowReference, describe, unevaluated_name,
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 const BUILD: &str = ".github/workflows/build.yml";
 
@@ -85,6 +86,10 @@ fn described(world: &World, job: &str) -> JobDescription {
         callback: None,
         actions: &world.actions,
         containers: checkmill_core::policy::ContainerPolicy::Restricted,
+        environments: EnvironmentRules {
+            rules: &BTreeMap::new(),
+            git_ref: "refs/heads/main",
+        },
     };
     let leg = world.legs(job).remove(0).leg;
     describe(&world.workflow, &key(job), &leg, &world.context(), attempt)

@@ -5,8 +5,9 @@ use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::policy::ContainerPolicy;
 use checkmill_core::{AttemptNumber, JobId};
 use checkmill_workflow::job::CheckoutSource;
-use checkmill_workflow::{AttemptInfo, parse};
+use checkmill_workflow::{AttemptInfo, EnvironmentRules, parse};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The container and the services of the job, or what is wrong.
 fn told_by(world: &World, containers: ContainerPolicy) -> Result<Value, String> {
@@ -23,6 +24,10 @@ fn told_by(world: &World, containers: ContainerPolicy) -> Result<Value, String> 
         callback: None,
         actions: &world.actions,
         containers,
+        environments: EnvironmentRules {
+            rules: &BTreeMap::new(),
+            git_ref: "refs/heads/main",
+        },
     };
     let described =
         checkmill_workflow::describe(&world.workflow, &key("build"), "", &world.context(), attempt);

@@ -64,7 +64,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 /// The workflow with the files that it calls: those beside it. Those of other repositories are not on this machine.
-fn linked(path: &Path, workflow: Workflow) -> Result<Workflow, Diagnostics> {
+pub(crate) fn linked(path: &Path, workflow: Workflow) -> Result<Workflow, Diagnostics> {
     let mut linker = Linker::new(workflow, &AllowedActions::All);
     loop {
         let wanted = linker.wanted();

@@ -4,8 +4,9 @@ use crate::support::{World, job, key, run_id, sha};
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::{AttemptNumber, JobId};
 use checkmill_workflow::job::{Callback, CheckoutSource, JobDescription};
-use checkmill_workflow::{AttemptInfo, Diagnostics, describe};
+use checkmill_workflow::{AttemptInfo, Diagnostics, EnvironmentRules, describe};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 fn describe_leg(world: &World, job: &str, leg: &str) -> Result<JobDescription, Diagnostics> {
     let id = JobId::derive(&run_id(), &key(job), leg);
@@ -23,6 +24,10 @@ fn describe_leg(world: &World, job: &str, leg: &str) -> Result<JobDescription, D
         }),
         actions: &world.actions,
         containers: checkmill_core::policy::ContainerPolicy::Restricted,
+        environments: EnvironmentRules {
+            rules: &BTreeMap::new(),
+            git_ref: "refs/heads/main",
+        },
     };
     describe(&world.workflow, &key(job), leg, &world.context(), attempt)
 }

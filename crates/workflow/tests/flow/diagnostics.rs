@@ -247,7 +247,6 @@ jobs:
       level: 3
   build:
     runs-on: linux
-    environment: production
     steps:
       - name: Set up
         uses: actions/setup-node@v4
@@ -262,13 +261,8 @@ jobs:
       |   ^^^^^^
       = help: remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, `issue_comment` and `workflow_run`
 
-    .checkmill/workflows/ci.yml:10:5: `environment` is not supported yet in this version
-    10 |     environment: production
-       |     ^^^^^^^^^^^
-      = help: remove it; there are no deployment environments
-
-    .checkmill/workflows/ci.yml:17:9: `wait` is not supported yet in this version
-    17 |         wait: all
+    .checkmill/workflows/ci.yml:16:9: `wait` is not supported yet in this version
+    16 |         wait: all
        |         ^^^^
       = help: remove it; the steps of a job run one after the other
     ");
@@ -584,7 +578,7 @@ fn permissions() {
     .checkmill/workflows/ci.yml:8:7: `id-token` is not supported yet in this version
     8 |       id-token: write
       |       ^^^^^^^^
-      = help: remove it; this version issues no OpenID Connect tokens
+      = help: remove it; Checkmill issues no OpenID Connect tokens: keep a credential as a secret of the environment, or use the role of the machine
     ");
 }
 

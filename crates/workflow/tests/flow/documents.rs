@@ -141,6 +141,7 @@ fn file_with(keys: &Keys, key: &str) -> String {
         "jobs.<job_id>.concurrency" => ("jobs:\n  build:\n    concurrency:\n      ", ""),
         "jobs.<job_id>.strategy" => ("jobs:\n  build:\n    strategy:\n      ", ""),
         "jobs.<job_id>.runs-on" => ("jobs:\n  build:\n    runs-on:\n      ", ""),
+        "jobs.<job_id>.environment" => ("jobs:\n  build:\n    environment:\n      ", ""),
         "jobs.<job_id>.container" => ("jobs:\n  build:\n    container:\n      ", ""),
         "jobs.<job_id>.container.credentials" => (
             "jobs:\n  build:\n    container:\n      credentials:\n        ",

@@ -3,7 +3,8 @@
 use crate::support::{World, key, lightning, run_id, sha};
 use checkmill_core::{AttemptNumber, JobId};
 use checkmill_workflow::job::{CheckoutSource, JobDescription};
-use checkmill_workflow::{AttemptInfo, describe};
+use checkmill_workflow::{AttemptInfo, EnvironmentRules, describe};
+use std::collections::BTreeMap;
 
 pub(crate) fn describe_leg(world: &World, leg: &str) -> JobDescription {
     let id = JobId::derive(&run_id(), &key("run"), leg);
@@ -19,6 +20,10 @@ pub(crate) fn describe_leg(world: &World, leg: &str) -> JobDescription {
         callback: None,
         actions: &world.actions,
         containers: checkmill_core::policy::ContainerPolicy::Restricted,
+        environments: EnvironmentRules {
+            rules: &BTreeMap::new(),
+            git_ref: "refs/heads/main",
+        },
     };
     let described = describe(&world.workflow, &key("run"), leg, &world.context(), attempt);
     described.unwrap_or_else(|wrong| panic!("{wrong}"))

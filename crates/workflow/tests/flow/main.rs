@@ -16,6 +16,7 @@ mod describe;
 mod diagnostics;
 #[cfg(test)]
 mod documents;
+mod environment;
 #[cfg(test)]
 mod expand;
 #[cfg(test)]
@@ -44,3 +45,5 @@ mod run_name;
 mod support;
 #[cfg(test)]
 mod triggers;
+#[cfg(test)]
+mod written;

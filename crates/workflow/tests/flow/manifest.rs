@@ -14,6 +14,26 @@ fn wrong(text: &str) -> String {
         .to_string()
 }
 
+/// GitHub's reader takes nothing for an empty text.
+#[test]
+fn texts_may_stand_alone() {
+    let manifest = read(
+        "
+name:
+runs:
+  using: composite
+  steps:
+    - name:
+      if:
+      shell: bash
+      working-directory:
+      run: make
+",
+    );
+    assert_eq!(manifest.name, None);
+    assert!(matches!(manifest.runs, Runs::Composite { .. }));
+}
+
 #[test]
 fn a_composite_action() {
     let manifest = read(

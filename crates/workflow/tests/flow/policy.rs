@@ -1,7 +1,9 @@
 //! The policy file.
 
 use checkmill_core::Millis;
-use checkmill_core::policy::{Access, CommentPolicy, ForkPolicy, ModelPolicy, Policy, TranslatePolicy};
+use checkmill_core::policy::{
+    Access, CommentPolicy, EnvironmentRule, ForkPolicy, ModelPolicy, Policy, TranslatePolicy,
+};
 use checkmill_workflow::parse_policy;
 
 const PATH: &str = ".checkmill/config.yml";
@@ -70,6 +72,50 @@ timeout-minutes-max: 90
             .len()
             > 5
     );
+}
+
+#[test]
+fn environments() {
+    let text = "\
+environments:
+  staging:
+  production:
+    branches: [main, 'release/**']
+    tags: v*
+";
+    let policy = parse_policy(PATH, text).unwrap();
+    let list = |patterns: &[&str]| Some(patterns.iter().map(|pattern| (*pattern).to_owned()).collect());
+    let production = EnvironmentRule {
+        branches: list(&["main", "release/**"]),
+        tags: list(&["v*"]),
+    };
+    assert_eq!(policy.environments["staging"], EnvironmentRule::default());
+    assert_eq!(policy.environments["production"], production);
+    insta::assert_snapshot!(wrong("environments:\n  a:\n    branch: main\n  b:\n    tags: ['!v1']\n"), @"
+    .checkmill/config.yml:3:5: unknown key of an environment `branch` in the environment `a`
+    3 |     branch: main
+      |     ^^^^^^
+      = help: did you mean `branches`?
+
+    .checkmill/config.yml:5:11: the environment `b`: at least one pattern must not start with `!`; to leave names out, use the `-ignore` filter, at position 1 of the pattern `!v1`
+    5 |     tags: ['!v1']
+      |           ^
+    ");
+    insta::assert_snapshot!(wrong("environments:\n  Production:\n  production: {branches: [main]}\n"), @"
+    .checkmill/config.yml:3:3: `Production` and `production` are one environment
+    3 |   production: {branches: [main]}
+      |   ^^^^^^^^^^
+      = help: the names of environments know no case; remove one
+    ");
+    insta::assert_snapshot!(wrong("environments: [a]"), @"
+    .checkmill/config.yml:1:15: `environments` must be a mapping, not a list
+    1 | environments: [a]
+      |               ^
+    ");
+    let long: String = (0..60)
+        .map(|n| format!("  e{n}:\n    branches: [{}]\n", "x".repeat(300)))
+        .collect();
+    insta::assert_snapshot!(wrong(&format!("environments:\n{long}")).lines().next().unwrap(), @".checkmill/config.yml:2:3: `environments` has more than 16 KiB");
 }
 
 #[test]

@@ -74,7 +74,8 @@ run "least_privilege" {
     error_message = "A policy holds a null, which IAM refuses."
   }
 
-  # Every resource is an ARN; '*' appears only where a name can't be known: in log streams, objects, executions. The one
+  # Every resource is an ARN; '*' appears only where a name can't be known: in log streams, objects, executions, secrets
+  # of repositories. The one
   # exception is log delivery, whose actions take no resource.
   assert {
     condition = alltrue(flatten([
@@ -84,6 +85,7 @@ run "least_privilege" {
           can(regex("^arn:aws:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[^*]+$", resource))
           || can(regex("^arn:aws:logs:[^*]+:log-group:[^*]+:\\*$", resource))
           || can(regex("^arn:aws:s3:::[^*]+/(runs|caches)/\\*$", resource))
+          || can(regex("^arn:aws:ssm:[^*]+:parameter/[^*]+/secrets/\\*$", resource))
           || can(regex("^arn:aws:states:[^*]+:execution:checkmill-job:\\*$", resource))
           || (statement.Sid == "LogOfFailures" && resource == "*")
         ]

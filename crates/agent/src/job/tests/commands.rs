@@ -5,6 +5,46 @@ use checkmill_core::limits::{CHECK_TEXT_CHARS, STEP_SUMMARY_BYTES};
 use checkmill_workflow::job::JobVerdict;
 use serde_json::json;
 
+/// What the summary begins with, and what the log warns of.
+async fn deployed(environment: serde_json::Value) -> (String, bool) {
+    let script = "echo version=7 >> $GITHUB_OUTPUT; echo said >> $GITHUB_STEP_SUMMARY";
+    let world = World::new(json!([run_with(script, json!({"id": "put"}))])).with("environment", environment);
+    let ran = world.run().await;
+    (ran.result.summary, ran.log.contains("##[warning]"))
+}
+
+#[tokio::test]
+async fn the_summary_says_where_a_job_has_deployed_to() {
+    for (environment, expected, warned) in [
+        (json!({"name": "staging"}), "Deployed to `staging`.", false),
+        (
+            json!({"name": "production", "url": "https://example.com/${{ steps.put.outputs.version }}"}),
+            "Deployed to `production`: <https://example.com/7>",
+            false,
+        ),
+        (
+            json!({"name": "a", "url": "javascript:alert(1)"}),
+            "Deployed to `a`.",
+            true,
+        ),
+        (
+            json!({"name": "a", "url": "https://x/> [y](z)"}),
+            "Deployed to `a`.",
+            true,
+        ),
+        (
+            json!({"name": "a", "url": "${{ fromJSON('{') }}"}),
+            "Deployed to `a`.",
+            true,
+        ),
+    ] {
+        let told = deployed(environment.clone()).await;
+        assert_eq!(told, (format!("{expected}\n\nsaid\n"), warned), "{environment}");
+    }
+    let world = World::new(json!([run("exit 1")])).with("environment", json!({"name": "staging"}));
+    assert_eq!(world.run().await.result.summary, "", "nothing is deployed");
+}
+
 #[tokio::test]
 async fn annotations_reach_the_result() {
     let world = World::new(json!([run(

@@ -7,9 +7,10 @@ use checkmill_core::event::{Comment, EventKind, Issue, IssueComment};
 use checkmill_core::graph::{Expansion, Node};
 use checkmill_core::group::{Claimant, Group, Place};
 use checkmill_core::limits::{
-    BODY_CHARS, CANCELLED_CALLS, CANCELLED_DETAIL_CHARS, GRAPH_BYTES, GROUP_NAME_CHARS, GROUP_PENDING,
-    GROUP_TITLE_CHARS, RUN_JOBS, TITLE_CHARS, VARS_BYTES,
+    BODY_CHARS, CANCELLED_CALLS, CANCELLED_DETAIL_CHARS, ENVIRONMENTS, ENVIRONMENTS_BYTES, GRAPH_BYTES,
+    GROUP_NAME_CHARS, GROUP_PENDING, GROUP_TITLE_CHARS, RUN_JOBS, TITLE_CHARS, VARS_BYTES,
 };
+use checkmill_core::policy::EnvironmentRule;
 use checkmill_core::run::Cancelled;
 use checkmill_core::{AttemptNumber, JobId, JobKey, Millis, Run};
 use std::collections::BTreeMap;
@@ -42,6 +43,12 @@ fn full_run(nodes: BTreeMap<JobKey, Node>) -> Run {
     };
     let var = |n: usize| (format!("NAME_{n:03}"), "v".repeat(VARS_BYTES / 500 - 8));
     run.policy.vars = (0..500).map(var).collect();
+    let rule = EnvironmentRule {
+        branches: Some(vec!["b".repeat(ENVIRONMENTS_BYTES / ENVIRONMENTS - 8)]),
+        tags: None,
+    };
+    let environment = |n: usize| (format!("name_{n:03}"), rule.clone());
+    run.policy.environments = (0..ENVIRONMENTS).map(environment).collect();
     let legs = nodes
         .values()
         .flat_map(|node| &node.expansion)

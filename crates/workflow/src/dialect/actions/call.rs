@@ -9,7 +9,7 @@ use crate::read::{Fields, Reader};
 use crate::yaml::{Entry, Node, Value};
 
 /// Keys of a job that runs steps. GitHub docs: "Supported keywords for jobs that call a reusable workflow" has none of them.
-const OF_STEPS: [&str; 9] = [
+const OF_STEPS: [&str; 10] = [
     "runs-on",
     "steps",
     "timeout-minutes",
@@ -19,6 +19,7 @@ const OF_STEPS: [&str; 9] = [
     "outputs",
     "container",
     "services",
+    "environment",
 ];
 
 /// The call of a job that has `uses`; reports what goes with it and must not, or the other way round.

@@ -44,7 +44,7 @@ pub(super) fn call_input(reader: &mut Reader<'_>, entry: &Entry) -> Option<Input
     let what = format!("the input `{name}`");
     let fields = settings(reader, &entry.value, &keys::CALL_INPUT, &what);
     let field = |key| fields.as_ref().and_then(|fields| fields.get(key));
-    if let Some(node) = field("description") {
+    if let Some(node) = fields.as_ref().and_then(|fields| fields.given("description")) {
         reader.text(node, "`description`");
     }
     let required = field("required").and_then(|node| reader.boolean(node, "`required`"));
@@ -90,7 +90,7 @@ fn input(reader: &mut Reader<'_>, entry: &Entry) -> Option<Input> {
             kind: InputKind::Text,
         });
     };
-    if let Some(node) = fields.get("description") {
+    if let Some(node) = fields.given("description") {
         reader.text(node, "`description`");
     }
     let required = fields

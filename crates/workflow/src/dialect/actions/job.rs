@@ -2,7 +2,7 @@
 
 use super::{call, common, concurrency, container, keys, needs, permissions, step, strategy};
 use crate::expr::Place;
-use crate::model::{Call, Container, Job, Legs, Name, Settings, Timeout};
+use crate::model::{Call, Container, Environment, Job, Legs, Name, Settings, Timeout};
 use crate::read::{Fields, Reader};
 use crate::yaml::{Entry, Node, Value};
 use checkmill_core::limits;
@@ -60,7 +60,7 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
     let call = call::call(reader, &fields, entry);
     let settings = settings(reader, &fields, entry, call.as_ref());
     let condition = fields
-        .get("if")
+        .given("if")
         .and_then(|node| reader.template(node, "`if`", Place::JobIf));
     let strategy = fields
         .get("strategy")
@@ -71,6 +71,9 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
     let concurrency = fields
         .get("concurrency")
         .inspect(|node| concurrency::check(reader, node, Place::JobConcurrency));
+    let environment = fields
+        .get("environment")
+        .and_then(|node| environment(reader, node));
     let env = fields
         .get("env")
         .map(|node| common::env(reader, node, Place::JobEnv));
@@ -89,6 +92,7 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
         settings: settings?,
         permissions: permissions.flatten(),
         concurrency: concurrency.cloned(),
+        environment,
         env: env.unwrap_or_default(),
         defaults: defaults.unwrap_or_default(),
         outputs: outputs.unwrap_or_default(),
@@ -101,6 +105,27 @@ fn job(reader: &mut Reader<'_>, entry: &Entry) -> Option<Job> {
     })
 }
 
+/// A name, or a name with the address of what is deployed.
+fn environment(reader: &mut Reader<'_>, node: &Node) -> Option<Environment> {
+    let what = "`environment`";
+    if !matches!(node.value, Value::Map(_)) {
+        let name = reader.template(node, what, Place::JobEnvironment)?;
+        return Some(Environment { name, url: None });
+    }
+    let fields = reader.fields(node, &keys::ENVIRONMENT, what)?;
+    let url = fields
+        .get("url")
+        .and_then(|node| reader.template(node, "`url`", Place::JobEnvironmentUrl));
+    let Some(name) = fields.get("name") else {
+        reader.report(node.span, format!("{what} has no `name`"));
+        return None;
+    };
+    Some(Environment {
+        name: reader.template(name, "`name`", Place::JobEnvironment)?,
+        url: url.map(|url| url.value),
+    })
+}
+
 fn settings(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
@@ -108,7 +133,7 @@ fn settings(
     call: Option<&Call>,
 ) -> Option<Settings> {
     let name = fields
-        .get("name")
+        .given("name")
         .and_then(|node| reader.template(node, "`name`", Place::JobName));
     let runs_on = required(reader, fields, entry, "runs-on");
     if let Some(node) = &runs_on {

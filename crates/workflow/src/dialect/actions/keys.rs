@@ -3,7 +3,7 @@
 use crate::keys::{Key, Keys, full, no_effect, refused};
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 28] = [
+pub(crate) const ALL: [&Keys; 29] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
@@ -27,6 +27,7 @@ pub(crate) const ALL: [&Keys; 28] = [
     &JOB_CONCURRENCY,
     &STRATEGY,
     &RUNS_ON,
+    &ENVIRONMENT,
     &CONTAINER,
     &CONTAINER_CREDENTIALS,
     &SERVICE,
@@ -234,7 +235,7 @@ pub(super) const PERMISSIONS: Keys = Keys {
         full("discussions"),
         refused(
             "id-token",
-            "remove it; this version issues no OpenID Connect tokens",
+            "remove it; Checkmill issues no OpenID Connect tokens: keep a credential as a secret of the environment, or use the role of the machine",
         ),
         full("issues"),
         refused("models", NOT_AN_APPS),
@@ -297,7 +298,7 @@ pub(super) const JOB: Keys = Keys {
         full("secrets"),
         full("container"),
         full("services"),
-        refused("environment", "remove it; there are no deployment environments"),
+        full("environment"),
         refused("snapshot", "remove it; there are no custom images"),
         refused(
             "cancel-timeout-minutes",
@@ -310,6 +311,12 @@ pub(super) const STRATEGY: Keys = Keys {
     path: "jobs.<job_id>.strategy",
     noun: "key",
     keys: &[full("matrix"), full("fail-fast"), full("max-parallel")],
+};
+
+pub(super) const ENVIRONMENT: Keys = Keys {
+    path: "jobs.<job_id>.environment",
+    noun: "key",
+    keys: &[full("name"), full("url")],
 };
 
 pub(super) const RUNS_ON: Keys = Keys {

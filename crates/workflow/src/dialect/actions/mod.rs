@@ -61,12 +61,14 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Workflow, Diagnostics> {
 
 fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     let fields = reader.fields(node, &keys::WORKFLOW, "a workflow")?;
-    let name = fields.get("name").and_then(|node| reader.literal(node, "`name`"));
-    if let Some(node) = fields.get("description") {
+    let name = fields
+        .given("name")
+        .and_then(|node| reader.literal(node, "`name`"));
+    if let Some(node) = fields.given("description") {
         reader.literal(node, "`description`");
     }
     let run_name = fields
-        .get("run-name")
+        .given("run-name")
         .and_then(|node| reader.template(node, "`run-name`", Place::RunName));
     let triggers = match fields.entry("on") {
         Some(entry) => Some(triggers::triggers(reader, entry)),
@@ -101,7 +103,10 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         }
     };
     Some(Workflow {
-        name: name.map_or_else(|| reader.source.path().to_owned(), |name| name.value),
+        name: name
+            .map(|name| name.value)
+            .filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| reader.source.path().to_owned()),
         source: reader.source.clone(),
         run_name,
         triggers: triggers?,

@@ -53,10 +53,10 @@ fn step(reader: &mut Reader<'_>, node: &Node, number: usize, taken: &mut Vec<Str
         common::id(reader, &id.value, id.span, "the step id", taken);
     }
     let name = fields
-        .get("name")
+        .given("name")
         .and_then(|node| reader.template(node, "`name`", Place::StepName));
     let condition = fields
-        .get("if")
+        .given("if")
         .and_then(|node| reader.template(node, "`if`", Place::StepIf));
     let env = fields
         .get("env")
@@ -134,7 +134,7 @@ fn belongs(reader: &mut Reader<'_>, fields: &Fields<'_>, keys: &[&str], other: &
 }
 
 fn run_step(reader: &mut Reader<'_>, fields: &Fields<'_>, run: Text) -> Option<Action> {
-    let directory = fields.get("working-directory");
+    let directory = fields.given("working-directory");
     let directory =
         directory.and_then(|node| reader.template(node, "`working-directory`", Place::StepWorkingDirectory));
     let shell = fields

@@ -147,11 +147,18 @@ fn matrix(reader: &mut Reader<'_>, node: &Node, expressions: Expressions) -> Opt
     }
     if matrix.axes.is_empty() && matrix.include.is_empty() && !open && reader.is_clean() {
         // GitHub's runner: "Matrix must define at least one vector".
-        reader.report_with(
-            node.span,
-            "the matrix has neither a list of values nor `include`",
-            "give it at least one key with a list of values",
-        );
+        let (message, hint) = match node.get("include") {
+            // Mostly what an expression gave.
+            Some(_) => (
+                "`include` is all that the matrix has, and it is empty",
+                "where it may be empty, skip the job with `if`",
+            ),
+            None => (
+                "the matrix has neither a list of values nor `include`",
+                "give it at least one key with a list of values",
+            ),
+        };
+        reader.report_with(node.span, message, hint);
     }
     Some(matrix)
 }

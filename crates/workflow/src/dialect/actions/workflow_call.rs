@@ -43,7 +43,7 @@ fn secret(reader: &mut Reader<'_>, entry: &Entry) -> DeclaredSecret {
     let what = format!("the secret `{}`", entry.key);
     let fields = settings(reader, &entry.value, &keys::CALL_SECRET, &what);
     let field = |key| fields.as_ref().and_then(|fields| fields.get(key));
-    if let Some(node) = field("description") {
+    if let Some(node) = fields.as_ref().and_then(|fields| fields.given("description")) {
         reader.text(node, "`description`");
     }
     let required = field("required").and_then(|node| reader.boolean(node, "`required`"));
@@ -57,7 +57,7 @@ fn output(reader: &mut Reader<'_>, entry: &Entry) -> Option<DeclaredOutput> {
     let what = format!("the output `{}`", entry.key);
     let fields = settings(reader, &entry.value, &keys::CALL_OUTPUT, &what);
     let field = |key| fields.as_ref().and_then(|fields| fields.get(key));
-    if let Some(node) = field("description") {
+    if let Some(node) = fields.as_ref().and_then(|fields| fields.given("description")) {
         reader.text(node, "`description`");
     }
     let Some(node) = field("value") else {

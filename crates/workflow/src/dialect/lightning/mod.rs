@@ -93,6 +93,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
             legs: Legs::Listed(legs),
             settings: general,
             permissions: None,
+            environment: None,
             concurrency: None,
             env,
             defaults: Defaults::default(),

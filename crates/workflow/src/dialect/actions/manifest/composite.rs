@@ -98,10 +98,10 @@ fn step(
         common::id(reader, &id.value, id.span, "the step id", taken);
     }
     let name = fields
-        .get("name")
+        .given("name")
         .and_then(|node| reader.template(node, "`name`", Place::CompositeStep));
     let condition = fields
-        .get("if")
+        .given("if")
         .and_then(|node| reader.template(node, "`if`", Place::CompositeIf));
     let env = fields
         .get("env")
@@ -178,7 +178,7 @@ fn run_step(reader: &mut Reader<'_>, fields: &Fields<'_>, run: &Node, title: &st
         .nonempty_text(shell, "`shell`")
         .inspect(|text| reader.check(text, Place::CompositeStep))?;
     common::shell(reader, &shell);
-    let directory = fields.get("working-directory");
+    let directory = fields.given("working-directory");
     let directory =
         directory.and_then(|node| reader.template(node, "`working-directory`", Place::CompositeStep));
     Some(StepAction::Run {

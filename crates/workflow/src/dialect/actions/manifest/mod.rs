@@ -35,7 +35,8 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<ActionManifest, Diagnostic
 
 fn manifest(reader: &mut Reader<'_>, node: &Node) -> Option<ActionManifest> {
     reader.map(node, "an action")?;
-    let name = node.get("name").and_then(|node| reader.text(node, "`name`"));
+    let name = node.get("name").filter(|node| node.value != Value::Null);
+    let name = name.and_then(|node| reader.text(node, "`name`"));
     let inputs = node.get("inputs").map(|node| inputs::inputs(reader, node));
     let Some(runs) = node.get("runs") else {
         let hint = "say how the action runs, such as `runs: {using: composite, steps: […]}`";

@@ -1,0 +1,240 @@
+//! The secrets that people keep for the jobs of their repositories: which of them a job gets.
+//!
+//! They are one JSON object for an owner and one for a repository, wherever the adapter has them:
+//! `{"NAME": "value", "environments": {"production": {"NAME": "value"}}}`.
+
+use crate::ports::{SecretFiles, Secrets, StoreError};
+use checkmill_core::RepoName;
+use checkmill_core::run::Trust;
+use checkmill_workflow::job::SECRET_VARIABLE_PREFIX;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Of one secret. GitHub docs: 48 KB.
+const SECRET_BYTES: usize = 48 * 1024;
+/// Of all that a job gets: they are part of its first process's environment. GitHub docs: 100 of a repository, 100 of an
+/// organisation, 100 of an environment.
+const SECRETS: usize = 300;
+
+/// What keeps a job from its secrets.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretsError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// For people who can mend it; it never holds a value.
+    #[error("the secrets of {of} can't be used: {problem}")]
+    Unusable { of: String, problem: String },
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Value(String),
+    Environments(BTreeMap<String, BTreeMap<String, String>>),
+}
+
+/// The secrets of a job as variables of its agent: the owner's, then the repository's, then those of its environment, of
+/// which the later win. A fork's commit gets none, approved or not: its code is a stranger's.
+pub(crate) async fn of_job(
+    secrets: &dyn Secrets,
+    repo: &RepoName,
+    trust: &Trust,
+    environment: Option<&str>,
+) -> Result<Vec<(String, SecretString)>, SecretsError> {
+    if *trust != Trust::Own {
+        return Ok(Vec::new());
+    }
+    let SecretFiles { owner, repository } = secrets.of(repo).await?;
+    let owner_name = repo.owner().to_owned();
+    let (mut all, mut of_environment) = (BTreeMap::new(), BTreeMap::new());
+    for (of, file) in [(owner_name, owner), (repo.to_string(), repository)] {
+        let Some(file) = file else { continue };
+        let read = read(&file, environment);
+        let (plain, special) = read.map_err(|problem| SecretsError::Unusable {
+            of: of.clone(),
+            problem,
+        })?;
+        all.extend(plain);
+        of_environment.extend(special);
+    }
+    all.extend(of_environment);
+    if all.len() > SECRETS {
+        return Err(SecretsError::Unusable {
+            of: repo.to_string(),
+            problem: format!("there are {} of them, at most {SECRETS} can be", all.len()),
+        });
+    }
+    Ok(all
+        .into_iter()
+        .map(|(name, value)| (format!("{SECRET_VARIABLE_PREFIX}{name}"), value))
+        .collect())
+}
+
+type Named = BTreeMap<String, SecretString>;
+
+/// Those of every job, and those of the environment.
+fn read(file: &SecretString, environment: Option<&str>) -> Result<(Named, Named), String> {
+    let entries: BTreeMap<String, Entry> = serde_json::from_str(file.expose_secret()).map_err(|error| {
+        // The parser's own words may repeat a value.
+        format!(
+            "line {}, column {}: expected {{\"NAME\": \"value\", …}}",
+            error.line(),
+            error.column()
+        )
+    })?;
+    let (mut plain, mut special) = (Named::new(), Named::new());
+    for (name, entry) in entries {
+        match entry {
+            Entry::Value(value) => {
+                let (name, value) = secret(&name, value)?;
+                plain.insert(name, value);
+            }
+            Entry::Environments(environments) if name == "environments" => {
+                for (of, values) in environments {
+                    let is_ours = environment.is_some_and(|name| name.eq_ignore_ascii_case(&of));
+                    for (name, value) in values {
+                        let (name, value) = secret(&name, value)?;
+                        if is_ours {
+                            special.insert(name, value);
+                        }
+                    }
+                }
+            }
+            Entry::Environments(_) => return Err(format!("{name:?} is no text")),
+        }
+    }
+    Ok((plain, special))
+}
+
+/// GitHub docs, "Naming your secrets": letters, digits and `_`, in any case, not `GITHUB_…`.
+fn secret(name: &str, value: String) -> Result<(String, SecretString), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let upper = name.to_ascii_uppercase();
+    if name.is_empty() || !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(format!(
+            "{name:?} is no name of a secret: letters, digits and _, no digit first"
+        ));
+    }
+    if upper.starts_with("GITHUB_") {
+        return Err(format!("{name:?} can't be a secret's name: GITHUB_ is GitHub's"));
+    }
+    if value.len() > SECRET_BYTES {
+        return Err(format!("{name} is longer than {} KiB", SECRET_BYTES / 1024));
+    }
+    if value.contains('\0') {
+        return Err(format!("{name} holds a NUL, which no environment variable can"));
+    }
+    Ok((upper, SecretString::from(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use checkmill_core::UnixMillis;
+
+    struct Kept(Option<&'static str>, Option<&'static str>);
+
+    #[async_trait]
+    impl Secrets for Kept {
+        async fn of(&self, _repo: &RepoName) -> Result<SecretFiles, StoreError> {
+            Ok(SecretFiles {
+                owner: self.0.map(Into::into),
+                repository: self.1.map(Into::into),
+            })
+        }
+    }
+
+    async fn told(kept: Kept, trust: &Trust, environment: Option<&str>) -> Result<String, String> {
+        let repo = "octo/hello".parse().unwrap();
+        let secrets = of_job(&kept, &repo, trust, environment).await;
+        let secrets = secrets.map_err(|error| error.to_string())?;
+        let line = |(name, value): &(String, SecretString)| {
+            let name = name.strip_prefix(SECRET_VARIABLE_PREFIX).unwrap();
+            format!("{name}={}", value.expose_secret())
+        };
+        Ok(secrets.iter().map(line).collect::<Vec<_>>().join(" "))
+    }
+
+    const OWNER: &str = r#"{"a": "1", "B": "1", "environments": {"production": {"C": "owner"}}}"#;
+    const REPOSITORY: &str =
+        r#"{"B": "2", "D": "2", "environments": {"Production": {"D": "3"}, "staging": {"E": "4"}}}"#;
+
+    #[tokio::test]
+    async fn the_nearer_wins_and_an_environments_are_its_jobs_alone() {
+        let kept = || Kept(Some(OWNER), Some(REPOSITORY));
+        let own = &Trust::Own;
+        assert_eq!(told(kept(), own, None).await.unwrap(), "A=1 B=2 D=2");
+        assert_eq!(
+            told(kept(), own, Some("production")).await.unwrap(),
+            "A=1 B=2 C=owner D=3"
+        );
+        assert_eq!(
+            told(kept(), own, Some("staging")).await.unwrap(),
+            "A=1 B=2 D=2 E=4"
+        );
+        assert_eq!(told(Kept(None, None), own, None).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_forks_commit_gets_none() {
+        let approved = Trust::ForkApproved {
+            by: "ann".parse().unwrap(),
+            at: UnixMillis(1),
+        };
+        for trust in [approved, Trust::ForkUnapproved] {
+            let kept = Kept(Some("not even looked at"), Some(REPOSITORY));
+            assert_eq!(told(kept, &trust, Some("production")).await.unwrap(), "");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mistake_is_told_without_what_is_secret() {
+        let many: String = (0..=SECRETS).map(|n| format!("\"N{n}\": \"\",")).collect();
+        let many = format!("{{{}}}", many.trim_end_matches(','));
+        let many: &'static str = many.leak();
+        let long: &'static str = format!("{{\"N\": \"{}\"}}", "x".repeat(SECRET_BYTES + 1)).leak();
+        for (file, expected) in [
+            (
+                "KEY=hush",
+                "the secrets of octo/hello can't be used: line 1, column 1: expected {\"NAME\": \"value\", …}",
+            ),
+            (
+                r#"["hush"]"#,
+                "the secrets of octo/hello can't be used: line 1, column 0: expected {\"NAME\": \"value\", …}",
+            ),
+            (
+                r#"{"N": 7}"#,
+                "the secrets of octo/hello can't be used: line 1, column 8: expected {\"NAME\": \"value\", …}",
+            ),
+            (
+                r#"{"2nd": "hush"}"#,
+                "the secrets of octo/hello can't be used: \"2nd\" is no name of a secret: letters, digits and _, no digit first",
+            ),
+            (
+                r#"{"github_x": "hush"}"#,
+                "the secrets of octo/hello can't be used: \"github_x\" can't be a secret's name: GITHUB_ is GitHub's",
+            ),
+            (
+                r#"{"N": {"a": {"B": "hush"}}}"#,
+                "the secrets of octo/hello can't be used: \"N\" is no text",
+            ),
+            (
+                r#"{"N": "hu\u0000sh"}"#,
+                "the secrets of octo/hello can't be used: N holds a NUL, which no environment variable can",
+            ),
+            (
+                long,
+                "the secrets of octo/hello can't be used: N is longer than 48 KiB",
+            ),
+            (
+                many,
+                "the secrets of octo/hello can't be used: there are 301 of them, at most 300 can be",
+            ),
+        ] {
+            let error = told(Kept(None, Some(file)), &Trust::Own, None).await.unwrap_err();
+            assert_eq!(error, expected);
+        }
+    }
+}
