@@ -207,12 +207,12 @@ fn exec_entry(exec: Exec, at: &impl Fn(usize, String) -> FileError) -> Result<Ex
     let call = match exec.call_seconds {
         None => crate::exec::CALL,
         Some(seconds) => {
-            let call = Millis::from_secs(*seconds.get_ref());
-            if call == Millis(0) || call > CALL_MAX {
-                let message = format!("a call has between 1 and {} seconds", CALL_MAX.as_secs_ceil());
+            let most = CALL_MAX.as_secs_ceil();
+            if !(1..=most).contains(seconds.get_ref()) {
+                let message = format!("a call has between 1 and {most} seconds");
                 return Err(at(seconds.span().start, message));
             }
-            call
+            Millis::from_secs(*seconds.get_ref())
         }
     };
     Ok(ExecEntry {

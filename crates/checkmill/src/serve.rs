@@ -72,7 +72,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         )?,
         app_id: app_id.0,
         secrets,
-        job_secrets: FileSecrets::new(args.secrets.clone()),
+        job_secrets: FileSecrets::open(args.secrets.clone())?,
         public_url: args
             .public_url
             .clone()

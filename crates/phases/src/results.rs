@@ -17,6 +17,7 @@ use crate::translate::{self, Translator};
 use crate::view;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
+use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::policy::CommentPolicy;
 use checkmill_core::retry::RetryCause;
 use checkmill_core::transition::{Effect, JobEvent};
@@ -398,19 +399,7 @@ impl Results<'_> {
             .write_comment(&view::repo(&run), pr.number, run.comment, &marker, &body)
             .await;
         let comment = written.as_ref().ok().copied().or(run.comment);
-        if (run.comment, run.comment_claimed_until) != (comment, None) {
-            let next = Run {
-                comment,
-                comment_claimed_until: None,
-                version: run.version + 1,
-                ..run.clone()
-            };
-            match self.runs.update(&next).await {
-                // Somebody else moved the run on; the claim runs out, and the marker finds the comment the next time.
-                Ok(()) | Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        self.note_comment(run.clone(), comment).await?;
         match written {
             Err(error) if error.error_name() == ErrorName::Permanent => {
                 tracing::warn!(run = %run.id, %error, "could not comment on the pull request");
@@ -418,6 +407,32 @@ impl Results<'_> {
             }
             written => Ok(written.map(drop)?),
         }
+    }
+
+    /// Keeps which comment it is, and gives the claim back. Others move the run on meanwhile, who are not to wait for the claim's end.
+    async fn note_comment(&self, run: Run, comment: Option<u64>) -> Result<(), PhaseError> {
+        let mut run = run;
+        for _ in 0..STORE_CONFLICT_RETRIES {
+            if (run.comment, run.comment_claimed_until) == (comment, None) {
+                return Ok(());
+            }
+            let next = Run {
+                comment,
+                comment_claimed_until: None,
+                version: run.version + 1,
+                ..run.clone()
+            };
+            match self.runs.update(&next).await {
+                Err(StoreError::Conflict) => {}
+                noted => return Ok(noted?),
+            }
+            match self.runs.load(&run.id).await? {
+                Some(moved) => run = moved,
+                None => return Ok(()),
+            }
+        }
+        // The claim runs out, and the marker finds the comment the next time.
+        Ok(())
     }
 
     /// Lets one writer at a time make the comment, because several jobs may be the last to end, and two that look for a

@@ -11,11 +11,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+/// The key under which the secrets of environments are.
+const ENVIRONMENTS: &str = "environments";
 /// Of one secret. GitHub docs: 48 KB.
 const SECRET_BYTES: usize = 48 * 1024;
 /// Of all that a job gets: they are part of its first process's environment. GitHub docs: 100 of a repository, 100 of an
 /// organisation, 100 of an environment.
 const SECRETS: usize = 300;
+/// Of all that a job gets, names included. Linux gives a program's arguments and environment 2 MiB together.
+const SECRETS_BYTES: usize = 512 * 1024;
 
 /// What keeps a job from its secrets.
 #[derive(Debug, thiserror::Error)]
@@ -35,12 +39,14 @@ enum Entry {
 }
 
 /// The secrets of a job as variables of its agent: the owner's, then the repository's, then those of its environment, of
-/// which the later win. A fork's commit gets none, approved or not: its code is a stranger's.
+/// which the later win; of all of them those that its `description` asks for. A fork's commit gets none, approved or not: its code
+/// is a stranger's.
 pub(crate) async fn of_job(
     secrets: &dyn Secrets,
     repo: &RepoName,
     trust: &Trust,
     environment: Option<&str>,
+    description: &str,
 ) -> Result<Vec<(String, SecretString)>, SecretsError> {
     if *trust != Trust::Own {
         return Ok(Vec::new());
@@ -59,6 +65,18 @@ pub(crate) async fn of_job(
         of_environment.extend(special);
     }
     all.extend(of_environment);
+    let asked = Asked::of(description);
+    all.retain(|name, _| asked.has(name));
+    let bytes: usize = all
+        .iter()
+        .map(|(name, value)| name.len() + value.expose_secret().len())
+        .sum();
+    if bytes > SECRETS_BYTES {
+        return Err(SecretsError::Unusable {
+            of: repo.to_string(),
+            problem: format!("those of the job have {bytes} bytes together, at most {SECRETS_BYTES} can be"),
+        });
+    }
     if all.len() > SECRETS {
         return Err(SecretsError::Unusable {
             of: repo.to_string(),
@@ -69,6 +87,39 @@ pub(crate) async fn of_job(
         .into_iter()
         .map(|(name, value)| (format!("{SECRET_VARIABLE_PREFIX}{name}"), value))
         .collect())
+}
+
+/// The secrets that a text reads. What it never names its job need not have.
+enum Asked {
+    /// The context as a whole, or names that are computed.
+    All,
+    /// The text in upper case: a name in it counts wherever it stands.
+    Named(String),
+}
+
+impl Asked {
+    fn of(description: &str) -> Self {
+        let text = description.to_ascii_uppercase();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let whole = text.match_indices("SECRETS").any(|(at, word)| {
+            let rest = &text[at + word.len()..];
+            let is_word = !text[..at].ends_with(is_name) && !rest.starts_with(is_name);
+            let named = rest
+                .strip_prefix('.')
+                .is_some_and(|rest| rest.starts_with(is_name));
+            // A field of the description, not a context.
+            let is_field = rest.starts_with("\":");
+            is_word && !named && !is_field
+        });
+        if whole { Self::All } else { Self::Named(text) }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(text) => text.contains(&format!("SECRETS.{name}")),
+        }
+    }
 }
 
 type Named = BTreeMap<String, SecretString>;
@@ -86,15 +137,24 @@ fn read(file: &SecretString, environment: Option<&str>) -> Result<(Named, Named)
     let (mut plain, mut special) = (Named::new(), Named::new());
     for (name, entry) in entries {
         match entry {
+            Entry::Value(_) if name.eq_ignore_ascii_case(ENVIRONMENTS) => {
+                return Err(format!(
+                    "{name:?} is for environments: {{\"production\": {{\"NAME\": \"value\"}}}}"
+                ));
+            }
             Entry::Value(value) => {
                 let (name, value) = secret(&name, value)?;
-                plain.insert(name, value);
+                if plain.insert(name.clone(), value).is_some() {
+                    return Err(format!("{name} is there twice: names know no case"));
+                }
             }
-            Entry::Environments(environments) if name == "environments" => {
+            Entry::Environments(environments) if name == ENVIRONMENTS => {
                 for (of, values) in environments {
                     let is_ours = environment.is_some_and(|name| name.eq_ignore_ascii_case(&of));
                     for (name, value) in values {
-                        let (name, value) = secret(&name, value)?;
+                        let secret = secret(&name, value);
+                        let (name, value) =
+                            secret.map_err(|problem| format!("in the environment {of:?}, {problem}"))?;
                         if is_ours {
                             special.insert(name, value);
                         }
@@ -148,7 +208,7 @@ mod tests {
 
     async fn told(kept: Kept, trust: &Trust, environment: Option<&str>) -> Result<String, String> {
         let repo = "octo/hello".parse().unwrap();
-        let secrets = of_job(&kept, &repo, trust, environment).await;
+        let secrets = of_job(&kept, &repo, trust, environment, "${{ toJSON(secrets) }}").await;
         let secrets = secrets.map_err(|error| error.to_string())?;
         let line = |(name, value): &(String, SecretString)| {
             let name = name.strip_prefix(SECRET_VARIABLE_PREFIX).unwrap();
@@ -175,6 +235,28 @@ mod tests {
             "A=1 B=2 D=2 E=4"
         );
         assert_eq!(told(Kept(None, None), own, None).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_job_gets_what_it_asks_for() {
+        let repo = "octo/hello".parse().unwrap();
+        let kept = Kept(None, Some(r#"{"A": "1", "AB": "2", "B": "3", "C": "4"}"#));
+        for (description, expected) in [
+            (r#"{"secrets":[],"run":"echo A B"}"#, &[][..]),
+            (r#"{"run":"${{ secrets.ab }}"}"#, &["A", "AB"]),
+            (r#"{"run":"${{ secrets.C || secrets.b }}"}"#, &["B", "C"]),
+            (r#"{"run":"${{ secrets['C'] }}"}"#, &["A", "AB", "B", "C"]),
+            (r#"{"run":"${{ toJSON( secrets ) }}"}"#, &["A", "AB", "B", "C"]),
+        ] {
+            let given = of_job(&kept, &repo, &Trust::Own, None, description)
+                .await
+                .unwrap();
+            let names: Vec<_> = given
+                .iter()
+                .map(|(name, _)| name.strip_prefix(SECRET_VARIABLE_PREFIX).unwrap())
+                .collect();
+            assert_eq!(names, expected, "{description}");
+        }
     }
 
     #[tokio::test]
@@ -215,6 +297,18 @@ mod tests {
             (
                 r#"{"github_x": "hush"}"#,
                 "the secrets of octo/hello can't be used: \"github_x\" can't be a secret's name: GITHUB_ is GitHub's",
+            ),
+            (
+                r#"{"a": "hush", "A": "hush"}"#,
+                "the secrets of octo/hello can't be used: A is there twice: names know no case",
+            ),
+            (
+                r#"{"environments": "hush"}"#,
+                "the secrets of octo/hello can't be used: \"environments\" is for environments: {\"production\": {\"NAME\": \"value\"}}",
+            ),
+            (
+                r#"{"environments": {"p": {"a-b": "hush"}}}"#,
+                "the secrets of octo/hello can't be used: in the environment \"p\", \"a-b\" is no name of a secret: letters, digits and _, no digit first",
             ),
             (
                 r#"{"N": {"a": {"B": "hush"}}}"#,

@@ -268,7 +268,9 @@ impl Start<'_> {
         let environment = description.description.environment.as_ref();
         let environment = environment.map(|environment| environment.name.as_str());
         let repo = &run.event.repository.name;
-        let secrets = match secrets::of_job(self.secrets, repo, &run.trust, environment).await {
+        let text = serde_json::to_string(&description.description)
+            .map_err(|error| crate::ports::StoreError::Corrupt(format!("the job description: {error}")))?;
+        let secrets = match secrets::of_job(self.secrets, repo, &run.trust, environment, &text).await {
             Ok(secrets) => secrets,
             Err(SecretsError::Store(error)) => return Err(error.into()),
             Err(unusable @ SecretsError::Unusable { .. }) => {

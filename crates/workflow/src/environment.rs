@@ -94,7 +94,12 @@ fn describe(rule: &EnvironmentRule) -> String {
     let of = |what: &str, patterns: &Option<Vec<String>>| {
         let patterns = patterns.as_ref()?;
         let patterns: Vec<String> = patterns.iter().map(|pattern| quoted(pattern)).collect();
-        Some(format!("{what} {}", patterns.join(", ")))
+        let patterns = if patterns.is_empty() {
+            "(none)".to_owned()
+        } else {
+            patterns.join(", ")
+        };
+        Some(format!("{what} {patterns}"))
     };
     let all = [of("branches", &rule.branches), of("tags", &rule.tags)];
     let all: Vec<String> = all.into_iter().flatten().collect();
@@ -133,5 +138,6 @@ mod tests {
             assert_eq!(allowed, expected, "{git_ref}");
         }
         assert_eq!(describe(&both), "only branches main and tags v*");
+        assert_eq!(describe(&nothing), "only branches (none)");
     }
 }

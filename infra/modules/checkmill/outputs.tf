@@ -58,6 +58,7 @@ output "next_steps" {
       "   aws ssm put-parameter --type SecureString --region ${local.region} --name ${var.parameter_prefix}/private-key --value file://app.private-key.pem",
       "   aws ssm put-parameter --type SecureString --region ${local.region} --name ${var.parameter_prefix}/webhook-secret --value file://webhook-secret.txt",
       "2. Set the GitHub App's webhook URL to ${local.webhook_url}/webhook, with the same secret.",
+      "   Secrets of jobs, where there are any (docs/secrets.md): ${var.parameter_prefix}/secrets/OWNER/REPOSITORY, in lower case.",
       "3. Push a commit with a file in .checkmill/workflows.",
     ],
     var.entry == "function_url" ? [

@@ -37,7 +37,7 @@ variable "parameter_prefix" {
   default     = "/checkmill"
 
   validation {
-    condition     = can(regex("^(/[A-Za-z0-9_.-]+){1,14}$", var.parameter_prefix))
+    condition     = can(regex("^(/[A-Za-z0-9_.-]+){1,12}$", var.parameter_prefix))
     error_message = "parameter_prefix must begin with '/', must not end with one, and may hold letters, digits, '_', '.' and '-'."
   }
 }

@@ -24,6 +24,9 @@ use std::path::PathBuf;
 /// How long a call may take where nothing else is said: a phase has a minute, and the forge wants some of it.
 pub const CALL: Millis = Millis::from_secs(30);
 
+/// Of a job's id: it is kept in the job's row.
+const ID_BYTES: usize = 512;
+
 /// The program, and what can't be asked of it.
 #[derive(Debug, Clone)]
 pub struct ExecSettings {
@@ -60,7 +63,8 @@ impl ExecBackend {
         let answer = process::run(&self.settings, &request).await?;
         serde_json::from_slice(&answer).map_err(|error| {
             self.refused(format!(
-                "its answer to {verb} is not what docs/exec-backend.md asks for: {error}; it printed {}",
+                "its answer to {verb} is not what docs/exec-backend.md asks for: {}; it printed {}",
+                process::hidden(&error.to_string(), &request),
                 process::shown(&answer, &request)
             ))
         })
@@ -96,8 +100,11 @@ impl Backend for ExecBackend {
                 .collect(),
         }));
         let Submitted { id } = self.call(call).await?;
-        if id.is_empty() {
-            return Err(self.refused("its answer to submit has an empty id".to_owned()));
+        if id.is_empty() || id.len() > ID_BYTES {
+            return Err(self.refused(format!(
+                "its answer to submit has an id of {} bytes; it has 1 to {ID_BYTES}",
+                id.len()
+            )));
         }
         Ok(id)
     }
@@ -144,21 +151,19 @@ impl Backend for ExecBackend {
 
     async fn list(&self) -> Result<Vec<Owned>, BackendError> {
         let Listed { jobs } = self.call(Call::List {}).await?;
-        jobs.into_iter()
-            .map(|job| {
-                let key = job.key.parse().map_err(|()| {
-                    self.refused(format!(
-                        "its answer to list has the key {:?}, which no submit had",
-                        job.key
-                    ))
-                })?;
-                Ok(Owned {
-                    key,
-                    id: job.id,
-                    live: job.live,
-                })
+        let owned = jobs.into_iter().filter_map(|job| {
+            let Ok(key) = job.key.parse() else {
+                // Somebody else's: it must not hide ours.
+                tracing::warn!(backend = %self.settings.name, key = %job.key, "a job is listed that no submit made");
+                return None;
+            };
+            Some(Owned {
+                key,
+                id: job.id,
+                live: job.live,
             })
-            .collect()
+        });
+        Ok(owned.collect())
     }
 
     async fn discard(&self, id: &str) -> Result<(), BackendError> {

@@ -3,6 +3,8 @@
 use super::ExecSettings;
 use super::protocol::{Call, Failed, Request};
 use crate::port::BackendError;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -14,6 +16,8 @@ use tokio::process::{Child, ChildStdin, Command};
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Of what it prints on standard error, at most this is read.
 const ERRORS_BYTES: usize = 64 * 1024;
+/// A part of a secret that is shorter is no secret, and would hide every other word.
+const MASKED_BYTES: usize = 4;
 /// Of what a failing program printed, this much is repeated, in characters.
 const SHOWN_CHARS: usize = 500;
 /// What the program leaves running may hold its output open; this long after its end nothing of an answer is missing.
@@ -38,17 +42,27 @@ pub(super) async fn run(settings: &ExecSettings, request: &Request) -> Result<Ve
         .stderr(Stdio::piped())
         // One group: what the program has started for this call can be ended with it.
         .process_group(0);
-    let mut child = command.spawn().map_err(|error| fault.not_started(&error))?;
+    let child = command.spawn().map_err(|error| fault.not_started(&error))?;
+    let mut child = Group(child);
     let limit = Duration::from_millis(settings.call.0);
-    match tokio::time::timeout(limit, talk(&mut child, request)).await {
+    match tokio::time::timeout(limit, talk(&mut child.0, request)).await {
         Ok(Ok(said)) => fault.judge(&said, request),
-        Ok(Err(error)) => {
-            kill(&child);
-            Err(fault.transient(&error.to_string()))
-        }
-        Err(_) => {
-            kill(&child);
-            Err(fault.transient(&format!("no answer within {} s", settings.call.as_secs_ceil())))
+        Ok(Err(error)) => Err(fault.transient(&error.to_string())),
+        Err(_) => Err(fault.transient(&format!("no answer within {} s", settings.call.as_secs_ceil()))),
+    }
+}
+
+/// A program with what it has started for this call. All of it ends with the call, also where nobody waits for the answer any
+/// more; once the program has ended, what it has left stays.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let pid = self.0.id().and_then(|pid| i32::try_from(pid).ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw)
+            && let Err(error) = kill_process_group(pid, Signal::KILL)
+        {
+            tracing::warn!(%error, "a program that gave no answer could not be killed");
         }
     }
 }
@@ -68,8 +82,8 @@ async fn talk(child: &mut Child, request: &Request) -> io::Result<Said> {
         let streams = async {
             tokio::try_join!(
                 write(stdin, &line),
-                read(stdout, ANSWER_BYTES, &mut answer),
-                read(stderr, ERRORS_BYTES, &mut errors)
+                read_beginning(stdout, ANSWER_BYTES, &mut answer),
+                read_end(stderr, ERRORS_BYTES, &mut errors)
             )
         };
         tokio::pin!(streams);
@@ -103,8 +117,12 @@ async fn write(stdin: Option<ChildStdin>, line: &[u8]) -> io::Result<()> {
     }
 }
 
-/// All of it, kept up to the limit and one byte more.
-async fn read(stream: Option<impl AsyncRead + Unpin>, limit: usize, kept: &mut Vec<u8>) -> io::Result<()> {
+/// All of it, of which the beginning is kept, up to the limit and one byte more.
+async fn read_beginning(
+    stream: Option<impl AsyncRead + Unpin>,
+    limit: usize,
+    kept: &mut Vec<u8>,
+) -> io::Result<()> {
     let Some(mut stream) = stream else { return Ok(()) };
     (&mut stream).take(limit as u64 + 1).read_to_end(kept).await?;
     // Who writes more must not wait for us.
@@ -112,17 +130,19 @@ async fn read(stream: Option<impl AsyncRead + Unpin>, limit: usize, kept: &mut V
     Ok(())
 }
 
-/// Ends the program and what it has started for this call.
-fn kill(child: &Child) {
-    let pid = child
-        .id()
-        .and_then(|pid| i32::try_from(pid).ok())
-        .and_then(Pid::from_raw);
-    if let Some(pid) = pid
-        && let Err(error) = kill_process_group(pid, Signal::KILL)
-    {
-        tracing::warn!(%error, "a program that gave no answer could not be killed");
+/// All of it, of which at least the last `limit` bytes are kept.
+async fn read_end(
+    stream: Option<impl AsyncRead + Unpin>,
+    limit: usize,
+    kept: &mut Vec<u8>,
+) -> io::Result<()> {
+    let Some(mut stream) = stream else { return Ok(()) };
+    while stream.read_buf(kept).await? > 0 {
+        if kept.len() > 2 * limit {
+            kept.drain(..kept.len() - limit);
+        }
     }
+    Ok(())
 }
 
 /// What went wrong, with whose fault it was.
@@ -192,12 +212,7 @@ impl Fault<'_> {
 
 /// The end of what a program printed, for people, without the secrets that the call gave it.
 pub(super) fn shown(bytes: &[u8], request: &Request) -> String {
-    let mut text = String::from_utf8_lossy(bytes).trim().to_owned();
-    if let Call::Submit(submit) = &request.call {
-        for secret in submit.secrets.values().filter(|secret| !secret.is_empty()) {
-            text = text.replace(secret, "***");
-        }
-    }
+    let text = hidden(String::from_utf8_lossy(bytes).trim(), request);
     let skipped = text.chars().count().saturating_sub(SHOWN_CHARS);
     let text: String = text.chars().skip(skipped).collect();
     if text.is_empty() {
@@ -205,4 +220,25 @@ pub(super) fn shown(bytes: &[u8], request: &Request) -> String {
     } else {
         text
     }
+}
+
+/// A text without the secrets of the call: as they are, as JSON has them and as base64, and each of their lines.
+pub(super) fn hidden(text: &str, request: &Request) -> String {
+    let Call::Submit(submit) = &request.call else {
+        return text.to_owned();
+    };
+    let mut forms: Vec<String> = Vec::new();
+    for secret in submit.secrets.values() {
+        let json = serde_json::Value::from(secret.as_str()).to_string();
+        forms.push(json.trim_matches('"').to_owned());
+        forms.push(STANDARD.encode(secret));
+        forms.extend(secret.lines().map(|line| line.trim().to_owned()));
+        forms.push(secret.clone());
+    }
+    forms.retain(|form| form.len() >= MASKED_BYTES);
+    // One may be a part of another.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    forms
+        .iter()
+        .fold(text.to_owned(), |text, form| text.replace(form, "***"))
 }

@@ -28,7 +28,11 @@ fn submission() -> Submission {
         },
         name: "build".to_owned(),
         description: br#"{"steps":[]}"#.to_vec(),
-        secrets: vec![("GITHUB_TOKEN".to_owned(), "ghs_secret".into())],
+        secrets: vec![
+            ("GITHUB_TOKEN".to_owned(), "ghs_secret".into()),
+            ("CHECKMILL_SECRET_A".to_owned(), "secret".into()),
+            ("CHECKMILL_SECRET_PEM".to_owned(), "two\nlines of it".into()),
+        ],
         labels: vec!["house".to_owned()],
         queue_timeout: Millis::from_minutes(1),
         run_timeout: Millis::from_minutes(2),
@@ -51,7 +55,8 @@ async fn a_program_gets_one_line_of_json_and_the_verb_as_its_last_argument() {
             concat!(
                 "submit\n",
                 r#"{{"version":1,"verb":"submit","key":"{}","name":"build","labels":["house"],"queue_timeout_ms":60000,"#,
-                r#""run_timeout_ms":120000,"description":{{"steps":[]}},"secrets":{{"GITHUB_TOKEN":"ghs_secret"}}}}"#,
+                r#""run_timeout_ms":120000,"description":{{"steps":[]}},"secrets":{{"CHECKMILL_SECRET_A":"secret","#,
+                r#""CHECKMILL_SECRET_PEM":"two\nlines of it","GITHUB_TOKEN":"ghs_secret"}}}}"#,
                 "\n"
             ),
             key
@@ -97,9 +102,9 @@ async fn answers_become_what_the_port_has() {
     );
     assert_eq!(program(r#"echo '{"result":null}'"#).result("7").await, Ok(None));
     let key = submission().key;
-    let list = program(&format!(
-        r#"echo '{{"jobs":[{{"id":"7","key":"{key}","live":true}}]}}'"#
-    ));
+    let jobs =
+        format!(r#"{{"id":"7","key":"{key}","live":true}},{{"id":"8","key":"lost+found","live":true}}"#);
+    let list = program(&format!(r#"echo '{{"jobs":[{jobs}]}}'"#));
     let owned = Owned {
         key,
         id: "7".to_owned(),
@@ -160,7 +165,22 @@ async fn what_goes_wrong_is_told_and_tried_again_where_that_may_help() {
         ),
         (
             r#"echo '{"id":""}'"#,
-            (false, "its answer to submit has an empty id"),
+            (
+                false,
+                "its answer to submit has an id of 0 bytes; it has 1 to 512",
+            ),
+        ),
+        // As Python shows a string, and in pieces.
+        (
+            r"cat >/dev/null; echo 'ghs_secret and two\nlines of it' >&2; exit 1",
+            (false, "/bin/sh submit: exit status: 1; it printed *** and ***"),
+        ),
+        (
+            r#"echo '"ghs_secret"'"#,
+            (
+                false,
+                "its answer to submit is not what docs/exec-backend.md asks for: invalid type: string \"***\"",
+            ),
         ),
     ];
     for (script, (again, expected)) in table {

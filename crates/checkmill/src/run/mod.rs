@@ -93,7 +93,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         )?,
         app_id: github.app_id(),
         secrets: WebhookSecrets::new(github.webhook_secret().into(), None)?,
-        job_secrets: FileSecrets::new(args.secrets.clone()),
+        job_secrets: FileSecrets::open(args.secrets.clone())?,
         public_url: url,
         model: ModelSettings::read(std::env::vars())?.open()?,
         only_job: args

@@ -16,6 +16,10 @@ jobs:
     runs-on: ${{ matrix.where }}
     steps:
       - run: echo "ran on ${{ matrix.where }}" && echo "$CHECKMILL_ATTEMPT_DIR" > {desk}/${{ matrix.where }}
+      - run: test "$(printf %s "$PEM" | wc -l)" = 2
+        env:
+          PEM: ${{ secrets.PEM }}
+      - run: seq 1 60000
       - run: test "${{ matrix.where }}" != house
   lost:
     runs-on: [house, moon]
@@ -84,7 +88,21 @@ async fn legs_of_a_matrix_go_where_their_labels_say_with_one_list_of_checks() {
         ("HOUSE_ROOT", root.as_str()),
         ("CHECKMILL", env!("CARGO_BIN_EXE_checkmill")),
     ];
-    let args = ["run", ".", "--backends", &backends.display().to_string()];
+    let desk = project.desk();
+    std::fs::create_dir(desk.join("secrets")).unwrap();
+    std::fs::write(desk.join("secrets/local.json"), r#"{"PEM": "one\ntwo\nthree"}"#).unwrap();
+    let [backends, secrets, logs] = [backends, desk.join("secrets"), desk.join("logs")];
+    let [backends, secrets, logs] = [&backends, &secrets, &logs].map(|path| path.display().to_string());
+    let args = [
+        "run",
+        ".",
+        "--backends",
+        &backends,
+        "--secrets",
+        &secrets,
+        "--keep-logs",
+        &logs,
+    ];
     let ended = project.checkmill_with(&variables, &args).await;
     insta::assert_snapshot!(ended.table(), @r#"
     exit code 1
@@ -103,6 +121,13 @@ async fn legs_of_a_matrix_go_where_their_labels_say_with_one_list_of_checks() {
     let attempts = |name: &str| project.mark(name).unwrap();
     assert!(attempts("yard").contains("/yard.d/"), "{}", attempts("yard"));
     assert!(!attempts("here").contains(".d/"), "{}", attempts("here"));
+    // More than one argument of a program could hold.
+    let mut whole = 0;
+    for entry in std::fs::read_dir(desk.join("logs")).unwrap() {
+        let log = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        whole += usize::from(log.contains("60000\n"));
+    }
+    assert_eq!(whole, 3, "each leg's log");
     // What has ended and is told is forgotten, on each of them.
     for directory in ["yard.d", "house.d"] {
         let left = std::fs::read_dir(project.desk().join(directory)).unwrap();
