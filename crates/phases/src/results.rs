@@ -43,6 +43,14 @@ pub struct Results<'a> {
     pub model: Option<&'a dyn Model>,
 }
 
+/// An attempt's check is complete.
+struct Told {
+    /// None where nobody can be told.
+    check: Option<CheckRunId>,
+    /// This phase holds the claim on it, until the attempt is concluded.
+    claimed: bool,
+}
+
 /// What a `Catch` of the state machine found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaughtError {
@@ -147,10 +155,26 @@ impl Results<'_> {
             },
         )
         .await?;
-        let check = self.tell_alone(job, run, end, report).await?;
-        if let Some(cause) = lesson.retry {
-            self.retry(job, cause, check).await?;
-            return Ok(outcome::done(input));
+        let told = self.tell_alone(job, run, end, report).await?;
+        let concluded = self.conclude(job, run, told.check, lesson.retry).await;
+        if concluded.is_err() && told.claimed {
+            // The next try would wait for the claim's end, as if somebody else held it.
+            self.release_check(job).await;
+        }
+        concluded?;
+        Ok(outcome::done(input))
+    }
+
+    /// What follows once the check is complete: the next attempt, or the end of this one for all that wait for it.
+    async fn conclude(
+        &self,
+        job: &Job,
+        run: &Run,
+        check: Option<CheckRunId>,
+        retry: Option<RetryCause>,
+    ) -> Result<(), PhaseError> {
+        if let Some(cause) = retry {
+            return self.retry(job, cause, check).await;
         }
         if job.may_be_retried() {
             step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Settled).await?;
@@ -172,7 +196,7 @@ impl Results<'_> {
         .await?;
         // Two that were the last at once have each seen the other one before it was concluded.
         self.groups().leave_run(run, job, false).await?;
-        Ok(outcome::done(input))
+        Ok(())
     }
 
     fn groups(&self) -> Groups<'_> {
@@ -255,10 +279,14 @@ impl Results<'_> {
         run: &Run,
         end: &End,
         report: CheckState,
-    ) -> Result<Option<CheckRunId>, PhaseError> {
+    ) -> Result<Told, PhaseError> {
         // Where the check is known and nobody is at it, completing it twice says the same twice; but GitHub adds annotations up.
         if job.check.is_some() && job.check_busy_until.is_none() && report.annotations.is_empty() {
-            return self.tell(job, run, end, report).await;
+            let check = self.tell(job, run, end, report).await?;
+            return Ok(Told {
+                check,
+                claimed: false,
+            });
         }
         let claim = step(
             self.jobs,
@@ -273,13 +301,20 @@ impl Results<'_> {
         }
         let told = self.tell(&claim.job, run, end, report).await;
         if told.is_err() && claim.moved {
-            // Where even this fails the claim runs out; what went wrong first is what the caller must hear.
-            let released = JobEvent::CheckReleased;
-            if let Err(error) = step(self.jobs, self.clock, &job.id, job.attempt, &released).await {
-                tracing::warn!(job = %job.id, %error, "could not give back the claim on a check");
-            }
+            self.release_check(job).await;
         }
-        told
+        Ok(Told {
+            check: told?,
+            claimed: claim.moved,
+        })
+    }
+
+    /// Where even this fails the claim runs out; what went wrong first is what the caller must hear.
+    async fn release_check(&self, job: &Job) {
+        let released = JobEvent::CheckReleased;
+        if let Err(error) = step(self.jobs, self.clock, &job.id, job.attempt, &released).await {
+            tracing::warn!(job = %job.id, %error, "could not give back the claim on a check");
+        }
     }
 
     /// The next attempt, which nobody asked for. Its row says that an execution is owed; this attempt's owes nothing any more.

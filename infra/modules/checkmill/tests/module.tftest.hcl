@@ -209,7 +209,8 @@ run "least_privilege" {
       }) == jsonencode({
       webhook = ["webhook-secret", "webhook-secret-previous"]
       plan    = ["private-key"]
-      start   = ["private-key", "webhook-secret", "webhook-secret-previous"]
+      # "*": what people keep for jobs, by repository.
+      start   = ["private-key", "*", "webhook-secret", "webhook-secret-previous"]
       poll    = ["private-key"]
       results = ["private-key"]
       sweep   = ["private-key"]
