@@ -265,3 +265,9 @@ pub const ENVIRONMENT_NAME_CHARS: usize = 255;
 pub const ENVIRONMENTS: usize = 100;
 /// Names and patterns of all environments together: they are part of every run's row.
 pub const ENVIRONMENTS_BYTES: usize = 16 * 1024;
+/// Of one secret of a job. GitHub docs: 48 KB.
+pub const SECRET_BYTES: usize = 48 * 1024;
+/// Secrets that a job gets. GitHub docs: 100 of a repository, 100 of an organisation, 100 of an environment.
+pub const SECRETS: usize = 300;
+/// Of all secrets that a job gets, names included: Linux gives a program's arguments and environment 2 MiB together.
+pub const SECRETS_BYTES: usize = 512 * 1024;

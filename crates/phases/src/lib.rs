@@ -6,6 +6,7 @@ mod archives;
 pub mod backoff;
 pub mod callback;
 mod called;
+mod comment;
 mod decide;
 pub mod dirs;
 mod effects;

@@ -2,7 +2,8 @@
 //! one, comments on the pull request, tells those who follow the run; and only then calls the attempt concluded, so that a
 //! crash anywhere means doing it again.
 
-use crate::advance::{Advance, Advanced, is_left_out};
+use crate::advance::Advance;
+use crate::comment::Comments;
 use crate::effects::{cancel_on_backend, start_execution};
 use crate::error::PhaseError;
 use crate::follow::Follow;
@@ -10,18 +11,16 @@ use crate::groups::Groups;
 use crate::learn::learn;
 use crate::log;
 use crate::outcome::{self, OUT_OF_REACH};
-use crate::ports::{self, Blobs, Clock, Engine, History, Inbox, Jobs, Queue, Runs, Schedules, StoreError};
+use crate::ports::{self, Blobs, Clock, Engine, History, Inbox, Jobs, Queue, Runs, Schedules};
 use crate::report::{Ending, report, result};
 use crate::step::{load, step};
 use crate::translate::{self, Translator};
 use crate::view;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
-use checkmill_core::limits::STORE_CONFLICT_RETRIES;
-use checkmill_core::policy::CommentPolicy;
 use checkmill_core::retry::RetryCause;
 use checkmill_core::transition::{Effect, JobEvent};
-use checkmill_core::{CheckRunId, End, ErrorName, EventKind, Job, JobState, Millis, Reason, Run, UnixMillis};
+use checkmill_core::{CheckRunId, End, ErrorName, Job, JobState, Millis, Reason, Run, UnixMillis};
 use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck};
 use checkmill_model::Model;
 use serde::{Deserialize, Serialize};
@@ -181,7 +180,7 @@ impl Results<'_> {
         }
         let advanced = self.advance().run_after(&run.id, &job.key).await?;
         if advanced.finished {
-            self.comment(&advanced).await?;
+            self.comments().write(&advanced).await?;
             self.follow().run(&advanced.run, &advanced.jobs).await?;
         }
         self.discard(job).await;
@@ -206,6 +205,14 @@ impl Results<'_> {
             jobs: self.jobs,
             engine: self.engine,
             backends: self.backends,
+            clock: self.clock,
+        }
+    }
+
+    fn comments(&self) -> Comments<'_> {
+        Comments {
+            runs: self.runs,
+            forge: self.forge,
             clock: self.clock,
         }
     }
@@ -405,89 +412,6 @@ impl Results<'_> {
                 Ok(self.forge.create_check(&repo, &check).await?)
             }
         }
-    }
-
-    /// One comment a run on its pull request, by policy.
-    async fn comment(&self, advanced: &Advanced) -> Result<(), PhaseError> {
-        let Advanced { run, jobs, .. } = advanced;
-        let EventKind::PullRequest(pr) = &run.event.kind else {
-            return Ok(());
-        };
-        let jobs: Vec<&Job> = jobs.iter().filter(|job| !is_left_out(run, job)).collect();
-        let failed = jobs
-            .iter()
-            .any(|job| job.end().is_some_and(|end| !end.reason.conclusion().passes()));
-        let wanted = match run.policy.comment {
-            CommentPolicy::Always => true,
-            // One that is there is kept true: a re-run that passes says so where the failure was said.
-            CommentPolicy::OnFailure => failed || run.comment.is_some(),
-            CommentPolicy::Never => false,
-        };
-        if !wanted {
-            return Ok(());
-        }
-        let run = self.claim_comment(run).await?;
-        let body = view::comment(&run, &jobs);
-        let marker = checkmill_github::render::comment_marker(&run.id);
-        let written = self
-            .forge
-            .write_comment(&view::repo(&run), pr.number, run.comment, &marker, &body)
-            .await;
-        let comment = written.as_ref().ok().copied().or(run.comment);
-        self.note_comment(run.clone(), comment).await?;
-        match written {
-            Err(error) if error.error_name() == ErrorName::Permanent => {
-                tracing::warn!(run = %run.id, %error, "could not comment on the pull request");
-                Ok(())
-            }
-            written => Ok(written.map(drop)?),
-        }
-    }
-
-    /// Keeps which comment it is, and gives the claim back. Others move the run on meanwhile, who are not to wait for the claim's end.
-    async fn note_comment(&self, run: Run, comment: Option<u64>) -> Result<(), PhaseError> {
-        let mut run = run;
-        for _ in 0..STORE_CONFLICT_RETRIES {
-            if (run.comment, run.comment_claimed_until) == (comment, None) {
-                return Ok(());
-            }
-            let next = Run {
-                comment,
-                comment_claimed_until: None,
-                version: run.version + 1,
-                ..run.clone()
-            };
-            match self.runs.update(&next).await {
-                Err(StoreError::Conflict) => {}
-                noted => return Ok(noted?),
-            }
-            match self.runs.load(&run.id).await? {
-                Some(moved) => run = moved,
-                None => return Ok(()),
-            }
-        }
-        // The claim runs out, and the marker finds the comment the next time.
-        Ok(())
-    }
-
-    /// Lets one writer at a time make the comment, because several jobs may be the last to end, and two that look for a
-    /// comment at once both find none. The others come again later and find it.
-    async fn claim_comment(&self, run: &Run) -> Result<Run, PhaseError> {
-        if run.comment.is_some() {
-            return Ok(run.clone());
-        }
-        let now = self.clock.now();
-        if run.comment_claimed_until.is_some_and(|until| until > now) {
-            return Err(StoreError::Conflict.into());
-        }
-        let comment_claimed_until = Some(now + checkmill_core::limits::CLAIM);
-        let claimed = Run {
-            comment_claimed_until,
-            version: run.version + 1,
-            ..run.clone()
-        };
-        self.runs.update(&claimed).await?;
-        Ok(claimed)
     }
 
     /// The log is safe: the backend may forget the job. When it can't, the sweep or the backend's own clean-up will.

@@ -5,21 +5,15 @@
 
 use crate::ports::{SecretFiles, Secrets, StoreError};
 use checkmill_core::RepoName;
+use checkmill_core::limits::{SECRET_BYTES, SECRETS, SECRETS_BYTES};
 use checkmill_core::run::Trust;
-use checkmill_workflow::job::SECRET_VARIABLE_PREFIX;
+use checkmill_workflow::job::{JOB_TOKEN_VARIABLE, SECRET_VARIABLE_PREFIX};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The key under which the secrets of environments are.
 const ENVIRONMENTS: &str = "environments";
-/// Of one secret. GitHub docs: 48 KB.
-const SECRET_BYTES: usize = 48 * 1024;
-/// Of all that a job gets: they are part of its first process's environment. GitHub docs: 100 of a repository, 100 of an
-/// organisation, 100 of an environment.
-const SECRETS: usize = 300;
-/// Of all that a job gets, names included. Linux gives a program's arguments and environment 2 MiB together.
-const SECRETS_BYTES: usize = 512 * 1024;
 
 /// What keeps a job from its secrets.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +42,9 @@ pub(crate) async fn of_job(
     environment: Option<&str>,
     description: &str,
 ) -> Result<Vec<(String, SecretString)>, SecretsError> {
-    if *trust != Trust::Own {
+    let asked = Asked::of(description);
+    // Most jobs read none: no request for them, and no mistake in a file is theirs.
+    if *trust != Trust::Own || asked.is_nothing() {
         return Ok(Vec::new());
     }
     let SecretFiles { owner, repository } = secrets.of(repo).await?;
@@ -65,7 +61,6 @@ pub(crate) async fn of_job(
         of_environment.extend(special);
     }
     all.extend(of_environment);
-    let asked = Asked::of(description);
     all.retain(|name, _| asked.has(name));
     let bytes: usize = all
         .iter()
@@ -88,6 +83,9 @@ pub(crate) async fn of_job(
         .map(|(name, value)| (format!("{SECRET_VARIABLE_PREFIX}{name}"), value))
         .collect())
 }
+
+/// Before a name, in upper case.
+const NAMED: &str = "SECRETS.";
 
 /// The secrets that a text reads. What it never names its job need not have.
 enum Asked {
@@ -114,10 +112,20 @@ impl Asked {
         if whole { Self::All } else { Self::Named(text) }
     }
 
+    /// Whether none is read but the token, which is not kept.
+    fn is_nothing(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::Named(text) => text
+                .match_indices(NAMED)
+                .all(|(at, _)| text[at + NAMED.len()..].starts_with(JOB_TOKEN_VARIABLE)),
+        }
+    }
+
     fn has(&self, name: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Named(text) => text.contains(&format!("SECRETS.{name}")),
+            Self::Named(text) => text.contains(&format!("{NAMED}{name}")),
         }
     }
 }
@@ -256,6 +264,23 @@ mod tests {
                 .map(|(name, _)| name.strip_prefix(SECRET_VARIABLE_PREFIX).unwrap())
                 .collect();
             assert_eq!(names, expected, "{description}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_that_reads_none_is_not_kept_by_a_mistake_in_them() {
+        let repo = "octo/hello".parse().unwrap();
+        for (description, reads) in [
+            (r#"{"secrets":[],"run":"make"}"#, false),
+            (
+                r#"{"run":"${{ secrets.GITHUB_TOKEN }} ${{ secrets.github_token }}"}"#,
+                false,
+            ),
+            (r#"{"run":"${{ secrets.GITHUB_TOKEN }} ${{ secrets.A }}"}"#, true),
+        ] {
+            let kept = Kept(Some("no JSON"), None);
+            let given = of_job(&kept, &repo, &Trust::Own, None, description).await;
+            assert_eq!(given.is_err(), reads, "{description}");
         }
     }
 

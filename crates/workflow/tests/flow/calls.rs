@@ -1,16 +1,15 @@
 //! Workflows that call workflows.
 
-use crate::support::{PATH, World, key, pull_request, push, run_id, workflow};
+use crate::support::{PATH, World, attempt, key, no_environments, pull_request, push, run_id, workflow};
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::policy::{Access, AllowedActions, TokenPermissions};
 use checkmill_core::{AttemptNumber, JobId, JobKey, limits};
-use checkmill_workflow::job::{CheckoutSource, JobDescription};
+use checkmill_workflow::job::JobDescription;
 use checkmill_workflow::{
-    AttemptInfo, Called, Diagnostics, EnvironmentRules, Expansion, LaterKey, Linker, NeedsJob, Workflow,
-    WorkflowReference, describe, unevaluated_name,
+    AttemptInfo, Called, Diagnostics, Expansion, LaterKey, Linker, NeedsJob, Workflow, WorkflowReference,
+    describe, unevaluated_name,
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 const BUILD: &str = ".github/workflows/build.yml";
 
@@ -75,21 +74,8 @@ fn call(world: &mut World, caller: &str) -> Vec<(String, Vec<String>)> {
 fn described(world: &World, job: &str) -> JobDescription {
     let id = JobId::derive(&run_id(), &key(job), "");
     let attempt = AttemptInfo {
-        job: &id,
         attempt: AttemptNumber(2),
-        checkout: CheckoutSource {
-            clone_url: "https://github.com/octo/hello.git".to_owned(),
-            repository: "octo/hello".to_owned(),
-            sha: "2".repeat(40),
-            git_ref: "refs/heads/main".to_owned(),
-        },
-        callback: None,
-        actions: &world.actions,
-        containers: checkmill_core::policy::ContainerPolicy::Restricted,
-        environments: EnvironmentRules {
-            rules: &BTreeMap::new(),
-            git_ref: "refs/heads/main",
-        },
+        ..attempt(world, &id, no_environments())
     };
     let leg = world.legs(job).remove(0).leg;
     describe(&world.workflow, &key(job), &leg, &world.context(), attempt)

@@ -1,33 +1,18 @@
 //! `container` and `services`: what the agent is told, and what is wrong with them.
 
-use crate::support::{World, job, key, run_id, sha};
+use crate::support::{World, attempt, job, key, no_environments, run_id};
+use checkmill_core::JobId;
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::policy::ContainerPolicy;
-use checkmill_core::{AttemptNumber, JobId};
-use checkmill_workflow::job::CheckoutSource;
-use checkmill_workflow::{AttemptInfo, EnvironmentRules, parse};
+use checkmill_workflow::{AttemptInfo, parse};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// The container and the services of the job, or what is wrong.
 fn told_by(world: &World, containers: ContainerPolicy) -> Result<Value, String> {
     let id = JobId::derive(&run_id(), &key("build"), "");
     let attempt = AttemptInfo {
-        job: &id,
-        attempt: AttemptNumber(1),
-        checkout: CheckoutSource {
-            clone_url: "https://github.com/octo/hello.git".to_owned(),
-            repository: "octo/hello".to_owned(),
-            sha: sha('2').to_string(),
-            git_ref: "refs/heads/main".to_owned(),
-        },
-        callback: None,
-        actions: &world.actions,
         containers,
-        environments: EnvironmentRules {
-            rules: &BTreeMap::new(),
-            git_ref: "refs/heads/main",
-        },
+        ..attempt(world, &id, no_environments())
     };
     let described =
         checkmill_workflow::describe(&world.workflow, &key("build"), "", &world.context(), attempt);

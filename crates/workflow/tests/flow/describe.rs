@@ -1,33 +1,20 @@
 //! What the agent is told.
 
-use crate::support::{World, job, key, run_id, sha};
+use crate::support::{World, attempt, job, key, no_environments, run_id, sha};
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::{AttemptNumber, JobId};
-use checkmill_workflow::job::{Callback, CheckoutSource, JobDescription};
-use checkmill_workflow::{AttemptInfo, Diagnostics, EnvironmentRules, describe};
+use checkmill_workflow::job::{Callback, JobDescription};
+use checkmill_workflow::{AttemptInfo, Diagnostics, describe};
 use serde_json::json;
-use std::collections::BTreeMap;
 
 fn describe_leg(world: &World, job: &str, leg: &str) -> Result<JobDescription, Diagnostics> {
     let id = JobId::derive(&run_id(), &key(job), leg);
     let attempt = AttemptInfo {
-        job: &id,
         attempt: AttemptNumber(2),
-        checkout: CheckoutSource {
-            clone_url: "https://github.com/octo/hello.git".to_owned(),
-            repository: "octo/hello".to_owned(),
-            sha: sha('2').to_string(),
-            git_ref: "refs/heads/main".to_owned(),
-        },
         callback: Some(Callback {
             url: "https://ci.example.com/jobs/1".to_owned(),
         }),
-        actions: &world.actions,
-        containers: checkmill_core::policy::ContainerPolicy::Restricted,
-        environments: EnvironmentRules {
-            rules: &BTreeMap::new(),
-            git_ref: "refs/heads/main",
-        },
+        ..attempt(world, &id, no_environments())
     };
     describe(&world.workflow, &key(job), leg, &world.context(), attempt)
 }

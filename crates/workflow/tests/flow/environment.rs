@@ -1,10 +1,10 @@
 //! `environment` of a job.
 
-use crate::support::{World, job, key, run_id, sha};
-use checkmill_core::policy::{ContainerPolicy, EnvironmentRule};
-use checkmill_core::{AttemptNumber, JobId};
-use checkmill_workflow::job::{CheckoutSource, EnvironmentDescription};
-use checkmill_workflow::{AttemptInfo, EnvironmentRules, describe, parse};
+use crate::support::{World, attempt, job, key, run_id};
+use checkmill_core::JobId;
+use checkmill_core::policy::EnvironmentRule;
+use checkmill_workflow::job::EnvironmentDescription;
+use checkmill_workflow::{EnvironmentRules, describe, parse};
 use std::collections::BTreeMap;
 
 /// The environment of the job `build` on this ref, under a policy with `staging` for every ref and `Production` for some.
@@ -20,23 +20,11 @@ fn environment(lines: &str, git_ref: &str) -> Result<Option<EnvironmentDescripti
         ("Production".to_owned(), production),
     ]);
     let id = JobId::derive(&run_id(), &key("build"), "");
-    let attempt = AttemptInfo {
-        job: &id,
-        attempt: AttemptNumber::FIRST,
-        checkout: CheckoutSource {
-            clone_url: "https://github.com/octo/hello.git".to_owned(),
-            repository: "octo/hello".to_owned(),
-            sha: sha('2').to_string(),
-            git_ref: git_ref.to_owned(),
-        },
-        callback: None,
-        actions: &world.actions,
-        containers: ContainerPolicy::Restricted,
-        environments: EnvironmentRules {
-            rules: &rules,
-            git_ref,
-        },
+    let rules = EnvironmentRules {
+        rules: &rules,
+        git_ref,
     };
+    let attempt = attempt(&world, &id, rules);
     let described = describe(&world.workflow, &key("build"), "", &world.context(), attempt);
     match described {
         Ok(described) => Ok(described.environment),

@@ -1,30 +1,13 @@
 //! What becomes of whole files of `.lightning/workflows`.
 
-use crate::support::{World, key, lightning, run_id, sha};
-use checkmill_core::{AttemptNumber, JobId};
-use checkmill_workflow::job::{CheckoutSource, JobDescription};
-use checkmill_workflow::{AttemptInfo, EnvironmentRules, describe};
-use std::collections::BTreeMap;
+use crate::support::{World, attempt, key, lightning, no_environments, run_id};
+use checkmill_core::JobId;
+use checkmill_workflow::describe;
+use checkmill_workflow::job::JobDescription;
 
 pub(crate) fn describe_leg(world: &World, leg: &str) -> JobDescription {
     let id = JobId::derive(&run_id(), &key("run"), leg);
-    let attempt = AttemptInfo {
-        job: &id,
-        attempt: AttemptNumber(1),
-        checkout: CheckoutSource {
-            clone_url: "https://github.com/octo/hello.git".to_owned(),
-            repository: "octo/hello".to_owned(),
-            sha: sha('2').to_string(),
-            git_ref: "refs/heads/main".to_owned(),
-        },
-        callback: None,
-        actions: &world.actions,
-        containers: checkmill_core::policy::ContainerPolicy::Restricted,
-        environments: EnvironmentRules {
-            rules: &BTreeMap::new(),
-            git_ref: "refs/heads/main",
-        },
-    };
+    let attempt = attempt(world, &id, no_environments());
     let described = describe(&world.workflow, &key("run"), leg, &world.context(), attempt);
     described.unwrap_or_else(|wrong| panic!("{wrong}"))
 }

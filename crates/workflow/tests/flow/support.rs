@@ -5,13 +5,15 @@ use checkmill_core::event::{
     Comment, EndedRun, Event, EventKind, GitRef, Issue, IssueComment, PullRequest, PullRequestHead, Push,
     Release, Repository, ScheduledRun, WorkflowDispatch,
 };
-use checkmill_core::policy::AllowedActions;
+use checkmill_core::policy::{AllowedActions, ContainerPolicy, EnvironmentRule};
 use checkmill_core::schedule::Timing;
 use checkmill_core::{
-    AttemptNumber, CommitSha, InstallationId, JobKey, RepositoryId, RunId, UnixMillis, limits,
+    AttemptNumber, CommitSha, InstallationId, JobId, JobKey, RepositoryId, RunId, UnixMillis, limits,
 };
+use checkmill_workflow::job::CheckoutSource;
 use checkmill_workflow::{
-    Diagnostics, Expansion, JobContext, Leg, NeedsJob, RunContext, Workflow, expand, github_context, parse,
+    AttemptInfo, Diagnostics, EnvironmentRules, Expansion, JobContext, Leg, NeedsJob, RunContext, Workflow,
+    expand, github_context, parse,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -284,4 +286,35 @@ pub(crate) fn job(lines: &str) -> String {
         "    steps:\n      - run: make\n"
     };
     format!("on: push\nname: CI\njobs:\n  build:\n{lines}{runs_on}{steps}")
+}
+
+/// An attempt of a job of the world's repository, at the commit `2222…` of main; the rest is for `..`.
+pub(crate) fn attempt<'a>(
+    world: &'a World,
+    job: &'a JobId,
+    environments: EnvironmentRules<'a>,
+) -> AttemptInfo<'a> {
+    AttemptInfo {
+        job,
+        attempt: AttemptNumber::FIRST,
+        checkout: CheckoutSource {
+            clone_url: "https://github.com/octo/hello.git".to_owned(),
+            repository: "octo/hello".to_owned(),
+            sha: sha('2').to_string(),
+            git_ref: "refs/heads/main".to_owned(),
+        },
+        callback: None,
+        actions: &world.actions,
+        containers: ContainerPolicy::Restricted,
+        environments,
+    }
+}
+
+/// A policy without environments.
+pub(crate) fn no_environments() -> EnvironmentRules<'static> {
+    static NONE: BTreeMap<String, EnvironmentRule> = BTreeMap::new();
+    EnvironmentRules {
+        rules: &NONE,
+        git_ref: "refs/heads/main",
+    }
 }

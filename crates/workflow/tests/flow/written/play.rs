@@ -1,17 +1,16 @@
 //! A run of a file in which every step ends as the case says: which jobs come to be, in which order, and why others don't.
 
 use super::case::Start;
-use crate::support::{World, key, run_id, sha};
+use crate::support::{World, attempt, key, run_id};
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::concurrency::Queueing;
 use checkmill_core::event::EventKind;
 use checkmill_core::graph::Node;
-use checkmill_core::policy::{ContainerPolicy, EnvironmentRule};
-use checkmill_core::{AttemptNumber, CallKey, Concurrency, JobId, JobKey, limits};
-use checkmill_workflow::job::CheckoutSource;
+use checkmill_core::policy::EnvironmentRule;
+use checkmill_core::{CallKey, Concurrency, JobId, JobKey, limits};
 use checkmill_workflow::{
-    AttemptInfo, Changed, Diagnostics, EnvironmentRules, Expansion, Leg, Match, NeedsJob, Workflow, describe,
-    inputs, matches, run_concurrency, run_name,
+    Changed, Diagnostics, EnvironmentRules, Expansion, Leg, Match, NeedsJob, Workflow, describe, inputs,
+    matches, run_concurrency, run_name,
 };
 use std::collections::BTreeMap;
 
@@ -181,23 +180,12 @@ impl<'s, 't> Run<'s, 't> {
     /// What the agent would be told must be sound as well.
     fn describe(&mut self, job: &JobKey, leg: &Leg) {
         let id = JobId::derive(&run_id(), job, &leg.leg);
-        let attempt = AttemptInfo {
-            job: &id,
-            attempt: AttemptNumber::FIRST,
-            checkout: CheckoutSource {
-                clone_url: "https://github.com/octo/hello.git".to_owned(),
-                repository: "octo/hello".to_owned(),
-                sha: sha('2').to_string(),
-                git_ref: "refs/heads/main".to_owned(),
-            },
-            callback: None,
-            actions: &self.world.actions,
-            containers: ContainerPolicy::Restricted,
-            environments: EnvironmentRules {
-                rules: &environments(),
-                git_ref: &checkmill_workflow::full_ref(&self.start.event),
-            },
+        let (rules, git_ref) = (environments(), checkmill_workflow::full_ref(&self.start.event));
+        let rules = EnvironmentRules {
+            rules: &rules,
+            git_ref: &git_ref,
         };
+        let attempt = attempt(&self.world, &id, rules);
         let described = describe(
             &self.world.workflow,
             &key(job.as_str()),
