@@ -38,6 +38,7 @@ mod releases;
 mod reruns;
 mod schedules;
 mod secrets;
+mod slurm;
 mod timeouts;
 mod troubles;
 mod webhooks;
