@@ -406,7 +406,13 @@ user = "octo-ci"
             .iter()
             .map(|row| {
                 let job = &row.job;
-                (row.label.as_deref(), row.repository.as_deref(), job.partition.as_deref(), job.gres.as_deref(), job.user.as_deref())
+                (
+                    row.label.as_deref(),
+                    row.repository.as_deref(),
+                    job.partition.as_deref(),
+                    job.gres.as_deref(),
+                    job.user.as_deref(),
+                )
             })
             .collect();
         assert_eq!(
@@ -423,20 +429,72 @@ user = "octo-ci"
     #[test]
     fn mistakes_in_a_cluster_are_told_where_they_are() {
         let table = [
-            ("url = \"http://head:6820\"", "url = \"head\"", "5:7: \"head\" is not http://HOST:PORT, https://HOST:PORT or unix:///PATH"),
-            ("v0.0.38", "0.38", "6:15: \"0.38\" is no version of slurmrestd's API from v0.0.36 on"),
-            ("user = \"ci\"", "user = \"c:i\"", "7:8: \"c:i\" is no name of a user"),
-            ("key-file = \"/etc", "key-file = \"etc", "8:12: etc/checkmill/jwt.key is not an absolute path"),
-            ("key-file = \"/etc/checkmill/jwt.key\"", "", "2:1: [backend.slurm] wants one of token-file, token-environment and key-file"),
-            ("agent = \"/", "agent = \"", "9:9: shared/bin/checkmill-agent is not an absolute path"),
-            ("memory-mb", "memory", "16:1: unknown field `memory`, expected one of `label`, `repository`, `user`, `partition`, `account`, `qos`, `reservation`, `constraint`, `gres`, `gpus`, `cpus`, `memory-mb`, `nodes`, `time-limit-minutes`, `exclusive`"),
-            ("gpus = 2", "gpus = 2\ngres = \"gpu:1\"", "19:8: gpus = N is gres = \"gpu:N\": one of the two"),
+            (
+                "url = \"http://head:6820\"",
+                "url = \"head\"",
+                "5:7: \"head\" is not http://HOST:PORT, https://HOST:PORT or unix:///PATH",
+            ),
+            (
+                "v0.0.38",
+                "0.38",
+                "6:15: \"0.38\" is no version of slurmrestd's API from v0.0.36 on",
+            ),
+            (
+                "user = \"ci\"",
+                "user = \"c:i\"",
+                "7:8: \"c:i\" is no name of a user",
+            ),
+            (
+                "key-file = \"/etc",
+                "key-file = \"etc",
+                "8:12: etc/checkmill/jwt.key is not an absolute path",
+            ),
+            (
+                "key-file = \"/etc/checkmill/jwt.key\"",
+                "",
+                "2:1: [backend.slurm] wants one of token-file, token-environment and key-file",
+            ),
+            (
+                "agent = \"/",
+                "agent = \"",
+                "9:9: shared/bin/checkmill-agent is not an absolute path",
+            ),
+            (
+                "memory-mb",
+                "memory",
+                "16:1: unknown field `memory`, expected one of `label`, `repository`, `user`, `partition`, `account`, `qos`, `reservation`, `constraint`, `gres`, `gpus`, `cpus`, `memory-mb`, `nodes`, `time-limit-minutes`, `exclusive`",
+            ),
+            (
+                "gpus = 2",
+                "gpus = 2\ngres = \"gpu:1\"",
+                "19:8: gpus = N is gres = \"gpu:N\": one of the two",
+            ),
             ("Octo/*", "*", "21:14: \"*\" is not owner/name or owner/*"),
-            ("user = \"ci\"", "user = \"ci\"\nrequest-seconds = 20", "8:19: a request has between 1 and 16 seconds"),
+            (
+                "user = \"ci\"",
+                "user = \"ci\"\nrequest-seconds = 20",
+                "8:19: a request has between 1 and 16 seconds",
+            ),
         ];
         for (before, after, expected) in table {
             let text = SLURM.replacen(before, after, 1);
             assert_eq!(parse(&text).unwrap_err().to_string(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_example_of_the_documents_is_one() {
+        let text = include_str!("../../../docs/slurm.md");
+        let (_, example) = text.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let entries = parse(example).unwrap();
+        assert!(matches!(
+            entries[..],
+            [BackendEntry {
+                kind: BackendKind::Slurm(_),
+                labels: Some(_),
+                ..
+            }]
+        ));
     }
 }

@@ -181,7 +181,10 @@ pub(crate) fn slurm() -> anyhow::Result<()> {
         return Ok(());
     }
     let Some(apt) = settings::program("apt-get") else {
-        bail!("there is no Slurm (on Debian the packages {})", SLURM_PACKAGES.join(", "));
+        bail!(
+            "there is no Slurm (on Debian the packages {})",
+            SLURM_PACKAGES.join(", ")
+        );
     };
     command::must(
         Command::new(apt)

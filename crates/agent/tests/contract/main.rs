@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod slurm;
+mod slurm_ways;
 mod subject;
 
 use checkmill_backends::contract;
-use slurm::SlurmSubject;
+use slurm::{Reached, SlurmSubject};
 use subject::{Subject, Via};
 
 #[tokio::test]
@@ -22,5 +23,5 @@ async fn a_program_keeps_the_contract() {
 #[tokio::test]
 #[ignore = "wants Slurm: cargo xtask test --only slurm"]
 async fn slurm_cluster_keeps_the_contract() {
-    contract::all(&SlurmSubject::new(false)).await;
+    contract::all(&SlurmSubject::new(Reached::ByHttp)).await;
 }

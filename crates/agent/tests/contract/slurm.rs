@@ -20,8 +20,15 @@ use std::time::{Duration, UNIX_EPOCH};
 /// The label of jobs that are never started.
 const IDLE: &str = "idle";
 
+/// How slurmrestd is reached.
+#[derive(Clone, Copy)]
+pub(crate) enum Reached {
+    ByHttp,
+    BySocket,
+}
+
 pub(crate) struct SlurmSubject {
-    cluster: Arc<Cluster>,
+    pub(crate) cluster: Arc<Cluster>,
     /// Attempts' directories.
     jobs: tempfile::TempDir,
     shared: tempfile::TempDir,
@@ -29,13 +36,11 @@ pub(crate) struct SlurmSubject {
 }
 
 impl SlurmSubject {
-    /// `unix` is whether slurmrestd is reached by its socket.
-    pub(crate) fn new(unix: bool) -> Self {
+    pub(crate) fn new(reached: Reached) -> Self {
         let cluster = Arc::new(Cluster::start(&Settings::default()).unwrap());
-        let server = if unix {
-            Server::Unix(cluster.socket())
-        } else {
-            Server::Http(cluster.url())
+        let server = match reached {
+            Reached::BySocket => Server::Unix(cluster.socket()),
+            Reached::ByHttp => Server::Http(cluster.url()),
         };
         Self {
             cluster,
@@ -46,14 +51,20 @@ impl SlurmSubject {
     }
 
     fn backend(&self, rows: Vec<Row>) -> Arc<dyn Backend> {
+        Arc::new(SlurmBackend::new(self.settings(rows)).unwrap())
+    }
+
+    pub(crate) fn settings(&self, rows: Vec<Row>) -> SlurmSettings {
         let key = self.cluster.key_file();
         let built = || env!("CARGO_BIN_EXE_checkmill-agent").into();
         let agent = std::env::var_os("CHECKMILL_AGENT").unwrap_or_else(built);
-        let settings = SlurmSettings {
+        SlurmSettings {
             name: "cluster".to_owned(),
             server: self.server.clone(),
             version: "v0.0.38".parse().unwrap(),
-            credentials: Credentials::Key(Arc::new(move || fs::read(&key).map_err(|error| error.to_string()))),
+            credentials: Credentials::Key(Arc::new(move || {
+                fs::read(&key).map_err(|error| error.to_string())
+            })),
             user: "root".to_owned(),
             agent: AgentOnNode {
                 program: agent.into_string().unwrap(),
@@ -67,8 +78,7 @@ impl SlurmSubject {
             rows,
             request: REQUEST,
             now: Arc::new(now),
-        };
-        Arc::new(SlurmBackend::new(settings).unwrap())
+        }
     }
 }
 
@@ -150,7 +160,11 @@ impl ContractSubject for SlurmSubject {
         };
         let cluster = Arc::clone(&self.cluster);
         let pass = move || {
-            for job in cluster.squeue("%A %P").lines().filter_map(|line| line.strip_suffix(&format!(" {IDLE}"))) {
+            for job in cluster
+                .squeue("%A %P")
+                .lines()
+                .filter_map(|line| line.strip_suffix(&format!(" {IDLE}")))
+            {
                 let job = format!("JobId={job}");
                 for change in ["TimeLimit=1", "Deadline=now+62seconds"] {
                     assert_eq!(cluster.scontrol(&["update", &job, change]), "");

@@ -94,7 +94,9 @@ fn absolute(path: Spanned<PathBuf>, at: At<'_>) -> Result<PathBuf, FileError> {
 }
 
 fn parsed<T: std::str::FromStr<Err = String>>(text: &Spanned<String>, at: At<'_>) -> Result<T, FileError> {
-    text.get_ref().parse().map_err(|message| at(text.span().start, message))
+    text.get_ref()
+        .parse()
+        .map_err(|message| at(text.span().start, message))
 }
 
 /// It is sent in a header, and stands in ids.
@@ -103,7 +105,10 @@ fn user(name: Spanned<String>, at: At<'_>) -> Result<String, FileError> {
     if !name.get_ref().is_empty() && name.get_ref().chars().all(fits) {
         return Ok(name.into_inner());
     }
-    Err(at(name.span().start, format!("{:?} is no name of a user", name.get_ref())))
+    Err(at(
+        name.span().start,
+        format!("{:?} is no name of a user", name.get_ref()),
+    ))
 }
 
 /// `table` is where the backend begins.
@@ -126,7 +131,10 @@ pub(super) fn entry(slurm: Slurm, table: usize, at: At<'_>) -> Result<SlurmEntry
         Some(seconds) => {
             let most = CALL_MAX.as_secs_ceil() / REQUESTS_OF_A_CALL;
             if !(1..=most).contains(seconds.get_ref()) {
-                return Err(at(seconds.span().start, format!("a request has between 1 and {most} seconds")));
+                return Err(at(
+                    seconds.span().start,
+                    format!("a request has between 1 and {most} seconds"),
+                ));
             }
             Millis::from_secs(*seconds.get_ref())
         }
@@ -141,7 +149,10 @@ pub(super) fn entry(slurm: Slurm, table: usize, at: At<'_>) -> Result<SlurmEntry
             program: slurm.agent.into_inner(),
             arguments: slurm.agent_arguments,
         },
-        shared_directory: slurm.shared_directory.map(|path| absolute(path, at)).transpose()?,
+        shared_directory: slurm
+            .shared_directory
+            .map(|path| absolute(path, at))
+            .transpose()?,
         environment: slurm.environment,
         accounting: slurm.accounting,
         callback: slurm.callback,
@@ -154,7 +165,9 @@ pub(super) fn entry(slurm: Slurm, table: usize, at: At<'_>) -> Result<SlurmEntry
 fn row(row: SlurmRow, at: At<'_>) -> Result<Row, FileError> {
     if let Some(repository) = &row.repository {
         let is_glob = repository.get_ref().split_once('/').is_some_and(|(owner, name)| {
-            !owner.is_empty() && !owner.contains('*') && (name == "*" || !name.is_empty() && !name.contains('*'))
+            !owner.is_empty()
+                && !owner.contains('*')
+                && (name == "*" || !name.is_empty() && !name.contains('*'))
         });
         if !is_glob {
             let message = format!("{:?} is not owner/name or owner/*", repository.get_ref());
@@ -170,7 +183,9 @@ fn row(row: SlurmRow, at: At<'_>) -> Result<Row, FileError> {
     };
     Ok(Row {
         label: row.label.map(|label| label.into_inner().to_lowercase()),
-        repository: row.repository.map(|repository| repository.into_inner().to_lowercase()),
+        repository: row
+            .repository
+            .map(|repository| repository.into_inner().to_lowercase()),
         job: JobSettings {
             user: row.user.map(|name| user(name, at)).transpose()?,
             partition: row.partition,

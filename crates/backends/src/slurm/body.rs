@@ -25,7 +25,10 @@ pub(super) fn of(
         job: Map::new(),
     };
     body.put("name", format!("{NAME_PREFIX}{}", submission.key));
-    let comment: String = format!("Checkmill: {}", submission.name).chars().filter(|c| !c.is_control()).collect();
+    let comment: String = format!("Checkmill: {}", submission.name)
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
     body.put("comment", comment.chars().take(COMMENT_CHARS).collect::<String>());
     body.put("environment", body.environment(settings));
     body.put("current_working_directory", "/");
@@ -70,9 +73,14 @@ impl Body {
 
     fn environment(&self, settings: &SlurmSettings) -> Value {
         let mut environment = settings.environment.clone();
-        environment.entry("PATH".to_owned()).or_insert_with(|| PATH.to_owned());
+        environment
+            .entry("PATH".to_owned())
+            .or_insert_with(|| PATH.to_owned());
         if self.version.is_parsed() {
-            environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+            environment
+                .into_iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect()
         } else {
             json!(environment)
         }
@@ -120,7 +128,14 @@ impl Body {
         }
         if job.exclusive == Some(true) {
             // `true` in Slurm's own parsers is sbatch's --exclusive without a value.
-            self.put("exclusive", if self.version.is_parsed() { json!(["true"]) } else { json!("exclusive") });
+            self.put(
+                "exclusive",
+                if self.version.is_parsed() {
+                    json!(["true"])
+                } else {
+                    json!("exclusive")
+                },
+            );
         }
         if let Some(gres) = &job.gres {
             self.gres(gres);
@@ -132,7 +147,10 @@ impl Body {
             return self.put("gres", gres);
         }
         let separator = if self.version.has_slashed_tres() { '/' } else { ':' };
-        let each: Vec<String> = gres.split(',').map(|gres| format!("gres{separator}{gres}")).collect();
+        let each: Vec<String> = gres
+            .split(',')
+            .map(|gres| format!("gres{separator}{gres}"))
+            .collect();
         self.put("tres_per_node", each.join(","));
     }
 }

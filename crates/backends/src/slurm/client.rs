@@ -81,7 +81,9 @@ impl Client {
                 "http://localhost".to_owned()
             }
         };
-        let http = builder.build().map_err(|error| format!("no HTTP client: {}", causes(&error)))?;
+        let http = builder
+            .build()
+            .map_err(|error| format!("no HTTP client: {}", causes(&error)))?;
         Ok(Self {
             http,
             base,
@@ -118,7 +120,9 @@ impl Client {
             .await
             .map_err(|error| Fault::Transient(format!("slurmrestd: {}", causes(&error.without_url()))))?;
         if bytes.len() > ANSWER_BYTES {
-            return Err(Fault::Refused(format!("its answer is longer than {ANSWER_BYTES} bytes")));
+            return Err(Fault::Refused(format!(
+                "its answer is longer than {ANSWER_BYTES} bytes"
+            )));
         }
         let problems: Problems = serde_json::from_slice(&bytes).unwrap_or_default();
         let fault = self.judge(settings, status, &bytes, &problems.errors);
@@ -128,12 +132,20 @@ impl Client {
         match fault {
             Some(fault) => Err(fault),
             None => serde_json::from_slice(&bytes).map_err(|error| {
-                Fault::Transient(format!("slurmrestd's answer to {plugin}/{path} is not understood: {error}"))
+                Fault::Transient(format!(
+                    "slurmrestd's answer to {plugin}/{path} is not understood: {error}"
+                ))
             }),
         }
     }
 
-    fn judge(&self, settings: &SlurmSettings, status: u16, bytes: &[u8], problems: &[Problem]) -> Option<Fault> {
+    fn judge(
+        &self,
+        settings: &SlurmSettings,
+        status: u16,
+        bytes: &[u8],
+        problems: &[Problem],
+    ) -> Option<Fault> {
         let numbers = || problems.iter().map(|problem| problem.error_number);
         // Newer versions answer for a job that is not there with 404 or with none and this number.
         if numbers().any(|number| number == INVALID_JOB_ID) {
@@ -155,9 +167,9 @@ impl Client {
             400..500 if status != 408 && status != 429 => Fault::Refused(said),
             // A request that slurmctld has refused for good is 500, too.
             _ if numbers().next().is_some() && numbers().all(is_permanent) => Fault::Refused(said),
-            _ if numbers().any(|number| number == -1) => {
-                Fault::Transient(format!("{said} (which Slurm also says of a token that it does not accept)"))
-            }
+            _ if numbers().any(|number| number == -1) => Fault::Transient(format!(
+                "{said} (which Slurm also says of a token that it does not accept)"
+            )),
             _ => Fault::Transient(format!("HTTP {status}: {said}")),
         })
     }
@@ -182,7 +194,9 @@ const fn is_permanent(number: i64) -> bool {
 
 /// slurm_errno.h: authentication's own, and "the user may not".
 fn is_of_token(problems: &[Problem]) -> bool {
-    problems.iter().any(|problem| matches!(problem.error_number, -1 | 2002 | 5000..7000))
+    problems
+        .iter()
+        .any(|problem| matches!(problem.error_number, -1 | 2002 | 5000..7000))
 }
 
 /// Slurm's own words.

@@ -45,7 +45,14 @@ mod tests {
     fn an_id_is_read_as_it_is_written() {
         let text = "7:ci:0a1b2c3d-0123456789abcdef-01234567-1";
         assert_eq!(text.parse::<SlurmId>().unwrap().to_string(), text);
-        for wrong in ["", "7", "7:ci:../x", "x:ci:0a1b2c3d-0123456789abcdef-01234567-1", "7::0a1b2c3d-0123456789abcdef-01234567-1", "7:ci:0a1b2c3d-0123456789abcdef-01234567-01"] {
+        for wrong in [
+            "",
+            "7",
+            "7:ci:../x",
+            "x:ci:0a1b2c3d-0123456789abcdef-01234567-1",
+            "7::0a1b2c3d-0123456789abcdef-01234567-1",
+            "7:ci:0a1b2c3d-0123456789abcdef-01234567-01",
+        ] {
             assert!(wrong.parse::<SlurmId>().is_err(), "{wrong}");
         }
     }

@@ -24,7 +24,9 @@ pub use settings::{
 };
 
 use crate::attempt::SubmitRecord;
-use crate::port::{Backend, BackendError, BackendState, Capabilities, LogChunk, Owned, Submission, SubmitKey};
+use crate::port::{
+    Backend, BackendError, BackendState, Capabilities, LogChunk, Owned, Submission, SubmitKey,
+};
 use async_trait::async_trait;
 use checkmill_core::Millis;
 use checkmill_workflow::job::{JobDescription, is_secret_variable};
@@ -63,7 +65,11 @@ impl SlurmBackend {
         let client = Client::new(&settings).map_err(|detail| Fault::Refused(detail).of_backend(&settings))?;
         let reports = Reports::new(settings.shared_directory.clone());
         Ok(Self {
-            inner: Arc::new(Inner { settings, client, reports }),
+            inner: Arc::new(Inner {
+                settings,
+                client,
+                reports,
+            }),
         })
     }
 }
@@ -83,7 +89,11 @@ impl Inner {
 
     /// Everybody whose jobs ours may be, the one of the backend first.
     fn users(&self) -> Vec<&str> {
-        let of_rows = self.settings.rows.iter().filter_map(|row| row.job.user.as_deref());
+        let of_rows = self
+            .settings
+            .rows
+            .iter()
+            .filter_map(|row| row.job.user.as_deref());
         let mut users = vec![self.settings.user.as_str()];
         for user in of_rows {
             if !users.contains(&user) {
@@ -95,7 +105,10 @@ impl Inner {
 
     /// Jobs of this user that carry a key, the first of each key first.
     async fn jobs_of(&self, user: &str) -> Result<Vec<(SubmitKey, Job)>, Fault> {
-        let answer: Jobs = self.client.call(&self.settings, user, Method::GET, ("slurm", "jobs"), None).await?;
+        let answer: Jobs = self
+            .client
+            .call(&self.settings, user, Method::GET, ("slurm", "jobs"), None)
+            .await?;
         let ours = answer.jobs.into_iter().filter(|job| job.user_name == user);
         let mut ours: Vec<_> = ours.filter_map(|job| Some((job.key()?, job))).collect();
         ours.sort_by_key(|(_, job)| job.order());
@@ -109,7 +122,9 @@ impl Inner {
 
     async fn delete(&self, user: &str, number: u32) -> Result<(), Fault> {
         let path = format!("job/{number}");
-        let call = self.client.call::<IgnoredAny>(&self.settings, user, Method::DELETE, ("slurm", &path), None);
+        let call =
+            self.client
+                .call::<IgnoredAny>(&self.settings, user, Method::DELETE, ("slurm", &path), None);
         match call.await {
             Ok(_) | Err(Fault::UnknownJob | Fault::Finished) => Ok(()),
             Err(fault) => Err(fault),
@@ -132,7 +147,12 @@ impl Inner {
         let job = self.settings_of(submission)?;
         let user = job.user.clone().unwrap_or_else(|| self.settings.user.clone());
         let id = |number| {
-            SlurmId { number, user: user.clone(), key: submission.key.clone() }.to_string()
+            SlurmId {
+                number,
+                user: user.clone(),
+                key: submission.key.clone(),
+            }
+            .to_string()
         };
         let found = self.jobs_with(&user, &submission.key).await?;
         if let Some(first) = self.first(&user, &found).await? {
@@ -154,10 +174,18 @@ impl Inner {
             )));
         }
         let body = body::of(&self.settings, &job, submission, script);
-        let call = self.client.call(&self.settings, &user, Method::POST, ("slurm", "job/submit"), Some(&body));
+        let call = self.client.call(
+            &self.settings,
+            &user,
+            Method::POST,
+            ("slurm", "job/submit"),
+            Some(&body),
+        );
         let answer: Submitted = call.await?;
         let Some(number) = answer.id() else {
-            return Err(Fault::Transient("slurmrestd's answer to job/submit names no job".to_owned()));
+            return Err(Fault::Transient(
+                "slurmrestd's answer to job/submit names no job".to_owned(),
+            ));
         };
         // Somebody may have submitted the same at the same time, or an answer before this was lost.
         let found = self.jobs_with(&user, &submission.key).await?;
@@ -167,17 +195,30 @@ impl Inner {
     fn settings_of(&self, submission: &Submission) -> Result<JobSettings, Fault> {
         let description: JobDescription = serde_json::from_slice(&submission.description)
             .map_err(|error| Fault::Refused(format!("the job's description is none: {error}")))?;
-        if let Some((name, _)) = submission.secrets.iter().find(|(name, _)| !is_secret_variable(name)) {
+        if let Some((name, _)) = submission
+            .secrets
+            .iter()
+            .find(|(name, _)| !is_secret_variable(name))
+        {
             return Err(Fault::Refused(format!("{name} is no variable for a secret")));
         }
         let repository = &description.checkout.repository;
-        Ok(JobSettings::of(&self.settings.rows, &submission.labels, repository))
+        Ok(JobSettings::of(
+            &self.settings.rows,
+            &submission.labels,
+            repository,
+        ))
     }
 
     /// The records of some jobs, by id: one request for one job, and one for each user of several.
     async fn records(&self, ids: &[&SlurmId]) -> Result<BTreeMap<u32, Job>, Fault> {
         if let [id] = ids {
-            return Ok(self.record(id).await?.map(|job| (id.number, job)).into_iter().collect());
+            return Ok(self
+                .record(id)
+                .await?
+                .map(|job| (id.number, job))
+                .into_iter()
+                .collect());
         }
         let users: BTreeSet<&str> = ids.iter().map(|id| id.user.as_str()).collect();
         let mut records = BTreeMap::new();
@@ -190,7 +231,9 @@ impl Inner {
 
     async fn record(&self, id: &SlurmId) -> Result<Option<Job>, Fault> {
         let path = format!("job/{}", id.number);
-        let call = self.client.call::<Jobs>(&self.settings, &id.user, Method::GET, ("slurm", &path), None);
+        let call = self
+            .client
+            .call::<Jobs>(&self.settings, &id.user, Method::GET, ("slurm", &path), None);
         match call.await {
             Ok(answer) => Ok(answer.jobs.into_iter().find(|job| is_of(job, id))),
             Err(Fault::UnknownJob) => Ok(None),
@@ -204,7 +247,9 @@ impl Inner {
             return Ok(None);
         }
         let path = format!("job/{}", id.number);
-        let call = self.client.call::<Accounted>(&self.settings, &id.user, Method::GET, ("slurmdb", &path), None);
+        let call =
+            self.client
+                .call::<Accounted>(&self.settings, &id.user, Method::GET, ("slurmdb", &path), None);
         match call.await {
             Ok(answer) => Ok(answer.jobs.into_iter().map(Job::from).find(|job| is_of(job, id))),
             Err(Fault::UnknownJob) => Ok(None),
@@ -225,7 +270,13 @@ impl Inner {
                     &accounted
                 }
                 // The agent has written its end where we can read it, however long ago that is.
-                None => return Ok(self.reports.end(&id.key).await.map_or(BackendState::Unknown, BackendState::Ended)),
+                None => {
+                    return Ok(self
+                        .reports
+                        .end(&id.key)
+                        .await
+                        .map_or(BackendState::Unknown, BackendState::Ended));
+                }
             },
         };
         let state = state::of(record);
@@ -244,7 +295,11 @@ impl Inner {
     async fn poll(&self, ids: &[String]) -> Result<Vec<BackendState>, Fault> {
         let parsed: Vec<Option<SlurmId>> = ids.iter().map(|id| id.parse().ok()).collect();
         let known: Vec<&SlurmId> = parsed.iter().flatten().collect();
-        let records = if known.is_empty() { BTreeMap::new() } else { self.records(&known).await? };
+        let records = if known.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.records(&known).await?
+        };
         let mut states = Vec::new();
         for id in &parsed {
             states.push(match id {
@@ -271,7 +326,10 @@ impl Inner {
     async fn list(&self) -> Result<Vec<Owned>, Fault> {
         // Slurm takes any request for its own; `checkmill backends` says whether the controller behind it is up.
         let path = ("slurm", "ping");
-        let answer: Pings = self.client.call(&self.settings, &self.settings.user, Method::GET, path, None).await?;
+        let answer: Pings = self
+            .client
+            .call(&self.settings, &self.settings.user, Method::GET, path, None)
+            .await?;
         if !answer.pings.iter().any(wire::Ping::is_up) {
             return Err(Fault::Transient("slurmrestd reaches no slurmctld".to_owned()));
         }
@@ -279,7 +337,12 @@ impl Inner {
         for user in self.users() {
             for (key, job) in self.jobs_of(user).await? {
                 let listed = Owned {
-                    id: SlurmId { number: job.job_id, user: user.to_owned(), key: key.clone() }.to_string(),
+                    id: SlurmId {
+                        number: job.job_id,
+                        user: user.to_owned(),
+                        key: key.clone(),
+                    }
+                    .to_string(),
                     live: state::is_live(&state::of(&job)) || state::is_queued(&job),
                     key,
                 };
@@ -315,7 +378,11 @@ impl Inner {
     }
 
     async fn log(&self, id: &str, offset: u64) -> Result<LogChunk, Fault> {
-        let nothing = LogChunk { bytes: Vec::new(), next_offset: offset, complete: true };
+        let nothing = LogChunk {
+            bytes: Vec::new(),
+            next_offset: offset,
+            complete: true,
+        };
         let Some(id) = self.kept(id).await else {
             return Ok(nothing);
         };
@@ -333,7 +400,10 @@ impl Inner {
             Place::Shared(_) => String::new(),
             Place::Callback | Place::Comment => self.comment(&id).await?.0,
         };
-        self.reports.result(&id.key, &comment).await.map_err(Fault::Transient)
+        self.reports
+            .result(&id.key, &comment)
+            .await
+            .map_err(Fault::Transient)
     }
 
     async fn discard(&self, id: &str) -> Result<(), Fault> {
@@ -345,9 +415,14 @@ impl Inner {
         }
         let record = self.record(&parsed).await?;
         if record.as_ref().is_some_and(|job| state::is_live(&state::of(job))) {
-            return Err(Fault::Refused(format!("{id} has not ended; cancel it before it is discarded")));
+            return Err(Fault::Refused(format!(
+                "{id} has not ended; cancel it before it is discarded"
+            )));
         }
-        self.reports.discard(&parsed.key, record.is_some()).await.map_err(Fault::Transient)
+        self.reports
+            .discard(&parsed.key, record.is_some())
+            .await
+            .map_err(Fault::Transient)
     }
 }
 
@@ -366,23 +441,38 @@ impl Backend for SlurmBackend {
     }
 
     async fn submit(&self, submission: &Submission) -> Result<String, BackendError> {
-        self.inner.submit(submission).await.map_err(|fault| self.inner.error(fault))
+        self.inner
+            .submit(submission)
+            .await
+            .map_err(|fault| self.inner.error(fault))
     }
 
     async fn poll(&self, ids: &[String]) -> Result<Vec<BackendState>, BackendError> {
-        self.inner.poll(ids).await.map_err(|fault| self.inner.error(fault))
+        self.inner
+            .poll(ids)
+            .await
+            .map_err(|fault| self.inner.error(fault))
     }
 
     async fn cancel(&self, id: &str) -> Result<(), BackendError> {
-        self.inner.cancel(id).await.map_err(|fault| self.inner.error(fault))
+        self.inner
+            .cancel(id)
+            .await
+            .map_err(|fault| self.inner.error(fault))
     }
 
     async fn log(&self, id: &str, offset: u64) -> Result<LogChunk, BackendError> {
-        self.inner.log(id, offset).await.map_err(|fault| self.inner.error(fault))
+        self.inner
+            .log(id, offset)
+            .await
+            .map_err(|fault| self.inner.error(fault))
     }
 
     async fn result(&self, id: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        self.inner.result(id).await.map_err(|fault| self.inner.error(fault))
+        self.inner
+            .result(id)
+            .await
+            .map_err(|fault| self.inner.error(fault))
     }
 
     async fn list(&self) -> Result<Vec<Owned>, BackendError> {
@@ -390,6 +480,9 @@ impl Backend for SlurmBackend {
     }
 
     async fn discard(&self, id: &str) -> Result<(), BackendError> {
-        self.inner.discard(id).await.map_err(|fault| self.inner.error(fault))
+        self.inner
+            .discard(id)
+            .await
+            .map_err(|fault| self.inner.error(fault))
     }
 }

@@ -66,9 +66,13 @@ impl Reports {
         ended: bool,
     ) -> Result<LogChunk, String> {
         if let Some(directory) = self.directory(key) {
-            return blocking(move || read_log(&directory, offset, ended).map_err(|error| error.to_string())).await;
+            return blocking(move || read_log(&directory, offset, ended).map_err(|error| error.to_string()))
+                .await;
         }
-        let log = Comment::parse(comment).filter(|_| ended).map(|comment| comment.log).unwrap_or_default();
+        let log = Comment::parse(comment)
+            .filter(|_| ended)
+            .map(|comment| comment.log)
+            .unwrap_or_default();
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(log.len());
         Ok(LogChunk {
             next_offset: offset + (log.len() - from) as u64,
@@ -87,7 +91,11 @@ impl Reports {
     }
 
     pub(super) async fn is_discarded(&self, key: &SubmitKey) -> bool {
-        if self.discarded.lock().is_ok_and(|discarded| discarded.contains(key)) {
+        if self
+            .discarded
+            .lock()
+            .is_ok_and(|discarded| discarded.contains(key))
+        {
             return true;
         }
         let Some(tombstone) = self.tombstone(key) else {
@@ -168,13 +176,24 @@ struct Comment {
 impl Comment {
     fn parse(comment: &str) -> Option<Self> {
         let mut fields = comment.strip_prefix(COMMENT_MARK)?.split(':');
-        let (end, result) = (STANDARD.decode(fields.next()?).ok()?, STANDARD.decode(fields.next()?).ok()?);
+        let (end, result) = (
+            STANDARD.decode(fields.next()?).ok()?,
+            STANDARD.decode(fields.next()?).ok()?,
+        );
         let bytes: usize = fields.next()?.parse().ok()?;
         let tail = STANDARD.decode(fields.next()?).ok()?;
-        let end = serde_json::from_slice::<ExitRecord>(&end).ok().map(|record| record.end);
+        let end = serde_json::from_slice::<ExitRecord>(&end)
+            .ok()
+            .map(|record| record.end);
         let mut log = Vec::new();
         if bytes > tail.len() {
-            log.extend(format!("[{} bytes before this are not kept: docs/slurm.md]\n", bytes - tail.len()).bytes());
+            log.extend(
+                format!(
+                    "[{} bytes before this are not kept: docs/slurm.md]\n",
+                    bytes - tail.len()
+                )
+                .bytes(),
+            );
             // It begins in the middle of a line, perhaps of a character.
             let line = tail.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             log.extend(&tail[line..]);

@@ -34,7 +34,12 @@ pub(super) fn directory_name(key: &SubmitKey) -> String {
     format!("checkmill-{key}")
 }
 
-pub(super) fn text(submission: &Submission, record: &SubmitRecord, agent: &AgentOnNode, place: Place<'_>) -> String {
+pub(super) fn text(
+    submission: &Submission,
+    record: &SubmitRecord,
+    agent: &AgentOnNode,
+    place: Place<'_>,
+) -> String {
     let name = directory_name(&submission.key);
     let directory = match place {
         Place::Shared(root) => quoted(&root.join(name).to_string_lossy()),
@@ -45,7 +50,10 @@ pub(super) fn text(submission: &Submission, record: &SubmitRecord, agent: &Agent
         .iter()
         .map(|(name, value)| format!("export {name}={}\n", quoted(value.expose_secret())))
         .collect();
-    let agent: Vec<String> = std::iter::once(&agent.program).chain(&agent.arguments).map(|word| quoted(word)).collect();
+    let agent: Vec<String> = std::iter::once(&agent.program)
+        .chain(&agent.arguments)
+        .map(|word| quoted(word))
+        .collect();
     let record = serde_json::to_vec(record).expect("a record of strings and numbers is JSON");
     let (once, report) = match place {
         // The claim in the directory decides.

@@ -67,13 +67,17 @@ impl FromStr for Server {
                 Err(format!("{} is not an absolute path", path.display()))
             };
         }
-        let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+        let host = ["http://", "https://"]
+            .iter()
+            .find_map(|scheme| text.strip_prefix(scheme));
         match host {
             Some(host) if host.contains('@') => Err("a URL with a password does not belong here".to_owned()),
             Some(host) if !host.trim_end_matches('/').is_empty() => {
                 Ok(Self::Http(text.trim_end_matches('/').to_owned()))
             }
-            _ => Err(format!("{text:?} is not http://HOST:PORT, https://HOST:PORT or unix:///PATH")),
+            _ => Err(format!(
+                "{text:?} is not http://HOST:PORT, https://HOST:PORT or unix:///PATH"
+            )),
         }
     }
 }
@@ -112,7 +116,12 @@ impl FromStr for ApiVersion {
         number
             .filter(|number| (Self::OLDEST..1000).contains(number))
             .map(Self)
-            .ok_or_else(|| format!("{text:?} is no version of slurmrestd's API from v0.0.{} on", Self::OLDEST))
+            .ok_or_else(|| {
+                format!(
+                    "{text:?} is no version of slurmrestd's API from v0.0.{} on",
+                    Self::OLDEST
+                )
+            })
     }
 }
 
@@ -220,10 +229,40 @@ mod tests {
         };
         let partition = |name: &str| Some(name.to_owned());
         let rows = [
-            row(None, None, JobSettings { partition: partition("ci"), cpus: Some(2), ..JobSettings::default() }),
-            row(Some("32gb"), None, JobSettings { partition: partition("big"), memory_mb: Some(32_768), ..JobSettings::default() }),
-            row(None, Some("octo/*"), JobSettings { user: Some("octo".to_owned()), ..JobSettings::default() }),
-            row(Some("32gb"), Some("octo/hello"), JobSettings { cpus: Some(8), ..JobSettings::default() }),
+            row(
+                None,
+                None,
+                JobSettings {
+                    partition: partition("ci"),
+                    cpus: Some(2),
+                    ..JobSettings::default()
+                },
+            ),
+            row(
+                Some("32gb"),
+                None,
+                JobSettings {
+                    partition: partition("big"),
+                    memory_mb: Some(32_768),
+                    ..JobSettings::default()
+                },
+            ),
+            row(
+                None,
+                Some("octo/*"),
+                JobSettings {
+                    user: Some("octo".to_owned()),
+                    ..JobSettings::default()
+                },
+            ),
+            row(
+                Some("32gb"),
+                Some("octo/hello"),
+                JobSettings {
+                    cpus: Some(8),
+                    ..JobSettings::default()
+                },
+            ),
         ];
         let of = |labels: &[&str], repository: &str| {
             let labels: Vec<_> = labels.iter().map(|label| (*label).to_owned()).collect();
@@ -232,15 +271,24 @@ mod tests {
         };
         let octo = Some("octo".to_owned());
         assert_eq!(of(&["slurm"], "ann/x"), ("ci".to_owned(), 2, None, None));
-        assert_eq!(of(&["slurm", "32GB"], "ann/x"), ("big".to_owned(), 2, Some(32_768), None));
-        assert_eq!(of(&["32gb"], "Octo/Hello"), ("big".to_owned(), 8, Some(32_768), octo.clone()));
+        assert_eq!(
+            of(&["slurm", "32GB"], "ann/x"),
+            ("big".to_owned(), 2, Some(32_768), None)
+        );
+        assert_eq!(
+            of(&["32gb"], "Octo/Hello"),
+            ("big".to_owned(), 8, Some(32_768), octo.clone())
+        );
         assert_eq!(of(&[], "octo/other"), ("ci".to_owned(), 2, None, octo));
         assert_eq!(of(&[], "octopus/other"), ("ci".to_owned(), 2, None, None));
     }
 
     #[test]
     fn servers_and_versions_are_read() {
-        assert_eq!("http://head:6820/".parse(), Ok(Server::Http("http://head:6820".to_owned())));
+        assert_eq!(
+            "http://head:6820/".parse(),
+            Ok(Server::Http("http://head:6820".to_owned()))
+        );
         assert_eq!("unix:///run/rest".parse(), Ok(Server::Unix("/run/rest".into())));
         for wrong in ["head:6820", "http://", "unix:rest", "http://u:p@head", ""] {
             assert!(wrong.parse::<Server>().is_err(), "{wrong}");

@@ -7,7 +7,10 @@ use crate::port::{BackendEnd, BackendState};
 /// policy, and the second start does nothing ([`super::script`]).
 pub(super) fn of(job: &Job) -> BackendState {
     if job.restart_cnt > 0 || is(job, &["REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"]) {
-        return lost(job, "it lost its node, and Slurm would run it again from its beginning");
+        return lost(
+            job,
+            "it lost its node, and Slurm would run it again from its beginning",
+        );
     }
     // The flags first: an end counts when the node has let the job go.
     if is(job, &["COMPLETING", "STAGE_OUT", "SIGNALING", "UPDATE_DB"]) {
@@ -36,7 +39,11 @@ pub(super) fn of(job: &Job) -> BackendState {
             "PREEMPTED" => lost(job, "it was preempted"),
             "REVOKED" => lost(job, "it was revoked: another cluster of the federation has it"),
             other => {
-                tracing::warn!(job = job.job_id, state = other, "a state of Slurm that is not known here");
+                tracing::warn!(
+                    job = job.job_id,
+                    state = other,
+                    "a state of Slurm that is not known here"
+                );
                 continue;
             }
         };
@@ -61,7 +68,16 @@ pub(super) const fn is_live(state: &BackendState) -> bool {
 pub(super) fn is_queued(job: &Job) -> bool {
     is(
         job,
-        &["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "STOPPED", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"],
+        &[
+            "PENDING",
+            "CONFIGURING",
+            "RUNNING",
+            "SUSPENDED",
+            "STOPPED",
+            "REQUEUED",
+            "REQUEUE_HOLD",
+            "SPECIAL_EXIT",
+        ],
     )
 }
 
@@ -92,7 +108,11 @@ mod tests {
     #[test]
     fn each_state_has_its_meaning() {
         let ended = BackendState::Ended;
-        let lost = |why: &str| ended(BackendEnd::Lost { detail: format!("Slurm's job 7: {why} (Why)") });
+        let lost = |why: &str| {
+            ended(BackendEnd::Lost {
+                detail: format!("Slurm's job 7: {why} (Why)"),
+            })
+        };
         let table = [
             ("PENDING", 0, BackendState::Pending),
             ("CONFIGURING", 0, BackendState::Running),
@@ -108,18 +128,32 @@ mod tests {
             ("DEADLINE", 0, lost("it did not start in time")),
             ("NODE_FAIL", 0, lost("its node failed")),
             ("BOOT_FAIL", 0, lost("its node did not boot")),
-            ("OUT_OF_MEMORY", 9, lost("it ran out of the memory that it was given")),
+            (
+                "OUT_OF_MEMORY",
+                9,
+                lost("it ran out of the memory that it was given"),
+            ),
             ("PREEMPTED", 0, lost("it was preempted")),
             ("LAUNCH_FAILED", 0, lost("its node could not start it")),
-            ("REQUEUED", 0, lost("it lost its node, and Slurm would run it again from its beginning")),
+            (
+                "REQUEUED",
+                0,
+                lost("it lost its node, and Slurm would run it again from its beginning"),
+            ),
             ("WHATEVER", 0, BackendState::Pending),
         ];
         for (state, code, expected) in table {
             assert_eq!(said(json!(state), json!(code)), expected, "{state} alone");
             assert_eq!(said(json!([state]), json!(code)), expected, "{state} in a list");
         }
-        assert_eq!(said(json!(["CANCELLED", "COMPLETING"]), json!(0)), BackendState::Running);
-        assert_eq!(said(json!(["RUNNING", "CONFIGURING"]), json!(0)), BackendState::Running);
+        assert_eq!(
+            said(json!(["CANCELLED", "COMPLETING"]), json!(0)),
+            BackendState::Running
+        );
+        assert_eq!(
+            said(json!(["RUNNING", "CONFIGURING"]), json!(0)),
+            BackendState::Running
+        );
         assert_eq!(said(json!([]), json!(null)), BackendState::Pending);
     }
 

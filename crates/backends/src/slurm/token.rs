@@ -81,7 +81,10 @@ mod tests {
         let token = signed(b"key", "ci", UnixMillis(1_000_000), UnixMillis(2_000_000));
         let parts: Vec<_> = token.expose_secret().split('.').collect();
         let claims = URL_SAFE_NO_PAD.decode(parts[1]).unwrap();
-        assert_eq!(String::from_utf8(claims).unwrap(), r#"{"exp":2000,"iat":940,"sun":"ci"}"#);
+        assert_eq!(
+            String::from_utf8(claims).unwrap(),
+            r#"{"exp":2000,"iat":940,"sun":"ci"}"#
+        );
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"key");
         let text = format!("{}.{}", parts[0], parts[1]);
         hmac::verify(&key, text.as_bytes(), &URL_SAFE_NO_PAD.decode(parts[2]).unwrap()).unwrap();

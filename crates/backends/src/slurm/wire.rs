@@ -73,7 +73,8 @@ pub(super) struct Ping {
 impl Ping {
     /// 0.0.36 to 0.0.38 say `ping`, 0.0.39 and later `pinged`, and `responding` beside it from 0.0.41 on.
     pub(super) fn is_up(&self) -> bool {
-        self.responding.unwrap_or_else(|| self.ping == "UP" || self.pinged == "UP")
+        self.responding
+            .unwrap_or_else(|| self.ping == "UP" || self.pinged == "UP")
     }
 }
 
@@ -138,7 +139,11 @@ impl Number {
     pub(super) fn get(&self) -> Option<u64> {
         match *self {
             Self::Plain(number)
-            | Self::Set { set: true, infinite: false, number } => u64::try_from(number).ok(),
+            | Self::Set {
+                set: true,
+                infinite: false,
+                number,
+            } => u64::try_from(number).ok(),
             Self::Set { .. } | Self::Absent(()) => None,
         }
     }
@@ -241,7 +246,9 @@ impl From<AccountedJob> for Job {
 }
 
 /// A null where a value is meant is the value that stands for none.
-fn nullable<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+fn nullable<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -273,7 +280,10 @@ mod tests {
             ("137", (0, 9)),
             ("null", (0, 0)),
             (r#"{"status":"ERROR","return_code":3}"#, (3, 0)),
-            (r#"{"status":"SIGNALED","return_code":0,"signal":{"signal_id":9,"name":"KILL"}}"#, (0, 9)),
+            (
+                r#"{"status":"SIGNALED","return_code":0,"signal":{"signal_id":9,"name":"KILL"}}"#,
+                (0, 9),
+            ),
             (
                 r#"{"status":["ERROR"],"return_code":{"set":true,"infinite":false,"number":3},"signal":{"id":{"set":false,"infinite":false,"number":0},"name":""}}"#,
                 (3, 0),
@@ -284,7 +294,11 @@ mod tests {
             ),
         ];
         for (text, expected) in table {
-            assert_eq!(serde_json::from_str::<ExitCode>(text).unwrap().parts(), expected, "{text}");
+            assert_eq!(
+                serde_json::from_str::<ExitCode>(text).unwrap().parts(),
+                expected,
+                "{text}"
+            );
         }
     }
 
@@ -300,10 +314,15 @@ mod tests {
         for text in [old, new] {
             let job: Job = serde_json::from_str(&text).unwrap();
             assert_eq!(job.key().unwrap().to_string(), key);
-            assert_eq!((job.order(), job.job_state.as_slice()), ((12, 7), ["FAILED".to_owned()].as_slice()));
+            assert_eq!(
+                (job.order(), job.job_state.as_slice()),
+                ((12, 7), ["FAILED".to_owned()].as_slice())
+            );
             assert_eq!(job.exit_code.unwrap().parts(), (3, 0));
         }
-        let foreign: Job = serde_json::from_str(r#"{"job_id":8,"name":"checkmill-of-ann","submit_time":{"set":false}}"#).unwrap();
+        let foreign: Job =
+            serde_json::from_str(r#"{"job_id":8,"name":"checkmill-of-ann","submit_time":{"set":false}}"#)
+                .unwrap();
         assert!(foreign.key().is_none() && foreign.order() == (0, 8));
         let submitted = |text: &str| serde_json::from_str::<Submitted>(text).unwrap().id();
         assert_eq!(submitted(r#"{"job_id":7,"step_id":"BATCH"}"#), Some(7));

@@ -125,13 +125,16 @@ fn cluster(name: &str, slurm: &SlurmEntry) -> SlurmSettings {
 /// Read each time: somebody renews it.
 fn of_file(path: &Path) -> Secret {
     let path = path.to_owned();
-    Arc::new(move || std::fs::read(&path).map_err(|error| format!("{} can't be read: {error}", path.display())))
+    Arc::new(move || {
+        std::fs::read(&path).map_err(|error| format!("{} can't be read: {error}", path.display()))
+    })
 }
 
 fn of_environment(name: &str) -> Secret {
     let name = name.to_owned();
     Arc::new(move || {
-        let value = std::env::var_os(&name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
+        let value =
+            std::env::var_os(&name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
         Ok(value.into_encoded_bytes())
     })
 }

@@ -60,7 +60,11 @@ time-limit-minutes = 1
         let repository = NewRepository::new(REPO).collaborator("ann", Role::Write);
         let variables = vec![("CHECKMILL_BACKENDS".to_owned(), file.display().to_string())];
         let served = Served::start_with(repository, variables).await;
-        Self { cluster, served, files }
+        Self {
+            cluster,
+            served,
+            files,
+        }
     }
 
     async fn with_cluster() -> Self {
@@ -79,9 +83,12 @@ time-limit-minutes = 1
         let shared = self.files.path().join("shared");
         let attempts = || {
             let left = std::fs::read_dir(&shared).into_iter().flatten().flatten();
-            left.filter(|entry| entry.file_name().to_string_lossy().starts_with("checkmill-")).count()
+            left.filter(|entry| entry.file_name().to_string_lossy().starts_with("checkmill-"))
+                .count()
         };
-        self.served.until("no attempt's directory", || (attempts() == 0).then_some(())).await;
+        self.served
+            .until("no attempt's directory", || (attempts() == 0).then_some(()))
+            .await;
         self.served.finish().await;
     }
 }
@@ -148,12 +155,24 @@ jobs:
     ");
     let failed = site.served.completed("CI / code (3)").await;
     let page = page(&failed);
-    assert!(page.contains("on Slurm: main") && page.contains("exit code 3"), "{page}");
+    assert!(
+        page.contains("on Slurm: main") && page.contains("exit code 3"),
+        "{page}"
+    );
     let job = site.served.mark("job").await;
-    for part in ["NumCPUs=2", "gpu:1", "Requeue=0", "TimeLimit=06:02:00", "Name=checkmill-"] {
+    for part in [
+        "NumCPUs=2",
+        "gpu:1",
+        "Requeue=0",
+        "TimeLimit=06:02:00",
+        "Name=checkmill-",
+    ] {
         assert!(job.contains(part), "{part}: {job}");
     }
-    let tokens = site.served.github.read(|state| state.tokens.keys().cloned().collect::<Vec<_>>());
+    let tokens = site
+        .served
+        .github
+        .read(|state| state.tokens.keys().cloned().collect::<Vec<_>>());
     assert!(tokens.iter().all(|token| !job.contains(token)), "{job}");
     site.finish().await;
 }
@@ -189,18 +208,30 @@ async fn slurm_cluster_stops_a_job_at_its_own_limit() {
 #[ignore = "wants Slurm: cargo xtask test --only slurm"]
 async fn slurm_cluster_loses_a_node_and_the_job_is_tried_again() {
     // Where the site has jobs requeued, ours still are not.
-    let settings = Settings { requeue: true, ..Settings::default() };
+    let settings = Settings {
+        requeue: true,
+        ..Settings::default()
+    };
     let site = Site::start(Cluster::start(&settings).unwrap(), None).await;
     site.served.push_workflow(&waiting("slurm")).await;
     let first = site.served.running("CI / slow").await;
     site.served.mark("started").await;
     site.cluster.set_node("DOWN");
     site.cluster.set_node("RESUME");
-    let lost = site.served.check_that("CI / slow", "completed", |check| check.id == first.id && check.conclusion.is_some()).await;
+    let lost = site
+        .served
+        .check_that("CI / slow", "completed", |check| {
+            check.id == first.id && check.conclusion.is_some()
+        })
+        .await;
     insta::assert_snapshot!(line(&lost), @"");
     site.served.allow("go");
     assert_eq!(site.served.after(&first).await.line(), "CI / slow: success");
-    assert_eq!(site.served.mark("started").await, "run\nrun", "once for each attempt");
+    assert_eq!(
+        site.served.mark("started").await,
+        "run\nrun",
+        "once for each attempt"
+    );
     site.finish().await;
 }
 
@@ -214,13 +245,25 @@ async fn slurm_cluster_may_restart_its_controller() {
     site.cluster.stop_controller().unwrap();
     site.served.allow("go");
     // A push meanwhile: its job is submitted when there is a controller again.
-    let second = waiting("slurm").replace("slow", "second").replace("started", "second");
-    site.served.push(NewCommit::new("More").write(CI, site.served.workflow(&second))).await;
+    let second = waiting("slurm")
+        .replace("slow", "second")
+        .replace("started", "second");
+    site.served
+        .push(NewCommit::new("More").write(CI, site.served.workflow(&second)))
+        .await;
     site.served.check_that("CI / second", "there", |_| true).await;
     site.cluster.start_controller().unwrap();
-    let done = site.served.check_that("CI / slow", "completed", |done| done.id == check.id && done.conclusion.is_some()).await;
+    let done = site
+        .served
+        .check_that("CI / slow", "completed", |done| {
+            done.id == check.id && done.conclusion.is_some()
+        })
+        .await;
     assert_eq!(done.line(), "CI / slow: success");
-    assert_eq!(site.served.completed("CI / second").await.line(), "CI / second: success");
+    assert_eq!(
+        site.served.completed("CI / second").await.line(),
+        "CI / second: success"
+    );
     assert_eq!(site.served.mark("started").await, "run");
     assert_eq!(site.served.mark("second").await, "run");
     site.finish().await;
@@ -242,7 +285,9 @@ async fn forgetful(to: String, lost: Arc<AtomicU32>) -> SocketAddr {
                 server.write_all(&begin).await.unwrap();
                 let is_submit = String::from_utf8_lossy(&begin).starts_with("POST");
                 let loses = is_submit
-                    && lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+                    && lost
+                        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                        .is_ok();
                 let (mut from_client, mut to_client) = client.split();
                 let (mut from_server, mut to_server) = server.split();
                 let mut nowhere = tokio::io::sink();
@@ -277,7 +322,10 @@ async fn slurm_cluster_runs_a_job_once_whose_submit_has_no_answer() {
     site.served.push_workflow(&waiting("slurm")).await;
     site.served.mark("started").await;
     site.served.allow("go");
-    assert_eq!(site.served.completed("CI / slow").await.line(), "CI / slow: success");
+    assert_eq!(
+        site.served.completed("CI / slow").await.line(),
+        "CI / slow: success"
+    );
     assert!(lost.load(Ordering::SeqCst) < 2, "no answer was lost");
     assert_eq!(site.served.mark("started").await, "run", "it ran once");
     site.finish().await;

@@ -4,7 +4,13 @@ use super::Settings;
 use std::path::Path;
 
 /// A cluster of one node, with a default partition, and one whose jobs never start.
-pub(super) fn slurm(directory: &Path, node: &str, controller: u16, slurmd: u16, settings: &Settings) -> String {
+pub(super) fn slurm(
+    directory: &Path,
+    node: &str,
+    controller: u16,
+    slurmd: u16,
+    settings: &Settings,
+) -> String {
     let at = directory.display();
     let requeue = u8::from(settings.requeue);
     let age = settings.min_job_age_seconds;

@@ -59,7 +59,10 @@ impl Cluster {
     /// A program that is missing or does not start; a sentence, with what it said.
     pub fn start(settings: &Settings) -> Result<Self, String> {
         let wrong = |error: io::Error| format!("the cluster's directory: {error}");
-        let directory = tempfile::Builder::new().prefix("slurm-").tempdir().map_err(wrong)?;
+        let directory = tempfile::Builder::new()
+            .prefix("slurm-")
+            .tempdir()
+            .map_err(wrong)?;
         let node = said(Command::new("uname").arg("-n"))?.trim().to_owned();
         let [controller, slurmd, rest_port] = free_ports().map_err(wrong)?;
         let cluster = Self {
@@ -74,7 +77,11 @@ impl Cluster {
         cluster.daemon("slurmd", &["-D", "-N", &cluster.node], &[])?;
         cluster.rest("rest", &format!("127.0.0.1:{rest_port}"))?;
         cluster.rest("rest-unix", &format!("unix:{}", cluster.socket().display()))?;
-        cluster.until("its node is idle", || cluster.scontrol(&["show", "node", &cluster.node]).contains("State=IDLE"))?;
+        cluster.until("its node is idle", || {
+            cluster
+                .scontrol(&["show", "node", &cluster.node])
+                .contains("State=IDLE")
+        })?;
         cluster.until("slurmrestd listens", || {
             TcpStream::connect((Ipv4Addr::LOCALHOST, rest_port)).is_ok() && cluster.socket().exists()
         })?;
@@ -90,7 +97,10 @@ impl Cluster {
         let conf = conf::slurm(self.directory.path(), &self.node, controller, slurmd, settings);
         fs::write(self.conf(), conf)?;
         // Slurm wants devices; nobody opens them.
-        fs::write(self.path("gres.conf"), "Name=gpu File=/dev/null\nName=gpu File=/dev/zero\n")
+        fs::write(
+            self.path("gres.conf"),
+            "Name=gpu File=/dev/null\nName=gpu File=/dev/zero\n",
+        )
     }
 
     fn munged(&self) -> Result<(), String> {
@@ -100,8 +110,18 @@ impl Cluster {
         self.daemon(
             "munged",
             &[
-                "--foreground", "--force", "--key-file", &key, "--socket", &socket, "--pid-file", &pid, "--log-file", &log,
-                "--seed-file", &seed,
+                "--foreground",
+                "--force",
+                "--key-file",
+                &key,
+                "--socket",
+                &socket,
+                "--pid-file",
+                &pid,
+                "--log-file",
+                &log,
+                "--seed-file",
+                &seed,
             ],
             &[],
         )?;
@@ -115,11 +135,19 @@ impl Cluster {
     fn rest(&self, log: &str, listen: &str) -> Result<(), String> {
         // As root it wants to be told that it may; it changes nothing here.
         let environment = [
-            ("SLURMRESTD_SECURITY", "disable_user_check,disable_unshare_sysv,disable_unshare_files"),
+            (
+                "SLURMRESTD_SECURITY",
+                "disable_user_check,disable_unshare_sysv,disable_unshare_files",
+            ),
             ("SLURM_JWT", "daemon"),
         ];
         let versions = "openapi/v0.0.36,openapi/v0.0.37,openapi/v0.0.38";
-        self.daemon_named("slurmrestd", log, &["-a", "rest_auth/jwt", "-s", versions, listen], &environment)
+        self.daemon_named(
+            "slurmrestd",
+            log,
+            &["-a", "rest_auth/jwt", "-s", versions, listen],
+            &environment,
+        )
     }
 
     fn daemon(&self, program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
@@ -136,13 +164,19 @@ impl Cluster {
         let mut command = self.command(program);
         command.args(arguments).envs(environment.iter().copied());
         let daemon = Daemon::start(log, &mut command, &self.path("logs").join(format!("{log}.out")))?;
-        self.daemons.lock().map_err(|_| "the daemons are lost".to_owned())?.push(daemon);
+        self.daemons
+            .lock()
+            .map_err(|_| "the daemons are lost".to_owned())?
+            .push(daemon);
         Ok(())
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().env("PATH", PATH).env("SLURM_CONF", self.conf());
+        command
+            .env_clear()
+            .env("PATH", PATH)
+            .env("SLURM_CONF", self.conf());
         command
     }
 
@@ -189,13 +223,22 @@ impl Cluster {
     /// What squeue prints of all jobs that have not ended, a line each, in this format.
     #[must_use]
     pub fn squeue(&self, format: &str) -> String {
-        self.said_by("squeue", &["--noheader", "--states=PENDING,RUNNING,SUSPENDED,COMPLETING", "--format", format])
+        self.said_by(
+            "squeue",
+            &[
+                "--noheader",
+                "--states=PENDING,RUNNING,SUSPENDED,COMPLETING",
+                "--format",
+                format,
+            ],
+        )
     }
 
     fn said_by(&self, program: &str, arguments: &[&str]) -> String {
         match self.command(program).args(arguments).output() {
             Ok(output) => {
-                String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+                String::from_utf8_lossy(&output.stdout).into_owned()
+                    + &String::from_utf8_lossy(&output.stderr)
             }
             Err(error) => format!("{program}: {error}"),
         }
@@ -206,7 +249,10 @@ impl Cluster {
     /// # Errors
     /// A sentence.
     pub fn stop_controller(&self) -> Result<(), String> {
-        let mut daemons = self.daemons.lock().map_err(|_| "the daemons are lost".to_owned())?;
+        let mut daemons = self
+            .daemons
+            .lock()
+            .map_err(|_| "the daemons are lost".to_owned())?;
         // A daemon ends when it is dropped.
         daemons.retain(|daemon| daemon.name() != "slurmctld");
         Ok(())

@@ -11,11 +11,21 @@ const TESTS: &str = "slurm_cluster";
 
 pub(super) fn test(workspace: &Workspace) -> anyhow::Result<Counts> {
     if let Err(error) = tools::slurm() {
-        return Ok(Counts::skipped("the Slurm backend on a cluster", &format!("{error:#}")));
+        return Ok(Counts::skipped(
+            "the Slurm backend on a cluster",
+            &format!("{error:#}"),
+        ));
     }
     let mut command = cargo(workspace);
     if has_nextest() {
-        command.args(["nextest", "run", "--workspace", "--features", FEATURES, "--no-fail-fast"]);
+        command.args([
+            "nextest",
+            "run",
+            "--workspace",
+            "--features",
+            FEATURES,
+            "--no-fail-fast",
+        ]);
         // A cluster is five daemons, and judges jobs by the clock.
         command.args(["--test-threads", "1", "--run-ignored", "only", "-E"]);
         command.arg(format!("test({TESTS})"));

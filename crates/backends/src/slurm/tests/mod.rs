@@ -16,10 +16,15 @@ fn backend(cluster: &StandIn, rows: Vec<Row>) -> SlurmBackend {
     SlurmBackend::new(SlurmSettings {
         name: "cluster".to_owned(),
         server: Server::Http(format!("http://{}", cluster.address)),
-        version: format!("v0.0.{}", cluster.state.lock().unwrap().version).parse().unwrap(),
+        version: format!("v0.0.{}", cluster.state.lock().unwrap().version)
+            .parse()
+            .unwrap(),
         credentials: Credentials::Key(Arc::new(|| Ok(KEY.to_vec()))),
         user: "ci".to_owned(),
-        agent: AgentOnNode { program: "/opt/agent".to_owned(), arguments: Vec::new() },
+        agent: AgentOnNode {
+            program: "/opt/agent".to_owned(),
+            arguments: Vec::new(),
+        },
         shared_directory: None,
         environment: BTreeMap::new(),
         accounting: true,
@@ -59,7 +64,11 @@ fn submission() -> Submission {
 
 fn change(cluster: &StandIn, number: u32, change: impl Fn(&mut FakeJob)) {
     let mut state = cluster.state.lock().unwrap();
-    state.jobs.iter_mut().filter(|job| job.id == number).for_each(change);
+    state
+        .jobs
+        .iter_mut()
+        .filter(|job| job.id == number)
+        .for_each(change);
 }
 
 async fn poll(backend: &SlurmBackend, id: &str) -> BackendState {
@@ -72,9 +81,18 @@ fn every_setting() -> Vec<Row> {
         label: text("gpu"),
         repository: text("octo/*"),
         job: JobSettings {
-            user: text("octo"), partition: text("big"), account: text("a"), qos: text("q"), reservation: text("r"),
-            constraint: text("c"), gres: text("gpu:2"), cpus: Some(4), memory_mb: Some(100), nodes: Some(1),
-            time_limit_minutes: Some(7), exclusive: Some(true),
+            user: text("octo"),
+            partition: text("big"),
+            account: text("a"),
+            qos: text("q"),
+            reservation: text("r"),
+            constraint: text("c"),
+            gres: text("gpu:2"),
+            cpus: Some(4),
+            memory_mb: Some(100),
+            nodes: Some(1),
+            time_limit_minutes: Some(7),
+            exclusive: Some(true),
         },
     }]
 }
@@ -90,7 +108,11 @@ async fn a_job_goes_its_way_in_every_version() {
         assert_eq!(poll(&backend, &id).await, BackendState::Pending, "0.0.{version}");
         change(&cluster, 1, |job| job.states = vec!["RUNNING".to_owned()]);
         assert_eq!(poll(&backend, &id).await, BackendState::Running, "0.0.{version}");
-        let owned = Owned { key, id: id.clone(), live: true };
+        let owned = Owned {
+            key,
+            id: id.clone(),
+            live: true,
+        };
         assert_eq!(backend.list().await.unwrap(), [owned], "0.0.{version}");
         for (state, status, end) in [
             ("COMPLETED", 0, BackendEnd::Exited { code: 0 }),
@@ -98,18 +120,32 @@ async fn a_job_goes_its_way_in_every_version() {
             ("FAILED", 9, BackendEnd::Signalled { signal: 9 }),
             ("TIMEOUT", 0, BackendEnd::TimedOut),
         ] {
-            change(&cluster, 1, |job| (job.states, job.status) = (vec![state.to_owned()], status));
-            assert_eq!(poll(&backend, &id).await, BackendState::Ended(end), "0.0.{version} {state}");
+            change(&cluster, 1, |job| {
+                (job.states, job.status) = (vec![state.to_owned()], status)
+            });
+            assert_eq!(
+                poll(&backend, &id).await,
+                BackendState::Ended(end),
+                "0.0.{version} {state}"
+            );
         }
         change(&cluster, 1, |job| job.states = vec!["RUNNING".to_owned()]);
         backend.cancel(&id).await.unwrap();
-        assert_eq!(poll(&backend, &id).await, BackendState::Ended(BackendEnd::Cancelled), "0.0.{version}");
+        assert_eq!(
+            poll(&backend, &id).await,
+            BackendState::Ended(BackendEnd::Cancelled),
+            "0.0.{version}"
+        );
         // Slurm forgets it; the database does not.
         let mut forgotten = { cluster.state.lock().unwrap().jobs.remove(0) };
         assert_eq!(poll(&backend, &id).await, BackendState::Unknown, "0.0.{version}");
         (forgotten.states, forgotten.status) = (vec!["FAILED".to_owned()], 5 << 8);
         cluster.state.lock().unwrap().accounted.push(forgotten);
-        assert_eq!(poll(&backend, &id).await, BackendState::Ended(BackendEnd::Exited { code: 5 }), "0.0.{version}");
+        assert_eq!(
+            poll(&backend, &id).await,
+            BackendState::Ended(BackendEnd::Exited { code: 5 }),
+            "0.0.{version}"
+        );
     }
 }
 
@@ -124,8 +160,12 @@ async fn a_lost_answer_starts_nothing_twice() {
         let id = backend.submit(&submission()).await.unwrap();
         assert_eq!(backend.submit(&submission()).await.unwrap(), id, "{trouble:?}");
         let state = cluster.state.lock().unwrap();
-        let queued: Vec<u32> =
-            state.jobs.iter().filter(|job| job.states == ["PENDING"]).map(|job| job.id).collect();
+        let queued: Vec<u32> = state
+            .jobs
+            .iter()
+            .filter(|job| job.states == ["PENDING"])
+            .map(|job| job.id)
+            .collect();
         assert_eq!(queued, [1], "{trouble:?}: the first is the one");
         assert!(id.starts_with("1:"), "{trouble:?}: {id}");
         assert!(state.jobs.iter().all(|job| job.job["dependency"] == "singleton"));
@@ -138,7 +178,14 @@ async fn of_two_submits_at_once_both_say_the_first() {
     let backend = backend(&cluster, Vec::new());
     cluster.state.lock().unwrap().faults.push_back(Trouble::Race);
     assert!(backend.submit(&submission()).await.unwrap().starts_with("1:"));
-    let states: Vec<_> = cluster.state.lock().unwrap().jobs.iter().map(|job| job.states[0].clone()).collect();
+    let states: Vec<_> = cluster
+        .state
+        .lock()
+        .unwrap()
+        .jobs
+        .iter()
+        .map(|job| job.states[0].clone())
+        .collect();
     assert_eq!(states, ["PENDING", "CANCELLED"]);
 }
 
@@ -150,7 +197,11 @@ async fn a_number_that_is_another_job_now_is_unknown() {
     change(&cluster, 1, |job| job.job["name"] = json!("somebody's"));
     assert_eq!(poll(&backend, &id).await, BackendState::Unknown);
     backend.cancel(&id).await.unwrap();
-    assert_eq!(cluster.state.lock().unwrap().jobs[0].states, ["PENDING"], "it is not ours to cancel");
+    assert_eq!(
+        cluster.state.lock().unwrap().jobs[0].states,
+        ["PENDING"],
+        "it is not ours to cancel"
+    );
 }
 
 #[tokio::test]
@@ -162,7 +213,10 @@ async fn a_job_that_slurm_would_run_again_is_lost_and_cancelled() {
     let BackendState::Ended(BackendEnd::Lost { detail }) = poll(&backend, &id).await else {
         panic!("it goes on")
     };
-    assert_eq!(detail, "Slurm's job 1: it lost its node, and Slurm would run it again from its beginning");
+    assert_eq!(
+        detail,
+        "Slurm's job 1: it lost its node, and Slurm would run it again from its beginning"
+    );
     assert_eq!(cluster.state.lock().unwrap().jobs[0].states, ["CANCELLED"]);
 }
 
@@ -199,7 +253,12 @@ async fn a_token_is_made_anew_before_it_ends_and_when_it_is_refused() {
     cluster.state.lock().unwrap().now += 9 * 60;
     backend.list().await.unwrap();
     assert_eq!(made(), 2, "it would end within a minute");
-    cluster.state.lock().unwrap().answers.push_back((401, "Authentication failure".to_owned()));
+    cluster
+        .state
+        .lock()
+        .unwrap()
+        .answers
+        .push_back((401, "Authentication failure".to_owned()));
     let error = backend.list().await.unwrap_err();
     assert!(matches!(error, BackendError::Transient { .. }), "{error}");
     backend.list().await.unwrap();
@@ -210,18 +269,69 @@ async fn a_token_is_made_anew_before_it_ends_and_when_it_is_refused() {
 async fn what_goes_wrong_is_told_in_slurms_words_and_tried_again_where_that_may_help() {
     let cluster = StandIn::start(38).await;
     let backend = backend(&cluster, Vec::new());
-    let errors = |number: i64, text: &str| json!({"errors": [{"error_code": number, "error": text}]}).to_string();
+    let errors =
+        |number: i64, text: &str| json!({"errors": [{"error_code": number, "error": text}]}).to_string();
     let table = [
-        (500, errors(2000, "Invalid partition name specified"), false, "Invalid partition name specified (2000)"),
-        (500, errors(2045, "Invalid account or account/partition combination specified"), false, "Invalid account or account/partition combination specified (2045)"),
-        (500, errors(2066, "Invalid qos specification"), false, "Invalid qos specification (2066)"),
-        (500, errors(2014, "Requested node configuration is not available"), false, "Requested node configuration is not available (2014)"),
-        (400, errors(9001, "Failure during parsing"), false, "Failure during parsing (9001)"),
-        (404, "Unable find requested URL.".to_owned(), false, "slurmrestd has no API v0.0.38 (`slurmrestd -s list` says which it has): Unable find requested URL."),
-        (401, "Authentication failure".to_owned(), true, "slurmrestd does not accept the token: Authentication failure"),
-        (500, errors(-1, "Unspecified error"), true, "Unspecified error (which Slurm also says of a token that it does not accept)"),
-        (500, errors(1007, "Zero Bytes were transmitted or received"), true, "HTTP 500: Zero Bytes were transmitted or received (1007)"),
-        (500, errors(2068, "Job violates accounting/QOS policy"), true, "HTTP 500: Job violates accounting/QOS policy (2068)"),
+        (
+            500,
+            errors(2000, "Invalid partition name specified"),
+            false,
+            "Invalid partition name specified (2000)",
+        ),
+        (
+            500,
+            errors(2045, "Invalid account or account/partition combination specified"),
+            false,
+            "Invalid account or account/partition combination specified (2045)",
+        ),
+        (
+            500,
+            errors(2066, "Invalid qos specification"),
+            false,
+            "Invalid qos specification (2066)",
+        ),
+        (
+            500,
+            errors(2014, "Requested node configuration is not available"),
+            false,
+            "Requested node configuration is not available (2014)",
+        ),
+        (
+            400,
+            errors(9001, "Failure during parsing"),
+            false,
+            "Failure during parsing (9001)",
+        ),
+        (
+            404,
+            "Unable find requested URL.".to_owned(),
+            false,
+            "slurmrestd has no API v0.0.38 (`slurmrestd -s list` says which it has): Unable find requested URL.",
+        ),
+        (
+            401,
+            "Authentication failure".to_owned(),
+            true,
+            "slurmrestd does not accept the token: Authentication failure",
+        ),
+        (
+            500,
+            errors(-1, "Unspecified error"),
+            true,
+            "Unspecified error (which Slurm also says of a token that it does not accept)",
+        ),
+        (
+            500,
+            errors(1007, "Zero Bytes were transmitted or received"),
+            true,
+            "HTTP 500: Zero Bytes were transmitted or received (1007)",
+        ),
+        (
+            500,
+            errors(2068, "Job violates accounting/QOS policy"),
+            true,
+            "HTTP 500: Job violates accounting/QOS policy (2068)",
+        ),
         (503, String::new(), true, "HTTP 503: it gave no reason"),
     ];
     for (status, body, again, expected) in table {
@@ -249,13 +359,23 @@ async fn the_log_and_the_end_come_out_of_the_comment_where_there_is_no_other_way
     let log = backend.log(&id, 0).await.unwrap();
     assert!(log.bytes.is_empty() && !log.complete);
     let end = STANDARD.encode(r#"{"end":{"type":"timed_out"},"ended_ms":1}"#);
-    let comment = format!("checkmill:{end}:{}:6:{}", STANDARD.encode("{}"), STANDARD.encode("hello\n"));
+    let comment = format!(
+        "checkmill:{end}:{}:6:{}",
+        STANDARD.encode("{}"),
+        STANDARD.encode("hello\n")
+    );
     change(&cluster, 1, |job| {
         (job.states, job.status, job.comment) = (vec!["FAILED".to_owned()], 124 << 8, comment.clone());
     });
-    assert_eq!(poll(&backend, &id).await, BackendState::Ended(BackendEnd::TimedOut));
+    assert_eq!(
+        poll(&backend, &id).await,
+        BackendState::Ended(BackendEnd::TimedOut)
+    );
     let log = backend.log(&id, 2).await.unwrap();
-    assert_eq!((log.bytes.as_slice(), log.next_offset, log.complete), (b"llo\n".as_slice(), 6, true));
+    assert_eq!(
+        (log.bytes.as_slice(), log.next_offset, log.complete),
+        (b"llo\n".as_slice(), 6, true)
+    );
     assert_eq!(backend.result(&id).await.unwrap().unwrap(), b"{}");
     backend.discard(&id).await.unwrap();
     assert_eq!(poll(&backend, &id).await, BackendState::Unknown);
@@ -269,11 +389,30 @@ async fn a_secret_is_in_the_script_alone() {
     backend.submit(&submission()).await.unwrap();
     let job = cluster.state.lock().unwrap().jobs[0].job.to_string();
     assert!(!job.contains("ghs_secret"), "{job}");
-    let record = SubmitRecord { key: String::new(), name: String::new(), labels: Vec::new(), submitted_ms: 0, backstop_ms: 0 };
-    let agent = AgentOnNode { program: "/opt/the agent".to_owned(), arguments: vec!["agent".to_owned()] };
+    let record = SubmitRecord {
+        key: String::new(),
+        name: String::new(),
+        labels: Vec::new(),
+        submitted_ms: 0,
+        backstop_ms: 0,
+    };
+    let agent = AgentOnNode {
+        program: "/opt/the agent".to_owned(),
+        arguments: vec!["agent".to_owned()],
+    };
     let script = script::text(&submission(), &record, &agent, Place::Comment);
-    assert!(script.contains(r"export GITHUB_TOKEN='it'\''s @AGENT@ ghs_secret'"), "{script}");
+    assert!(
+        script.contains(r"export GITHUB_TOKEN='it'\''s @AGENT@ ghs_secret'"),
+        "{script}"
+    );
     assert!(script.contains("'/opt/the agent' 'agent' run --dir"), "{script}");
-    let checked = std::process::Command::new("sh").args(["-n", "-c", &script]).output().unwrap();
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let checked = std::process::Command::new("sh")
+        .args(["-n", "-c", &script])
+        .output()
+        .unwrap();
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
 }

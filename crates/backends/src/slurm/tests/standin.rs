@@ -62,7 +62,11 @@ impl StandIn {
     pub(super) async fn start(version: u32) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State { version, now: 1_000_000, ..State::default() }));
+        let state = Arc::new(Mutex::new(State {
+            version,
+            now: 1_000_000,
+            ..State::default()
+        }));
         let served = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -82,15 +86,22 @@ async fn serve(mut stream: TcpStream, state: &Mutex<State>) {
             return;
         }
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = header(head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = header(head, "content-length")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
         if body.len() >= length {
             break (head.to_owned(), body.to_owned());
         }
     };
     let answer = state.lock().unwrap().answer(&head, &body);
     let Some((status, body)) = answer else { return };
-    let text = format!("HTTP/1.1 {status} X\r\nConnection: Close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let text = format!(
+        "HTTP/1.1 {status} X\r\nConnection: Close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let _ = stream.write_all(text.as_bytes()).await;
 }
 
@@ -102,7 +113,8 @@ fn header(head: &str, name: &str) -> Option<String> {
 }
 
 fn problem(number: i64, error: &str) -> String {
-    json!({"errors": [{"error_number": number, "error": error, "description": "", "source": "test"}]}).to_string()
+    json!({"errors": [{"error_number": number, "error": error, "description": "", "source": "test"}]})
+        .to_string()
 }
 
 impl State {
@@ -112,7 +124,10 @@ impl State {
 
     fn answer(&mut self, head: &str, body: &str) -> Option<(u16, String)> {
         let mut words = head.split(' ');
-        let (method, path) = (words.next().unwrap(), words.next().unwrap().trim_start_matches('/'));
+        let (method, path) = (
+            words.next().unwrap(),
+            words.next().unwrap().trim_start_matches('/'),
+        );
         self.requests.push(format!("{method} {path}"));
         if let Some((wait, job)) = self.late.take() {
             match wait {
@@ -123,19 +138,31 @@ impl State {
         if let Some(answer) = self.answers.pop_front() {
             return Some(answer);
         }
-        let (Some(user), Some(token)) = (header(head, "x-slurm-user-name"), header(head, "x-slurm-user-token")) else {
+        let (Some(user), Some(token)) = (
+            header(head, "x-slurm-user-name"),
+            header(head, "x-slurm-user-token"),
+        ) else {
             return Some((401, "Authentication failure".to_owned()));
         };
         if !self.accepts(&token, &user) {
             return Some((500, problem(-1, "Unspecified error")));
         }
         let version = format!("v0.0.{}/", self.version);
-        let Some((plugin, rest)) = path.split_once('/').and_then(|(plugin, rest)| Some((plugin, rest.strip_prefix(&version)?))) else {
+        let Some((plugin, rest)) = path
+            .split_once('/')
+            .and_then(|(plugin, rest)| Some((plugin, rest.strip_prefix(&version)?)))
+        else {
             return Some((404, "Unable find requested URL.".to_owned()));
         };
         match (method, plugin, rest) {
-            ("GET", "slurm", "ping") => Some((200, json!({"pings": [{"pinged": "UP", "ping": "UP"}]}).to_string())),
-            ("GET", "slurm", "jobs") => Some((200, json!({"jobs": self.jobs.iter().map(|job| self.shown(job)).collect::<Vec<_>>()}).to_string())),
+            ("GET", "slurm", "ping") => Some((
+                200,
+                json!({"pings": [{"pinged": "UP", "ping": "UP"}]}).to_string(),
+            )),
+            ("GET", "slurm", "jobs") => Some((
+                200,
+                json!({"jobs": self.jobs.iter().map(|job| self.shown(job)).collect::<Vec<_>>()}).to_string(),
+            )),
             ("POST", "slurm", "job/submit") => self.submit(&user, &serde_json::from_str(body).unwrap()),
             (_, _, _) => {
                 let id: u32 = rest.strip_prefix("job/").unwrap().parse().unwrap();
@@ -147,14 +174,18 @@ impl State {
     /// As `auth/jwt` would.
     fn accepts(&self, token: &str, user: &str) -> bool {
         let parts: Vec<_> = token.split('.').collect();
-        let [head, claims, signature] = parts[..] else { return false };
+        let [head, claims, signature] = parts[..] else {
+            return false;
+        };
         let key = hmac::Key::new(hmac::HMAC_SHA256, KEY);
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
         if hmac::verify(&key, format!("{head}.{claims}").as_bytes(), &signature).is_err() {
             return false;
         }
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
-        claims["sun"] == user && claims["exp"].as_u64().unwrap() > self.now && claims["iat"].as_u64().unwrap() <= self.now
+        claims["sun"] == user
+            && claims["exp"].as_u64().unwrap() > self.now
+            && claims["iat"].as_u64().unwrap() <= self.now
     }
 
     fn submit(&mut self, user: &str, body: &Value) -> Option<(u16, String)> {
@@ -187,7 +218,11 @@ impl State {
             None => {
                 self.add(job);
                 let id = self.last_id;
-                let answer = if self.version >= 41 { json!({"result": {"job_id": id}, "job_id": id}) } else { json!({"job_id": id}) };
+                let answer = if self.version >= 41 {
+                    json!({"result": {"job_id": id}, "job_id": id})
+                } else {
+                    json!({"job_id": id})
+                };
                 Some((200, answer.to_string()))
             }
         }
@@ -195,19 +230,37 @@ impl State {
 
     fn add(&mut self, job: FakeJob) {
         self.last_id += 1;
-        self.jobs.push(FakeJob { id: self.last_id, ..job });
+        self.jobs.push(FakeJob {
+            id: self.last_id,
+            ..job
+        });
     }
 
     /// What this version does not take.
     fn wrong(&self, body: &Value) -> Option<String> {
         for (name, value) in body["job"].as_object().unwrap() {
-            let is_number = if self.is_parsed() { value["set"] == true && value["number"].is_u64() } else { value.is_u64() };
+            let is_number = if self.is_parsed() {
+                value["set"] == true && value["number"].is_u64()
+            } else {
+                value.is_u64()
+            };
             let fits = match name.as_str() {
-                "name" | "comment" | "partition" | "account" | "qos" | "reservation" | "constraints" | "dependency"
-                | "current_working_directory" | "standard_output" | "standard_error" => value.is_string(),
+                "name"
+                | "comment"
+                | "partition"
+                | "account"
+                | "qos"
+                | "reservation"
+                | "constraints"
+                | "dependency"
+                | "current_working_directory"
+                | "standard_output"
+                | "standard_error" => value.is_string(),
                 "tasks" | "cpus_per_task" | "minimum_nodes" => value.is_u64(),
                 "time_limit" | "memory_per_node" => is_number,
-                "environment" if self.is_parsed() => value.as_array().is_some_and(|all| all.iter().all(Value::is_string)),
+                "environment" if self.is_parsed() => value
+                    .as_array()
+                    .is_some_and(|all| all.iter().all(Value::is_string)),
                 "environment" => value.is_object(),
                 "deadline" => value.is_u64() == self.is_parsed(),
                 "exclusive" if self.is_parsed() => value.is_array(),
@@ -221,12 +274,20 @@ impl State {
                 return Some(format!("Unable to process key \"{name}\": {value}"));
             }
         }
-        (!body["script"].as_str().is_some_and(|script| script.starts_with("#!"))).then(|| "no script".to_owned())
+        (!body["script"]
+            .as_str()
+            .is_some_and(|script| script.starts_with("#!")))
+        .then(|| "no script".to_owned())
     }
 
     fn one(&mut self, method: &str, plugin: &str, id: u32, user: &str) -> (u16, String) {
         if plugin == "slurmdb" {
-            let jobs: Vec<_> = self.accounted.iter().filter(|job| job.id == id).map(|job| self.accounted_shown(job)).collect();
+            let jobs: Vec<_> = self
+                .accounted
+                .iter()
+                .filter(|job| job.id == id)
+                .map(|job| self.accounted_shown(job))
+                .collect();
             return (200, json!({"jobs": jobs}).to_string());
         }
         let Some(at) = self.jobs.iter().position(|job| job.id == id) else {
@@ -243,20 +304,32 @@ impl State {
     }
 
     fn number(&self, number: u64) -> Value {
-        if self.is_parsed() { json!({"set": true, "infinite": false, "number": number}) } else { json!(number) }
+        if self.is_parsed() {
+            json!({"set": true, "infinite": false, "number": number})
+        } else {
+            json!(number)
+        }
     }
 
     fn states(&self, job: &FakeJob) -> Value {
-        if self.version >= 40 { json!(job.states) } else { json!(job.states.last()) }
+        if self.version >= 40 {
+            json!(job.states)
+        } else {
+            json!(job.states.last())
+        }
     }
 
     fn exit_code(&self, status: i64) -> Value {
         let (code, signal) = (status >> 8, status & 0x7f);
         match self.version {
             ..39 => json!(status),
-            39 => json!({"status": "X", "return_code": {"set": true, "infinite": false, "number": code}, "signal": {"signal_id": signal, "name": ""}}),
-            _ => json!({"status": ["X"], "return_code": {"set": signal == 0, "infinite": false, "number": code},
-                "signal": {"id": {"set": signal != 0, "infinite": false, "number": signal}, "name": ""}}),
+            39 => {
+                json!({"status": "X", "return_code": {"set": true, "infinite": false, "number": code}, "signal": {"signal_id": signal, "name": ""}})
+            }
+            _ => {
+                json!({"status": ["X"], "return_code": {"set": signal == 0, "infinite": false, "number": code},
+                "signal": {"id": {"set": signal != 0, "infinite": false, "number": signal}, "name": ""}})
+            }
         }
     }
 
