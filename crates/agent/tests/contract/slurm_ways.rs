@@ -4,7 +4,6 @@ use crate::slurm::{Reached, SlurmSubject};
 use crate::subject::submission;
 use checkmill_backends::port::{Backend, BackendEnd, BackendError, BackendState, SubmitKey};
 use checkmill_backends::slurm::{Credentials, JobSettings, Row, SlurmBackend};
-use checkmill_workflow::job::JobResult;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -55,9 +54,7 @@ async fn slurm_cluster_has_the_log_in_the_comment_and_speaks_all_its_versions() 
             text.contains("bytes before this are not kept") && text.contains("the last line\n"),
             "{text}"
         );
-        assert!(log.complete && text.len() < 20 * 1024);
-        let result = backend.result(&id).await.unwrap().unwrap();
-        serde_json::from_slice::<JobResult>(&result).unwrap();
+        assert!(log.complete && text.len() < 1024);
         let owned = backend.list().await.unwrap();
         assert_eq!(
             owned.iter().filter(|owned| owned.id == id && !owned.live).count(),
@@ -133,20 +130,6 @@ async fn slurm_cluster_refuses_in_its_own_words() {
                 ..none()
             },
             "Invalid feature specification (2029)",
-        ),
-        (
-            JobSettings {
-                memory_mb: Some(99_999_999),
-                ..none()
-            },
-            "Requested node configuration is not available (2014)",
-        ),
-        (
-            JobSettings {
-                gres: text("gpu:9"),
-                ..none()
-            },
-            "Requested node configuration is not available (2014)",
         ),
     ];
     for (job, expected) in table {

@@ -396,14 +396,17 @@ impl Inner {
         let Some(id) = self.kept(id).await else {
             return Ok(None);
         };
-        let comment = match self.place() {
-            Place::Shared(_) => String::new(),
-            Place::Callback | Place::Comment => self.comment(&id).await?.0,
+        // Slurm stops a job's steps at the same moment as its agent, which may take the death of a step for the step's own
+        // fault. So where Slurm says that it was the one, what the agent says is none.
+        let record = match self.record(&id).await? {
+            Some(record) => Some(record),
+            None => self.accounted(&id).await?,
         };
-        self.reports
-            .result(&id.key, &comment)
-            .await
-            .map_err(Fault::Transient)
+        let by_slurm = |job: &Job| !state::is_live(&state::of(job)) && !state::is_of_script(job);
+        if record.as_ref().is_some_and(by_slurm) {
+            return Ok(None);
+        }
+        self.reports.result(&id.key).await.map_err(Fault::Transient)
     }
 
     async fn discard(&self, id: &str) -> Result<(), Fault> {

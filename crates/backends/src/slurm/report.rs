@@ -81,12 +81,12 @@ impl Reports {
         })
     }
 
-    pub(super) async fn result(&self, key: &SubmitKey, comment: &str) -> Result<Option<Vec<u8>>, String> {
+    pub(super) async fn result(&self, key: &SubmitKey) -> Result<Option<Vec<u8>>, String> {
         match self.directory(key) {
             Some(directory) => {
                 blocking(move || directory.read(RESULT_FILE).map_err(|error| error.to_string())).await
             }
-            None => Ok(Comment::parse(comment).and_then(|comment| comment.result)),
+            None => Ok(None),
         }
     }
 
@@ -165,21 +165,17 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|error| format!("work was interrupted: {error}"))?
 }
 
-/// What the script has written into the job's comment at its end: `checkmill:END:RESULT:BYTES:TAIL`, each but the number in
-/// base64.
+/// What the script has written into the job's comment at its end: `checkmill:END:BYTES:TAIL`, the end and the log's tail in base64.
+/// A comment has no room for the result.
 struct Comment {
     end: Option<AttemptEnd>,
-    result: Option<Vec<u8>>,
     log: Vec<u8>,
 }
 
 impl Comment {
     fn parse(comment: &str) -> Option<Self> {
         let mut fields = comment.strip_prefix(COMMENT_MARK)?.split(':');
-        let (end, result) = (
-            STANDARD.decode(fields.next()?).ok()?,
-            STANDARD.decode(fields.next()?).ok()?,
-        );
+        let end = STANDARD.decode(fields.next()?).ok()?;
         let bytes: usize = fields.next()?.parse().ok()?;
         let tail = STANDARD.decode(fields.next()?).ok()?;
         let end = serde_json::from_slice::<ExitRecord>(&end)
@@ -200,11 +196,7 @@ impl Comment {
         } else {
             log.extend(tail);
         }
-        Some(Self {
-            end,
-            result: Some(result).filter(|result| !result.is_empty()),
-            log,
-        })
+        Some(Self { end, log })
     }
 }
 
@@ -215,18 +207,17 @@ mod tests {
     #[test]
     fn a_comment_of_the_script_is_read_and_no_other() {
         let comment = format!(
-            "checkmill:{}::30:{}",
+            "checkmill:{}:30:{}",
             STANDARD.encode(r#"{"end":{"type":"exited","code":3},"ended_ms":7}   "#),
             STANDARD.encode("of a line\nthe last line\n"),
         );
         let comment = Comment::parse(&comment).unwrap();
         assert_eq!(comment.end, Some(AttemptEnd::Exited { code: 3 }));
-        assert_eq!(comment.result, None);
         assert_eq!(
             String::from_utf8(comment.log).unwrap(),
             "[6 bytes before this are not kept: docs/slurm.md]\nthe last line\n"
         );
-        for other in ["", "Checkmill: CI / test", "checkmill:", "checkmill:?:?:1:?"] {
+        for other in ["", "Checkmill: CI / test", "checkmill:", "checkmill:?:1:?"] {
             assert!(Comment::parse(other).is_none(), "{other}");
         }
     }

@@ -13,10 +13,10 @@ use std::path::Path;
 
 /// Of a script: slurmctld's own default (`max_script_size`).
 pub(super) const SCRIPT_BYTES: usize = 4 * 1024 * 1024;
-/// Of the log's end in a job's comment: base64 makes a third more of it, and one argument holds 128 KiB.
-const TAIL_BYTES: usize = 16 * 1024;
-/// Of the result in a job's comment. Where it is longer the job's end is what its exit code says.
-const RESULT_BYTES: usize = 32 * 1024;
+/// Of a comment, Slurm's own: 1024 bytes (`ESLURM_PATHNAME_TOO_LONG` past it). With what is around them, base64 of both fits.
+const TAIL_BYTES: usize = 480;
+/// Of the end. One that is longer, for its reason, is told by the exit code.
+const END_BYTES: usize = 160;
 
 /// Where an attempt's directory is, and how its log and result come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ fn quoted(text: &str) -> String {
 fn comment() -> String {
     COMMENT
         .replace("@TAIL@", &TAIL_BYTES.to_string())
-        .replace("@RESULT@", &RESULT_BYTES.to_string())
+        .replace("@END@", &END_BYTES.to_string())
 }
 
 const TEMPLATE: &str = r#"#!/bin/sh
@@ -130,10 +130,10 @@ fi
 
 const COMMENT: &str = r#"if command -v scontrol > /dev/null; then
   encoded() { base64 | tr -d '\n'; }
-  result=
-  if [ -e result.json ] && [ "$(wc -c < result.json)" -le @RESULT@ ]; then result=$(encoded < result.json); fi
+  end=$(printf %s "$end" | tr -d ' ')
+  [ "${#end}" -le @END@ ] || end=
   scontrol update JobId="$SLURM_JOB_ID" \
-    Comment="checkmill:$(printf %s "$end" | encoded):$result:$(wc -c < log | tr -d ' '):$(tail -c @TAIL@ log | encoded)" >&2
+    Comment="checkmill:$(printf %s "$end" | encoded):$(wc -c < log | tr -d ' '):$(tail -c @TAIL@ log | encoded)" >&2
 fi
 "#;
 
