@@ -103,13 +103,16 @@ impl Inner {
         users
     }
 
-    /// Jobs of this user that carry a key, the first of each key first.
+    /// Jobs of this user that carry a key, the first of each key first. Versions before 0.0.38 name no users.
     async fn jobs_of(&self, user: &str) -> Result<Vec<(SubmitKey, Job)>, Fault> {
         let answer: Jobs = self
             .client
             .call(&self.settings, user, Method::GET, ("slurm", "jobs"), None)
             .await?;
-        let ours = answer.jobs.into_iter().filter(|job| job.user_name == user);
+        let ours = answer
+            .jobs
+            .into_iter()
+            .filter(|job| job.user_name.is_empty() || job.user_name == user);
         let mut ours: Vec<_> = ours.filter_map(|job| Some((job.key()?, job))).collect();
         ours.sort_by_key(|(_, job)| job.order());
         Ok(ours)

@@ -200,7 +200,7 @@ async fn slurm_cluster_stops_a_job_at_its_own_limit() {
     site.served.mark("started").await;
     // A minute, and as long until Slurm looks.
     site.empty().await;
-    insta::assert_snapshot!(line(&site.served.completed("CI / slow").await), @"TIMEOUT");
+    insta::assert_snapshot!(line(&site.served.completed("CI / slow").await), @"CI / slow: timed_out / Stopped at its time limit after TIME /  / **Timed out** (`run_timeout`): The backend's own time limit ended the job.");
     site.finish().await;
 }
 
@@ -224,7 +224,7 @@ async fn slurm_cluster_loses_a_node_and_the_job_is_tried_again() {
             check.id == first.id && check.conclusion.is_some()
         })
         .await;
-    insta::assert_snapshot!(line(&lost), @"NODE");
+    insta::assert_snapshot!(line(&lost), @"CI / slow: failure / No verdict: the infrastructure failed; retried as attempt 2 /  / **No verdict** (`infrastructure`): The job was lost: Slurm's job 1: its node failed (NodeDown)");
     site.served.allow("go");
     assert_eq!(site.served.after(&first).await.line(), "CI / slow: success");
     assert_eq!(
