@@ -89,6 +89,7 @@ pub(crate) fn decide(
                 );
                 continue;
             }
+            FileMatch::No(_) if event.is_target() && !planned::names_target(file) => continue,
             FileMatch::No(reason) => Outcome::No(reason),
             FileMatch::Runs(planned) => starts(planned, file, skip_ci, only_job),
         };
@@ -105,7 +106,8 @@ pub(crate) fn decide(
         .iter()
         .filter(|path| dirs::counts(path, &policy))
         .count();
-    if left_out > 0 {
+    // What the default branch has too many of, its own pushes say.
+    if left_out > 0 && !event.is_target() {
         let diagnosis = view::files_left_out(left_out).into();
         decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
     }
@@ -190,6 +192,25 @@ fn policy(file: Option<&SourceFile>) -> Result<Policy, Diagnosis> {
     }
 }
 
+/// What an event is to the default branch's files, with the policy that was read with others.
+pub(crate) fn target_files(of: PlanningFiles, workflows: Vec<SourceFile>) -> PlanningFiles {
+    PlanningFiles {
+        policy: of.policy,
+        archived: of.archived,
+        workflows,
+        ..PlanningFiles::default()
+    }
+}
+
+/// One delivery of a pull request may start a file twice: as `pull_request`, and as `pull_request_target`.
+fn run_id(event: &Event, path: &str) -> RunId {
+    if event.is_target() {
+        RunId::derive(&event.delivery, &format!("{path} {}", event.name()))
+    } else {
+        RunId::derive(&event.delivery, path)
+    }
+}
+
 /// The run that a file's decision becomes.
 pub(crate) fn run_of(
     event: &Event,
@@ -200,7 +221,7 @@ pub(crate) fn run_of(
 ) -> Run {
     let workflow = planned.workflow;
     let mut run = Run {
-        id: RunId::derive(&event.delivery, &planned.path),
+        id: run_id(event, &planned.path),
         installation: event.installation,
         event: event.clone(),
         sha: sha.clone(),
@@ -208,11 +229,7 @@ pub(crate) fn run_of(
         workflow_name: planned.name,
         title: None,
         policy: policy.clone(),
-        trust: if event.is_from_fork() {
-            Trust::ForkUnapproved
-        } else {
-            Trust::Own
-        },
+        trust: Trust::of(event, policy),
         hold: planned.hold,
         concurrency: None,
         cancelled: Vec::new(),
@@ -232,4 +249,84 @@ pub(crate) fn run_of(
         None => {}
     }
     run
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::archives::tests::{pull, push, target};
+    use checkmill_core::Run;
+    use checkmill_core::policy::{Access, TargetForks, TokenPermissions};
+    use checkmill_core::run::Trust;
+
+    fn planned(mut run: Run) -> Run {
+        run.trust = Trust::of(&run.event, &run.policy);
+        run
+    }
+
+    fn approved(mut run: Run) -> Run {
+        run.trust = Trust::ForkApproved {
+            by: "ann".parse().unwrap(),
+            at: checkmill_core::UnixMillis(1),
+        };
+        run
+    }
+
+    fn writes(run: &Run) -> bool {
+        let access = |access| TokenPermissions([("contents".to_owned(), access)].into());
+        run.permitted(&access(Access::Write)) == access(Access::Write)
+    }
+
+    /// `(starts, has secrets, may write, checks out anything)`.
+    fn rights(run: &Run) -> [bool; 4] {
+        let anything = run.only_own_commits().is_none();
+        [run.trust.may_run(), run.may_have_secrets(), writes(run), anything]
+    }
+
+    /// What each kind of run may do, under a policy that lets jobs write.
+    #[test]
+    fn rights_of_runs() {
+        let under = |mut run: Run, change: &dyn Fn(&mut checkmill_core::policy::Policy)| {
+            let all = TokenPermissions([("contents".to_owned(), Access::Write)].into());
+            run.policy.permissions = all;
+            change(&mut run.policy);
+            planned(run)
+        };
+        let plain = |_: &mut checkmill_core::policy::Policy| {};
+        let asks = |policy: &mut checkmill_core::policy::Policy| {
+            policy.pull_request_target.forks = TargetForks::Approval;
+            policy.pull_request_target.secrets = true;
+            policy.pull_request_target.permissions = policy.permissions.clone();
+        };
+        let own = |mut run: Run| {
+            if let checkmill_core::EventKind::PullRequestTarget(pull) = &mut run.event.kind {
+                pull.head.repository = Some(run.event.repository.name.clone());
+            }
+            run
+        };
+        for (what, run, expected) in [
+            ("a push", under(push("main"), &plain), [true, true, true, true]),
+            ("a fork's", under(pull("main"), &plain), [false, false, false, true]),
+            ("approved", approved(under(pull("main"), &plain)), [true, false, false, true]),
+            ("the target", under(target("main"), &plain), [true, false, false, false]),
+            ("of an own branch", under(own(target("main")), &plain), [true, false, false, true]),
+            ("that asks", under(target("main"), &asks), [false, false, true, false]),
+            ("and is approved", approved(under(target("main"), &asks)), [true, true, true, true]),
+            ("own, policy", under(own(target("main")), &asks), [true, true, true, true]),
+        ] {
+            assert_eq!(rights(&run), expected, "{what}");
+        }
+        let never = under(target("main"), &|policy| policy.pull_request_target.forks = TargetForks::Never);
+        assert!(!never.trust.may_run() && !crate::plan::may_be_approved(&never));
+        let asking = under(target("main"), &asks);
+        assert!(crate::plan::may_be_approved(&asking));
+    }
+
+    #[test]
+    fn one_delivery_starts_a_file_twice() {
+        let (pull, target) = (pull("main"), target("main"));
+        assert_ne!(super::run_id(&pull.event, "ci.yml"), super::run_id(&target.event, "ci.yml"));
+        assert_eq!((pull.check_sha(), target.check_sha()), (&pull.sha, &"3".repeat(40).parse().unwrap()));
+        let only = target.only_own_commits().unwrap();
+        assert!(only.contains(&target.sha) && !only.contains(target.check_sha()), "{only:?}");
+    }
 }

@@ -104,7 +104,7 @@ pub fn preview(
             let run = run_of(event, sha, &policy, planned, UnixMillis(0));
             WorkflowPreview {
                 path,
-                name: run.workflow_name.clone(),
+                name: checkmill_workflow::name_for(event, &run.workflow_name),
                 outcome: outcome_of(run, source.as_deref(), called),
             }
         }
@@ -177,9 +177,10 @@ impl Walk {
             Some(JobPreview {
                 needs: run.nodes.get(&key)?.needs.clone(),
                 outcome: outcomes.remove(&key)?,
-                name: names
-                    .remove(&key)
-                    .unwrap_or_else(|| checkmill_workflow::unevaluated_name(&workflow, &key)),
+                name: names.remove(&key).unwrap_or_else(|| {
+                    let name = checkmill_workflow::unevaluated_name(&workflow, &key);
+                    checkmill_workflow::name_for(&run.event, &name)
+                }),
                 key,
             })
         };

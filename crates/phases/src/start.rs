@@ -270,7 +270,7 @@ impl Start<'_> {
         let repo = &run.event.repository.name;
         let text = serde_json::to_string(&description.description)
             .map_err(|error| crate::ports::StoreError::Corrupt(format!("the job description: {error}")))?;
-        let secrets = match secrets::of_job(self.secrets, repo, &run.trust, environment, &text).await {
+        let secrets = match secrets::of_job(self.secrets, repo, run.may_have_secrets(), environment, &text).await {
             Ok(secrets) => secrets,
             Err(SecretsError::Store(error)) => return Err(error.into()),
             Err(unusable @ SecretsError::Unusable { .. }) => {
@@ -341,14 +341,14 @@ impl Start<'_> {
         if job.check_uncertain
             && let Some(check) = self
                 .forge
-                .find_check(repo, &run.sha, &job.name, &job.id, job.previous_check)
+                .find_check(repo, run.check_sha(), &job.name, &job.id, job.previous_check)
                 .await?
         {
             return Ok(check);
         }
         let check = NewCheck {
             name: job.name.clone(),
-            sha: run.sha.clone(),
+            sha: run.check_sha().clone(),
             job: job.id.clone(),
             state,
         };

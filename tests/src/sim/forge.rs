@@ -9,7 +9,7 @@ use checkmill_core::{
 };
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
-    AttemptId, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog, FileAtRef,
+    AttemptId, Beside, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog, FileAtRef,
     Forge, ForgeError, FoundFile, JobToken, NewCheck, PlanningFiles, RepoRef, SourceContent, SourceFile,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,6 +179,7 @@ impl Forge for MemForge {
         _sha: &CommitSha,
         _dirs: &[&str],
         _policy: &str,
+        _beside: Beside,
     ) -> Result<PlanningFiles, ForgeError> {
         self.faults
             .call(Peer::Forge, failed, || {
@@ -193,6 +194,7 @@ impl Forge for MemForge {
                     left_out: Vec::new(),
                     message: "Change".to_owned(),
                     archived: false,
+                    default_branch: None,
                 })
             })
             .await

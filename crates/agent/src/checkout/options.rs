@@ -138,6 +138,7 @@ mod tests {
             repository: "octo/hello".to_owned(),
             sha: "a".repeat(40),
             git_ref: "refs/heads/main".to_owned(),
+            only: None,
         }
     }
 

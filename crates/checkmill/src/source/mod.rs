@@ -150,10 +150,22 @@ impl Source {
     /// # Errors
     /// When git fails.
     pub(crate) fn workflows(&self, policy: &Policy) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        self.workflows_at(&self.sha, policy)
+    }
+
+    /// Those of another commit.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(crate) fn workflows_at(
+        &self,
+        sha: &CommitSha,
+        policy: &Policy,
+    ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let is_one =
             |path: &str| (path.ends_with(".yml") || path.ends_with(".yaml")) && dirs::counts(path, policy);
         let files = self
-            .tree(&self.sha)?
+            .tree(sha)?
             .into_iter()
             .filter(|file| is_one(&file.path));
         files.map(|file| Ok((file.path, self.blob(&file.id)?))).collect()

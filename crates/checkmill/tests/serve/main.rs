@@ -38,6 +38,7 @@ mod releases;
 mod reruns;
 mod schedules;
 mod secrets;
+mod targets;
 mod timeouts;
 mod troubles;
 mod webhooks;

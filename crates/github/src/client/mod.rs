@@ -25,7 +25,7 @@ mod trees;
 pub use app::AppFault;
 
 use crate::forge::{
-    AttemptId, ChangeSet, ChangedFiles, CheckState, DeliveryLog, FileAtRef, Forge, ForgeError, FoundFile,
+    AttemptId, Beside, ChangeSet, ChangedFiles, CheckState, DeliveryLog, FileAtRef, Forge, ForgeError, FoundFile,
     JobToken, NewCheck, PlanningFiles, RepoRef,
 };
 use crate::settings::{ApiUrl, AppId, SettingsError};
@@ -171,12 +171,14 @@ impl Forge for GitHub {
         sha: &CommitSha,
         dirs: &[&str],
         policy: &str,
+        beside: Beside,
     ) -> Result<PlanningFiles, ForgeError> {
         let wanted = files::Wanted {
             repo,
             sha,
             dirs,
             policy,
+            beside,
         };
         let api = self.client.within(FORGE_PLANNING_CALL);
         if !self.no_graphql.load(Ordering::Relaxed) {

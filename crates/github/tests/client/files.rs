@@ -2,14 +2,14 @@
 
 use crate::support::{Reply, SHA, Seen, ok, repo, sha, status, world};
 use checkmill_core::limits;
-use checkmill_github::forge::{Forge, ForgeError, PlanningFiles, SourceContent, SourceFile};
+use checkmill_github::forge::{Beside, BranchFiles, Forge, ForgeError, PlanningFiles, SourceContent, SourceFile};
 use serde_json::{Value, json};
 
 const DIR: &str = ".checkmill/workflows";
 const POLICY: &str = ".checkmill/config.yml";
 
 async fn files(world: &crate::support::World) -> Result<PlanningFiles, ForgeError> {
-    world.github.planning_files(&repo(), &sha(), &[DIR], POLICY).await
+    world.github.planning_files(&repo(), &sha(), &[DIR], POLICY, Beside::Nothing).await
 }
 
 fn blob(name: &str, text: &str) -> Value {

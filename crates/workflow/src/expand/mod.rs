@@ -9,7 +9,7 @@ mod plan;
 
 pub use later::LaterKey;
 pub(crate) use leg::timeout;
-pub use name::unevaluated_name;
+pub use name::{name_for, unevaluated_name};
 pub(crate) use name::{check_name, leg_name, leg_title};
 pub(crate) use plan::{Plan, PlannedLeg, legs, legs_of_first_attempt};
 
