@@ -11,7 +11,7 @@ use checkmill_core::policy::Policy;
 use checkmill_core::run::{Diagnosis, Hold, Trust};
 use checkmill_core::schedule::Waits;
 use checkmill_core::{CommitSha, Event, EventKind, JobKey, Run, RunId, UnixMillis};
-use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
+use checkmill_github::forge::{BranchFiles, PlanningFiles, SourceContent, SourceFile};
 use checkmill_workflow::{Changed, RemoteWorkflow};
 use std::collections::BTreeMap;
 
@@ -192,12 +192,13 @@ fn policy(file: Option<&SourceFile>) -> Result<Policy, Diagnosis> {
     }
 }
 
-/// What an event is to the default branch's files, with the policy that was read with others.
-pub(crate) fn target_files(of: PlanningFiles, workflows: Vec<SourceFile>) -> PlanningFiles {
+/// The default branch's files in the place of the commit's, under the same policy.
+pub(crate) fn target_files(of: PlanningFiles, head: BranchFiles) -> PlanningFiles {
     PlanningFiles {
         policy: of.policy,
         archived: of.archived,
-        workflows,
+        workflows: head.workflows,
+        left_out: head.left_out,
         ..PlanningFiles::default()
     }
 }

@@ -483,6 +483,22 @@ fn row(run: &Run, key: &JobKey, leg: &Leg, state: JobState, now: UnixMillis) -> 
     }
 }
 
+/// Whether the policy lets a leg use the environment of its job; what is wrong where it does not.
+pub(crate) fn allowed_environment(
+    workflow: &Workflow,
+    run: &Run,
+    leg: &Job,
+    results: BTreeMap<JobKey, NeedsJob>,
+) -> Result<(), Diagnostics> {
+    let contexts = Contexts::new(workflow, run, leg.attempt, results);
+    let git_ref = checkmill_workflow::full_ref(&run.event);
+    let rules = EnvironmentRules {
+        rules: &run.policy.environments,
+        git_ref: &git_ref,
+    };
+    checkmill_workflow::allowed_environment(workflow, &leg.key, &leg.leg, &contexts.of(&run.policy), rules)
+}
+
 /// What the agent is told, and what its token may do.
 pub(crate) struct Described {
     pub(crate) description: JobDescription,

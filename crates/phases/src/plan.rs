@@ -20,7 +20,7 @@ use checkmill_core::run::Trust;
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Millis, Run, RunId};
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
-    Beside, BranchFiles, ChangeSet, ChangedFiles, FileAtRef, Forge, ForgeError, FoundFile, PlanningFiles, RepoRef,
+    Beside, ChangeSet, ChangedFiles, FileAtRef, Forge, ForgeError, FoundFile, PlanningFiles, RepoRef,
 };
 use checkmill_workflow::{Changed, RemoteWorkflow};
 
@@ -185,8 +185,9 @@ impl Plan<'_> {
             files: &files,
         };
         self.plan_files(event, of, &mut changed, &mut planned).await?;
-        if let (Some(event), Some(BranchFiles { sha, workflows, .. })) = (target, default_branch) {
-            let files = target_files(files, workflows);
+        if let (Some(event), Some(head)) = (target, default_branch) {
+            let sha = head.sha.clone();
+            let files = target_files(files, head);
             let of = Of {
                 repo: &repo,
                 sha: &sha,

@@ -199,7 +199,6 @@ fn secret(name: &str, value: String) -> Result<(String, SecretString), String> {
 mod tests {
     use super::*;
     use async_trait::async_trait;
-    use checkmill_core::UnixMillis;
 
     struct Kept(Option<&'static str>, Option<&'static str>);
 

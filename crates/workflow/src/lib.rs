@@ -44,7 +44,7 @@ mod yaml;
 pub use call::{Called, Linker, RemoteWorkflow, WorkflowReference};
 pub use concurrency::run_concurrency;
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
-pub use describe::{AttemptInfo, allowed_actions, describe};
+pub use describe::{AttemptInfo, allowed_actions, allowed_environment, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use dialect::{
     DIRECTORIES, Written, WrittenAction, WrittenStep, lint, local_actions, parse, parse_action, written_steps,

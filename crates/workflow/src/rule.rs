@@ -42,13 +42,14 @@ pub enum Rule {
     UnknownInput,
     MatrixFilter,
     ScheduleInterval,
+    UnknownEnvironment,
     UntrustedInput,
     Refused,
     RefusedIfReached,
 }
 
 impl Rule {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Yaml,
         Self::UnknownKey,
         Self::Unsupported,
@@ -65,6 +66,7 @@ impl Rule {
         Self::UnknownInput,
         Self::MatrixFilter,
         Self::ScheduleInterval,
+        Self::UnknownEnvironment,
         Self::UntrustedInput,
         Self::Refused,
         Self::RefusedIfReached,
@@ -89,6 +91,7 @@ impl Rule {
             Self::UnknownInput => "unknown-input",
             Self::MatrixFilter => "matrix-filter",
             Self::ScheduleInterval => "schedule-interval",
+            Self::UnknownEnvironment => "unknown-environment",
             Self::UntrustedInput => "untrusted-input",
             Self::Refused => "refused",
             Self::RefusedIfReached => "refused-if-reached",
@@ -116,6 +119,7 @@ impl Rule {
             | Self::UnknownInput
             | Self::MatrixFilter
             | Self::ScheduleInterval
+            | Self::UnknownEnvironment
             | Self::RefusedIfReached => Severity::Warning,
             Self::UntrustedInput => Severity::Note,
         }
@@ -142,6 +146,9 @@ impl Rule {
             Self::MatrixFilter => "An item of `include` or `exclude` that hardly does what it was meant to.",
             Self::ScheduleInterval => {
                 "A schedule that comes oftener than every five minutes, which is as often as it runs."
+            }
+            Self::UnknownEnvironment => {
+                "A job's environment that the policy beside the file does not have: the job is refused when it starts."
             }
             Self::UntrustedInput => {
                 "A script holds an expression whose text an outsider may choose. Checkmill hands it over as an environment \

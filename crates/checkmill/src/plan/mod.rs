@@ -158,6 +158,10 @@ fn is_broken(workflow: &WorkflowPreview) -> bool {
         WorkflowOutcome::NotStarted(_) => false,
         WorkflowOutcome::Started { jobs, .. } => jobs
             .iter()
-            .any(|job| matches!(job.outcome, JobOutcome::Broken(_))),
+            .any(|job| match &job.outcome {
+                JobOutcome::Broken(_) => true,
+                JobOutcome::Starts { refused, .. } => !refused.is_empty(),
+                _ => false,
+            }),
     }
 }

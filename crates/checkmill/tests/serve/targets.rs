@@ -171,7 +171,7 @@ async fn a_pull_request_of_the_repository_itself_and_a_broken_file() {
     served.push(files).await;
     // The push says what is broken.
     served.checks(1).await;
-    let commit = NewCommit::new("Change").remove(".checkmill/workflows/broken.yml");
+    let commit = NewCommit::new("Change").delete(".checkmill/workflows/broken.yml");
     served.pull_request("feature", commit).await;
     served.completed(HEAD).await;
     served.completed(TARGET).await;

@@ -190,6 +190,45 @@ async fn without_graphql_the_files_are_read_one_by_one() {
     assert_eq!(asked, 1, "once is enough to know");
 }
 
+/// A pull request's planning: the default branch's files besides, with and without GraphQL.
+#[tokio::test]
+async fn the_default_branchs_files_come_along_where_they_are_asked_for() {
+    const HEAD: &str = "0123456789abcdef0123456789abcdef01234567";
+    let head = BranchFiles {
+        sha: HEAD.parse().unwrap(),
+        workflows: vec![text("a.yml", "on: main")],
+        left_out: Vec::new(),
+    };
+    let graphql = world(|_: &Seen| {
+        ok(json!({"data": {"repository": {
+            "policy": null, "commit": {"message": "Fix"}, "head": {"oid": HEAD},
+            "d0": {"entries": [blob("a.yml", "on: pull")]}, "h0": {"entries": [blob("a.yml", "on: main"), blob("x.md", "")]},
+        }}}))
+    })
+    .await;
+    let rest = world(|seen: &Seen| match seen.target.strip_prefix("/repos/o/r/") {
+        Some("commits/HEAD") => ok(json!({"sha": HEAD, "commit": {"message": "Main"}})),
+        Some(path) if path == format!("contents/{DIR}?ref={HEAD}") => {
+            ok(json!([{"name": "a.yml", "path": format!("{DIR}/a.yml"), "type": "file", "size": 5}]))
+        }
+        Some(path) if path == format!("contents/{DIR}/a.yml?ref={HEAD}") => {
+            Reply::Bytes(200, b"on: main".to_vec())
+        }
+        _ => rest(seen),
+    })
+    .await;
+    for (world, requests) in [(&graphql, 1), (&rest, 9)] {
+        let asked = world
+            .github
+            .planning_files(&repo(), &sha(), &[DIR], POLICY, Beside::DefaultBranch);
+        let found = asked.await.unwrap();
+        assert_eq!(found.default_branch.as_ref(), Some(&head));
+        assert_eq!(found.message, "Fix");
+        assert_eq!(world.lines().len(), requests, "{:?}", world.lines());
+
+    }
+}
+
 #[tokio::test]
 async fn by_rest_too_nothing_there_is_nothing() {
     let empty = world(|seen: &Seen| {

@@ -2,7 +2,8 @@
 
 use checkmill_core::Millis;
 use checkmill_core::policy::{
-    Access, CommentPolicy, EnvironmentRule, ForkPolicy, ModelPolicy, Policy, TranslatePolicy,
+    Access, CommentPolicy, EnvironmentRule, ForkPolicy, ModelPolicy, Policy, TargetForks, TargetPolicy,
+    TokenPermissions, TranslatePolicy,
 };
 use checkmill_workflow::parse_policy;
 
@@ -72,6 +73,29 @@ timeout-minutes-max: 90
             .len()
             > 5
     );
+}
+
+#[test]
+fn what_pull_request_target_may_do() {
+    let policy = |text: &str| parse_policy(PATH, text).unwrap().pull_request_target;
+    assert_eq!(policy("pull_request_target: {}"), TargetPolicy::default());
+    let default = TargetPolicy {
+        forks: TargetForks::Run,
+        permissions: TokenPermissions::read_only(),
+        secrets: false,
+    };
+    assert_eq!(TargetPolicy::default(), default);
+    // What other jobs may do is nothing to it.
+    assert_eq!(policy("permissions: write-all"), default);
+    assert_eq!(
+        policy("pull_request_target:\n  forks: approval\n  permissions: {issues: write}\n  secrets: true\n"),
+        TargetPolicy {
+            forks: TargetForks::Approval,
+            permissions: TokenPermissions([("issues".to_owned(), Access::Write)].into()),
+            secrets: true,
+        }
+    );
+    insta::assert_snapshot!(wrong("pull_request_target: {forks: always, secret: true}"), @"");
 }
 
 #[test]
