@@ -105,7 +105,9 @@ impl Run {
             EventKind::PullRequestTarget(_) => {
                 self.event.is_from_fork() && !matches!(self.trust, Trust::ForkApproved { .. })
             }
-            EventKind::WorkflowRun(ended) => ended.head_repository.as_ref() != Some(&self.event.repository.name),
+            EventKind::WorkflowRun(ended) => {
+                ended.head_repository.as_ref() != Some(&self.event.repository.name)
+            }
             _ => false,
         };
         let base = self.event.pull_request().map(|pull| pull.base_sha.clone());

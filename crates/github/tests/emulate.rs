@@ -18,8 +18,8 @@ use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{CheckRunId, CommitSha, Conclusion, Event, EventKind, JobId, UnixMillis};
 use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::forge::{
-    Beside, Annotation, AnnotationLevel, ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, NewCheck, RepoRef,
-    SourceContent,
+    Annotation, AnnotationLevel, Beside, ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, NewCheck,
+    RepoRef, SourceContent,
 };
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::{Parsed, WebhookSecrets, parse};

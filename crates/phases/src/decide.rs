@@ -306,17 +306,47 @@ mod tests {
         };
         for (what, run, expected) in [
             ("a push", under(push("main"), &plain), [true, true, true, true]),
-            ("a fork's", under(pull("main"), &plain), [false, false, false, true]),
-            ("approved", approved(under(pull("main"), &plain)), [true, false, false, true]),
-            ("the target", under(target("main"), &plain), [true, false, false, false]),
-            ("of an own branch", under(own(target("main")), &plain), [true, false, false, true]),
-            ("that asks", under(target("main"), &asks), [false, false, true, false]),
-            ("and is approved", approved(under(target("main"), &asks)), [true, true, true, true]),
-            ("own, policy", under(own(target("main")), &asks), [true, true, true, true]),
+            (
+                "a fork's",
+                under(pull("main"), &plain),
+                [false, false, false, true],
+            ),
+            (
+                "approved",
+                approved(under(pull("main"), &plain)),
+                [true, false, false, true],
+            ),
+            (
+                "the target",
+                under(target("main"), &plain),
+                [true, false, false, false],
+            ),
+            (
+                "of an own branch",
+                under(own(target("main")), &plain),
+                [true, false, false, true],
+            ),
+            (
+                "that asks",
+                under(target("main"), &asks),
+                [false, false, true, false],
+            ),
+            (
+                "and is approved",
+                approved(under(target("main"), &asks)),
+                [true, true, true, true],
+            ),
+            (
+                "own, policy",
+                under(own(target("main")), &asks),
+                [true, true, true, true],
+            ),
         ] {
             assert_eq!(rights(&run), expected, "{what}");
         }
-        let never = under(target("main"), &|policy| policy.pull_request_target.forks = TargetForks::Never);
+        let never = under(target("main"), &|policy| {
+            policy.pull_request_target.forks = TargetForks::Never
+        });
         assert!(!never.trust.may_run() && !crate::plan::may_be_approved(&never));
         let asking = under(target("main"), &asks);
         assert!(crate::plan::may_be_approved(&asking));
@@ -325,9 +355,18 @@ mod tests {
     #[test]
     fn one_delivery_starts_a_file_twice() {
         let (pull, target) = (pull("main"), target("main"));
-        assert_ne!(super::run_id(&pull.event, "ci.yml"), super::run_id(&target.event, "ci.yml"));
-        assert_eq!((pull.check_sha(), target.check_sha()), (&pull.sha, &"3".repeat(40).parse().unwrap()));
+        assert_ne!(
+            super::run_id(&pull.event, "ci.yml"),
+            super::run_id(&target.event, "ci.yml")
+        );
+        assert_eq!(
+            (pull.check_sha(), target.check_sha()),
+            (&pull.sha, &"3".repeat(40).parse().unwrap())
+        );
         let only = target.only_own_commits().unwrap();
-        assert!(only.contains(&target.sha) && !only.contains(target.check_sha()), "{only:?}");
+        assert!(
+            only.contains(&target.sha) && !only.contains(target.check_sha()),
+            "{only:?}"
+        );
     }
 }

@@ -146,7 +146,8 @@ pub(crate) fn names_target(file: &SourceFile) -> bool {
     let SourceContent::Text(text) = &file.content else {
         return true;
     };
-    checkmill_workflow::parse(&file.path, text).map_or(true, |workflow| checkmill_workflow::names_target(&workflow))
+    checkmill_workflow::parse(&file.path, text)
+        .map_or(true, |workflow| checkmill_workflow::names_target(&workflow))
 }
 
 /// Whether it may be about a commit that nobody has seen before. Labels, comments and the clock change no file: what is broken

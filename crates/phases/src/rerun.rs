@@ -190,8 +190,9 @@ impl Rerun<'_> {
     async fn find(&self, event: &Event, check: &CheckRef) -> Result<Option<Job>, PhaseError> {
         let Some(id) = &check.job else { return Ok(None) };
         let run = self.runs.load(&id.run()).await?;
-        let own = run
-            .is_some_and(|run| run.event.repository.id == event.repository.id && *run.check_sha() == check.head_sha);
+        let own = run.is_some_and(|run| {
+            run.event.repository.id == event.repository.id && *run.check_sha() == check.head_sha
+        });
         let job = if own { self.jobs.load(id).await? } else { None };
         if job.is_none() {
             tracing::info!(job = %id, repository = %event.repository.name, "a request for a job that is not here");

@@ -254,9 +254,7 @@ mod tests {
             (r#"{"run":"${{ secrets['C'] }}"}"#, &["A", "AB", "B", "C"]),
             (r#"{"run":"${{ toJSON( secrets ) }}"}"#, &["A", "AB", "B", "C"]),
         ] {
-            let given = of_job(&kept, &repo, true, None, description)
-                .await
-                .unwrap();
+            let given = of_job(&kept, &repo, true, None, description).await.unwrap();
             let names: Vec<_> = given
                 .iter()
                 .map(|(name, _)| name.strip_prefix(SECRET_VARIABLE_PREFIX).unwrap())

@@ -272,16 +272,17 @@ impl Start<'_> {
         let repo = &run.event.repository.name;
         let text = serde_json::to_string(&description.description)
             .map_err(|error| crate::ports::StoreError::Corrupt(format!("the job description: {error}")))?;
-        let secrets = match secrets::of_job(self.secrets, repo, run.may_have_secrets(), environment, &text).await {
-            Ok(secrets) => secrets,
-            Err(SecretsError::Store(error)) => return Err(error.into()),
-            Err(unusable @ SecretsError::Unusable { .. }) => {
-                return Ok(Err(Refusal {
-                    reason: Reason::Configuration,
-                    detail: format!("{unusable}.").replacen("the", "The", 1),
-                }));
-            }
-        };
+        let secrets =
+            match secrets::of_job(self.secrets, repo, run.may_have_secrets(), environment, &text).await {
+                Ok(secrets) => secrets,
+                Err(SecretsError::Store(error)) => return Err(error.into()),
+                Err(unusable @ SecretsError::Unusable { .. }) => {
+                    return Ok(Err(Refusal {
+                        reason: Reason::Configuration,
+                        detail: format!("{unusable}.").replacen("the", "The", 1),
+                    }));
+                }
+            };
         let Some((name, backend)) = self.backends.for_labels(&job.runs_on) else {
             let detail = view::unknown_labels(&job.runs_on, self.backends);
             return Ok(Err(Refusal {

@@ -357,12 +357,10 @@ pub(crate) fn untrusted(run: &Run) -> String {
     };
     let commit = run.check_sha().short();
     match run.forks() {
-        ForkPolicy::Approval => format!(
-            "The commit {commit} comes from {from} and nobody approved it yet."
-        ),
-        ForkPolicy::Never => format!(
-            "The commit {commit} comes from {from}, and this repository's policy never runs those."
-        ),
+        ForkPolicy::Approval => format!("The commit {commit} comes from {from} and nobody approved it yet."),
+        ForkPolicy::Never => {
+            format!("The commit {commit} comes from {from}, and this repository's policy never runs those.")
+        }
     }
 }
 

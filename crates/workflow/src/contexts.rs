@@ -191,7 +191,9 @@ fn payload(of: &RunContext<'_>) -> Json {
     let event = of.event;
     let mut fields = match &event.kind {
         EventKind::Push(push) => push_payload(push),
-        EventKind::PullRequest(pull) | EventKind::PullRequestTarget(pull) => pull_request_payload(pull, event),
+        EventKind::PullRequest(pull) | EventKind::PullRequestTarget(pull) => {
+            pull_request_payload(pull, event)
+        }
         EventKind::MergeGroup(group) => object(json!({
             "action": "checks_requested",
             "merge_group": {

@@ -57,7 +57,12 @@ pub fn matches(workflow: &Workflow, event: &Event, changed: Option<Changed<'_>>)
             None => not_named("pull_request"),
         },
         EventKind::PullRequestTarget(pull) => match &triggers.pull_request_target {
-            Some(trigger) => decide(pull_request_matches(trigger, pull, "pull_request_target", changed)),
+            Some(trigger) => decide(pull_request_matches(
+                trigger,
+                pull,
+                "pull_request_target",
+                changed,
+            )),
             None => not_named("pull_request_target"),
         },
         EventKind::MergeGroup(_) if triggers.merge_group => decide(Ok(())),

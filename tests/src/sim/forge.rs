@@ -9,8 +9,9 @@ use checkmill_core::{
 };
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
-    AttemptId, Beside, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog, FileAtRef,
-    Forge, ForgeError, FoundFile, JobToken, NewCheck, PlanningFiles, RepoRef, SourceContent, SourceFile,
+    AttemptId, Beside, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog,
+    FileAtRef, Forge, ForgeError, FoundFile, JobToken, NewCheck, PlanningFiles, RepoRef, SourceContent,
+    SourceFile,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -140,8 +140,7 @@ fn job(of: &JobPreview) -> JobObject<'_> {
         JobOutcome::Starts { legs, later, refused } => {
             if legs.is_empty() && !refused.is_empty() {
                 object.state = "broken";
-            } else
-            if !later.is_empty() {
+            } else if !later.is_empty() {
                 object.state = "later";
             }
             object.decided_later = later.iter().copied().map(LaterKey::as_str).collect();

@@ -156,12 +156,10 @@ fn is_broken(workflow: &WorkflowPreview) -> bool {
     match &workflow.outcome {
         WorkflowOutcome::Broken(_) => true,
         WorkflowOutcome::NotStarted(_) => false,
-        WorkflowOutcome::Started { jobs, .. } => jobs
-            .iter()
-            .any(|job| match &job.outcome {
-                JobOutcome::Broken(_) => true,
-                JobOutcome::Starts { refused, .. } => !refused.is_empty(),
-                _ => false,
-            }),
+        WorkflowOutcome::Started { jobs, .. } => jobs.iter().any(|job| match &job.outcome {
+            JobOutcome::Broken(_) => true,
+            JobOutcome::Starts { refused, .. } => !refused.is_empty(),
+            _ => false,
+        }),
     }
 }

@@ -57,7 +57,8 @@ fn workflow_text(text: &mut String, workflow: &WorkflowPreview) {
                     JobOutcome::Broken(diagnosis) => quote(text, &diagnosis.text),
                     // Of a matrix, all say the same of one place.
                     JobOutcome::Starts { refused, .. } => {
-                        let texts: BTreeSet<&str> = refused.iter().map(|(_, one)| one.text.as_str()).collect();
+                        let texts: BTreeSet<&str> =
+                            refused.iter().map(|(_, one)| one.text.as_str()).collect();
                         texts.into_iter().for_each(|one| quote(text, one));
                     }
                     _ => {}

@@ -164,10 +164,7 @@ impl Source {
     ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let is_one =
             |path: &str| (path.ends_with(".yml") || path.ends_with(".yaml")) && dirs::counts(path, policy);
-        let files = self
-            .tree(sha)?
-            .into_iter()
-            .filter(|file| is_one(&file.path));
+        let files = self.tree(sha)?.into_iter().filter(|file| is_one(&file.path));
         files.map(|file| Ok((file.path, self.blob(&file.id)?))).collect()
     }
 

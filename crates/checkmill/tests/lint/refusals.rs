@@ -205,14 +205,33 @@ jobs:
   case: {runs-on: linux, environment: Production, steps: [{run: make}]}
   computed: {runs-on: linux, environment: '${{ github.ref_name }}', steps: [{run: make}]}
 ";
-    let project = Project::new(&[(CI, text), (".checkmill/config.yml", "environments: {production: }\n")]);
+    let project = Project::new(&[
+        (CI, text),
+        (".checkmill/config.yml", "environments: {production: }\n"),
+    ]);
     let said = project.checkmill(&["lint"]).await;
     assert_eq!(said.code, Some(0), "a warning: {said:?}");
-    insta::assert_snapshot!(said.stdout, @"");
+    insta::assert_snapshot!(said.stdout, @"
+    .checkmill/workflows/ci.yml:3:39: warning: the policy has no environment `prodution`
+    3 |   typo: {runs-on: linux, environment: prodution, steps: [{run: make}]}
+      |                                       ^^^^^^^^^
+      = help: did you mean `production`?
+
+    .checkmill/workflows/ci.yml:4:47: warning: the policy has no environment `QA`
+    4 |   other: {runs-on: linux, environment: {name: QA, url: x}, steps: [{run: make}]}
+      |                                               ^^
+      = help: name it in `environments` in `.checkmill/config.yml`
+
+    2 warnings in 2 files
+    ");
     for policy in ["", "environments: {production: [}"] {
         project.write(".checkmill/config.yml", policy);
         let said = project.checkmill(&["lint"]).await;
-        assert_eq!(said.stdout.contains("has no environment"), policy.is_empty(), "{said:?}");
+        assert_eq!(
+            said.stdout.contains("has no environment"),
+            policy.is_empty(),
+            "{said:?}"
+        );
     }
     let without = Project::new(&[(CI, text)]);
     let said = without.checkmill(&["lint"]).await;

@@ -119,7 +119,22 @@ jobs:
     assert_eq!(planned, ran(&json(&project, "run", &event).await));
     let names: Vec<&str> = planned.keys().map(String::as_str).collect();
     assert_eq!(names, ["CI / new", "CI / old (pull_request_target)"]);
-    insta::assert_snapshot!(project.checkmill(&["plan", "--event", "pull_request"]).await.stdout, @"");
+    let plan = project
+        .checkmill(&["plan", "--event", "pull_request"])
+        .await
+        .stdout;
+    let (_, below) = plan.split_once('\n').unwrap();
+    insta::assert_snapshot!(below, @"
+    ✓ CI (.checkmill/workflows/ci.yml)
+         JOB       RUNS ON  AFTER
+      ✓  CI / new  linux
+
+    ✓ CI (pull_request_target) (.checkmill/workflows/ci.yml)
+         JOB                             RUNS ON  AFTER
+      ✓  CI / old (pull_request_target)  linux
+
+    2 jobs would start
+    ");
 }
 
 async fn json(project: &Project, command: &str, args: &[&str]) -> Value {

@@ -70,29 +70,50 @@ async fn the_default_branchs_file_runs_at_once_and_the_forks_own_waits() {
     );
     let served = Served::start_with(repository(), vec![variable]).await;
     let main = served.push_workflow(BOTH).await;
+    served.logged("a workflow does not match").await;
     // What the fork makes of the file is for its own event only.
-    let evil = BOTH.replace("CI\n", "CI\nenv: {EVIL: 1}\n").replace("echo", "echo evil");
+    let evil = BOTH
+        .replace("CI\n", "CI\nenv: {EVIL: 1}\n")
+        .replace("echo", "echo evil");
     let commit = NewCommit::new("Improve").write(CI, served.workflow(&evil));
     let before = served.github.requests(Route::GraphQl);
     let head = served.from_mallory(commit).await;
     let target = served.completed(TARGET).await;
-    assert_eq!((target.line(), &target.head_sha), (format!("{TARGET}: success"), &head));
+    assert_eq!(
+        (target.line(), &target.head_sha),
+        (format!("{TARGET}: success"), &head)
+    );
     insta::assert_snapshot!(served.checks(2).await, @"
     CI / test (pull_request_target): success
     CI / test: action_required
     ");
-    assert_eq!(served.github.requests(Route::GraphQl), before + 1, "both commits' files in one request");
+    assert_eq!(
+        served.github.requests(Route::GraphQl),
+        before + 1,
+        "both commits' files in one request"
+    );
     let told = || {
         let told = served.mark_now("pull_request_target").unwrap();
         told.replace(main.as_str(), "MAIN").replace(head.as_str(), "HEAD")
     };
-    assert_eq!(told(), "pull_request_target refs/heads/main MAIN better>main HEAD 0", "and no secret");
-    assert_eq!(served.mark_now("pull_request"), None, "nothing of the fork has run");
+    assert_eq!(
+        told(),
+        "pull_request_target refs/heads/main MAIN better>main HEAD 0",
+        "and no secret"
+    );
+    assert_eq!(
+        served.mark_now("pull_request"),
+        None,
+        "nothing of the fork has run"
+    );
 
     // A re-run is of the same commit, however main has moved.
     served.push(NewCommit::new("Move").write("x", "x")).await;
     let again = served.rerun(&target, "octocat").await;
-    assert_eq!((again.line(), &again.head_sha), (format!("{TARGET}: success"), &head));
+    assert_eq!(
+        (again.line(), &again.head_sha),
+        (format!("{TARGET}: success"), &head)
+    );
     assert_eq!(told().lines().count(), 2);
     assert!(told().lines().all(|line| line.contains(" MAIN ")), "{}", told());
 
@@ -120,7 +141,10 @@ async fn a_job_that_would_run_what_the_fork_holds_is_stopped() {
     let refused = served.completed(TARGET).await;
     assert_eq!(refused.line(), format!("{TARGET}: failure"));
     let page = page(&refused);
-    assert!(page.contains("is no branch or tag of the repository, and this job must not run what a fork"), "{page}");
+    assert!(
+        page.contains("is no branch or tag of the repository, and this job must not run what a fork"),
+        "{page}"
+    );
     assert_eq!(served.mark_now("pwned"), None);
     served.finish().await;
 }
@@ -132,7 +156,9 @@ async fn a_policy_can_want_an_approval_or_none_of_it() {
     let files = served.first_commit(BOTH).write(".checkmill/config.yml", policy);
     served.push(files).await;
     let head = served
-        .from_mallory(NewCommit::new("Improve").write(".checkmill/config.yml", "pull_request_target: {forks: run}\n"))
+        .from_mallory(
+            NewCommit::new("Improve").write(".checkmill/config.yml", "pull_request_target: {forks: run}\n"),
+        )
         .await;
     let waiting = served.completed(TARGET).await;
     insta::assert_snapshot!(page(&waiting).lines().take(4).collect::<Vec<_>>().join("\n"), @"
@@ -146,10 +172,17 @@ async fn a_policy_can_want_an_approval_or_none_of_it() {
     served.click(&waiting, "approve", "ann").await;
     assert_eq!(served.after(&waiting).await.line(), format!("{TARGET}: success"));
 
-    let policy = NewCommit::new("Rather not").write(".checkmill/config.yml", "pull_request_target: {forks: never}\n");
+    let policy =
+        NewCommit::new("Rather not").write(".checkmill/config.yml", "pull_request_target: {forks: never}\n");
     served.push(policy).await;
     served
-        .on_github(|github| github.push(FORK, "better", NewCommit::new("More").by("mallory").write("x", "y")))
+        .on_github(|github| {
+            github.push(
+                FORK,
+                "better",
+                NewCommit::new("More").by("mallory").write("x", "y"),
+            )
+        })
         .await;
     let never = served
         .check_that(TARGET, "of the newest commit", |check| {
@@ -157,7 +190,11 @@ async fn a_policy_can_want_an_approval_or_none_of_it() {
         })
         .await;
     assert_eq!(never.line(), format!("{TARGET}: action_required"));
-    assert!(page(&never).contains("this repository's policy never runs those"), "{}", page(&never));
+    assert!(
+        page(&never).contains("this repository's policy never runs those"),
+        "{}",
+        page(&never)
+    );
     served.finish().await;
 }
 
@@ -165,9 +202,10 @@ async fn a_policy_can_want_an_approval_or_none_of_it() {
 #[tokio::test]
 async fn a_pull_request_of_the_repository_itself_and_a_broken_file() {
     let served = Served::start(repository()).await;
-    let files = served
-        .first_commit(BOTH)
-        .write(".checkmill/workflows/broken.yml", "on: pull_request_target\njobs: {a: {}}\n");
+    let files = served.first_commit(BOTH).write(
+        ".checkmill/workflows/broken.yml",
+        "on: pull_request_target\njobs: {a: {}}\n",
+    );
     served.push(files).await;
     // The push says what is broken.
     served.checks(1).await;
@@ -175,6 +213,11 @@ async fn a_pull_request_of_the_repository_itself_and_a_broken_file() {
     served.pull_request("feature", commit).await;
     served.completed(HEAD).await;
     served.completed(TARGET).await;
-    assert_eq!(served.github.check_runs(REPO).unwrap().len(), 3, "{}", served.checks_now());
+    assert_eq!(
+        served.github.check_runs(REPO).unwrap().len(),
+        3,
+        "{}",
+        served.checks_now()
+    );
     served.finish().await;
 }

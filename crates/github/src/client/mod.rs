@@ -25,8 +25,8 @@ mod trees;
 pub use app::AppFault;
 
 use crate::forge::{
-    AttemptId, Beside, ChangeSet, ChangedFiles, CheckState, DeliveryLog, FileAtRef, Forge, ForgeError, FoundFile,
-    JobToken, NewCheck, PlanningFiles, RepoRef,
+    AttemptId, Beside, ChangeSet, ChangedFiles, CheckState, DeliveryLog, FileAtRef, Forge, ForgeError,
+    FoundFile, JobToken, NewCheck, PlanningFiles, RepoRef,
 };
 use crate::settings::{ApiUrl, AppId, SettingsError};
 use api::Client;

@@ -325,7 +325,10 @@ async fn an_enterprise_servers_addresses() {
         &world.clock,
         FakeGitHub::app_private_key_pem(),
     );
-    let files = github.planning_files(&repo, &sha, &[DIR], POLICY, Beside::Nothing).await.unwrap();
+    let files = github
+        .planning_files(&repo, &sha, &[DIR], POLICY, Beside::Nothing)
+        .await
+        .unwrap();
     assert_eq!(files.workflows.len(), 1);
     assert_eq!(world.fake.requests(Route::GraphQl), 1);
     assert_eq!(world.fake.requests(Route::GetContents), 0);

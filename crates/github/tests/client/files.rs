@@ -2,14 +2,19 @@
 
 use crate::support::{Reply, SHA, Seen, ok, repo, sha, status, world};
 use checkmill_core::limits;
-use checkmill_github::forge::{Beside, BranchFiles, Forge, ForgeError, PlanningFiles, SourceContent, SourceFile};
+use checkmill_github::forge::{
+    Beside, BranchFiles, Forge, ForgeError, PlanningFiles, SourceContent, SourceFile,
+};
 use serde_json::{Value, json};
 
 const DIR: &str = ".checkmill/workflows";
 const POLICY: &str = ".checkmill/config.yml";
 
 async fn files(world: &crate::support::World) -> Result<PlanningFiles, ForgeError> {
-    world.github.planning_files(&repo(), &sha(), &[DIR], POLICY, Beside::Nothing).await
+    world
+        .github
+        .planning_files(&repo(), &sha(), &[DIR], POLICY, Beside::Nothing)
+        .await
 }
 
 fn blob(name: &str, text: &str) -> Value {
@@ -218,14 +223,14 @@ async fn the_default_branchs_files_come_along_where_they_are_asked_for() {
     })
     .await;
     for (world, requests) in [(&graphql, 1), (&rest, 9)] {
+        let (repo, sha) = (repo(), sha());
         let asked = world
             .github
-            .planning_files(&repo(), &sha(), &[DIR], POLICY, Beside::DefaultBranch);
+            .planning_files(&repo, &sha, &[DIR], POLICY, Beside::DefaultBranch);
         let found = asked.await.unwrap();
         assert_eq!(found.default_branch.as_ref(), Some(&head));
         assert_eq!(found.message, "Fix");
         assert_eq!(world.lines().len(), requests, "{:?}", world.lines());
-
     }
 }
 

@@ -40,7 +40,11 @@ impl Workflow {
     /// The jobs' environments that are not among `known`, as far as they are written without an expression.
     #[must_use]
     pub fn unknown_environments(&self, known: &BTreeMap<String, EnvironmentRule>) -> Vec<Diagnostic> {
-        let name = |job: &'_ Job| job.environment.as_ref().map(|environment| environment.name.clone());
+        let name = |job: &'_ Job| {
+            job.environment
+                .as_ref()
+                .map(|environment| environment.name.clone())
+        };
         let is_known = |name: &str| known.keys().any(|one| one.eq_ignore_ascii_case(name));
         let names = self.jobs.iter().filter_map(name);
         let unknown = names.filter(|name| {

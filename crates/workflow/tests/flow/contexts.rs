@@ -1,7 +1,8 @@
 //! The contexts, with GitHub's names. Source: GitHub docs, "Contexts", and the webhook payloads.
 
 use crate::support::{
-    World, comment, dispatch, ended_run, event, job, key, pull_request, pull_request_target, push, release, schedule, sha,
+    World, comment, dispatch, ended_run, event, job, key, pull_request, pull_request_target, push, release,
+    schedule, sha,
 };
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{Event, EventKind, PullRequest};
@@ -142,7 +143,10 @@ fn the_target_of_a_pull_request() {
         assert_eq!(github[name], value, "{name}");
     }
     assert_eq!(github["event"]["pull_request"]["head"]["sha"], sha('3').as_str());
-    assert_eq!(full_ref(&pull_request_target("opened", "release")), "refs/heads/main");
+    assert_eq!(
+        full_ref(&pull_request_target("opened", "release")),
+        "refs/heads/main"
+    );
 }
 
 #[test]

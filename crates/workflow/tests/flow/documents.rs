@@ -113,6 +113,7 @@ fn file_with(keys: &Keys, key: &str) -> String {
         "on" => ("on:\n  ", ""),
         "on.push" => ("on:\n  push:\n    ", ""),
         "on.pull_request" => ("on:\n  pull_request:\n    ", ""),
+        "on.pull_request_target" => ("on:\n  pull_request_target:\n    ", ""),
         "on.merge_group" => ("on:\n  merge_group:\n    ", ""),
         "on.schedule[*]" => ("on:\n  schedule:\n    - ", ""),
         "on.release" => ("on:\n  release:\n    ", ""),

@@ -95,7 +95,17 @@ fn what_pull_request_target_may_do() {
             secrets: true,
         }
     );
-    insta::assert_snapshot!(wrong("pull_request_target: {forks: always, secret: true}"), @"");
+    insta::assert_snapshot!(wrong("pull_request_target: {forks: always, secret: true}"), @"
+    .checkmill/config.yml:1:30: `forks` can't be `always`
+    1 | pull_request_target: {forks: always, secret: true}
+      |                              ^^^^^^
+      = help: it is one of `run`, `approval` and `never`
+
+    .checkmill/config.yml:1:38: unknown key of `pull_request_target` `secret` in `pull_request_target`
+    1 | pull_request_target: {forks: always, secret: true}
+      |                                      ^^^^^^
+      = help: did you mean `secrets`?
+    ");
 }
 
 #[test]

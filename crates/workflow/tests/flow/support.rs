@@ -73,7 +73,9 @@ pub(crate) fn pull_request(action: &str, base: &str) -> Event {
 
 /// The same for the default branch's files.
 pub(crate) fn pull_request_target(action: &str, base: &str) -> Event {
-    pull_request(action, base).as_target().expect("it is of a pull request")
+    pull_request(action, base)
+        .as_target()
+        .expect("it is of a pull request")
 }
 
 pub(crate) fn dispatch(inputs: &[(&str, &str)]) -> Event {

@@ -2,7 +2,8 @@
 //! trigger workflows".
 
 use crate::support::{
-    PATH, comment, dispatch, ended_run, event, pull_request, pull_request_target, push, release, schedule, sha, workflow,
+    PATH, comment, dispatch, ended_run, event, pull_request, pull_request_target, push, release, schedule,
+    sha, workflow,
 };
 use checkmill_core::CheckRunId;
 use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, MergeGroup, Push};

@@ -451,13 +451,31 @@ async fn where_a_stranger_started_it_only_the_repositorys_own_commits() {
     ] {
         let world = world(strange);
         let ran = world.run().await;
-        assert_ne!(ran.result.conclusion, JobVerdict::Success, "{strange}: {}", ran.log);
-        assert!(ran.result.detail.contains("is no branch or tag of the repository"), "{}", ran.result.detail);
-        assert!(!world.surroundings.layout.workspace.join("file").exists(), "{strange}");
+        assert_ne!(
+            ran.result.conclusion,
+            JobVerdict::Success,
+            "{strange}: {}",
+            ran.log
+        );
+        assert!(
+            ran.result
+                .detail
+                .contains("is no branch or tag of the repository"),
+            "{}",
+            ran.result.detail
+        );
+        assert!(
+            !world.surroundings.layout.workspace.join("file").exists(),
+            "{strange}"
+        );
     }
     // Such a name is none of a branch or tag.
     for nothing in ["pull/7/head", "evil", "HEAD"] {
         let ran = world(nothing).run().await;
-        assert!(ran.result.detail.contains("the repository has no branch or tag"), "{}", ran.result.detail);
+        assert!(
+            ran.result.detail.contains("the repository has no branch or tag"),
+            "{}",
+            ran.result.detail
+        );
     }
 }

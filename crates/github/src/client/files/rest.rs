@@ -63,7 +63,15 @@ pub(in crate::client) async fn by_rest(
             path: wanted.policy.to_owned(),
             content: Content::Unread,
         };
-        complete(api, wanted, Some(policy), listed, default_branch, commit.commit.message).await
+        complete(
+            api,
+            wanted,
+            Some(policy),
+            listed,
+            default_branch,
+            commit.commit.message,
+        )
+        .await
     };
     outcome
         .await
@@ -76,7 +84,11 @@ async fn head(api: &Api<'_>, wanted: &Wanted<'_>) -> Result<Option<ListedAt>, Fa
     let head: CommitPage = match api.get(wanted.repo.installation, &path).await {
         Ok(head) => head,
         // 409: the repository is empty.
-        Err(failure) if [404, 409, 422].iter().any(|status| failure.is_refused_with(*status)) => {
+        Err(failure)
+            if [404, 409, 422]
+                .iter()
+                .any(|status| failure.is_refused_with(*status)) =>
+        {
             return Ok(None);
         }
         Err(failure) => return Err(failure),

@@ -22,7 +22,9 @@ fn with_wanted<T>(dirs: &[&str], beside: Beside, test: impl FnOnce(&Wanted<'_>) 
 
 fn read(repository: Value) -> Read {
     let repository = serde_json::from_value(repository).unwrap();
-    with_wanted(&["w", "l"], Beside::DefaultBranch, |wanted| found(wanted, repository))
+    with_wanted(&["w", "l"], Beside::DefaultBranch, |wanted| {
+        found(wanted, repository)
+    })
 }
 
 #[test]
