@@ -41,7 +41,7 @@ pub(crate) enum Outcome {
 
 /// What comes of deciding.
 pub(crate) enum Deciding {
-    Decided(Decided),
+    Decided(Box<Decided>),
     /// A path filter can't be judged without the changed files.
     NeedsChangedFiles,
     /// Jobs call these files of other repositories.
@@ -58,7 +58,7 @@ pub(crate) fn decide(
 ) -> Deciding {
     let policy = match policy(files.policy.as_ref()) {
         Ok(policy) => policy,
-        Err(diagnosis) => return Deciding::Decided(broken_policy(event, files, diagnosis)),
+        Err(diagnosis) => return Deciding::Decided(Box::new(broken_policy(event, files, diagnosis))),
     };
     let callable = Callable {
         policy: &policy,
@@ -117,11 +117,11 @@ pub(crate) fn decide(
     {
         decisions.push(broken(WORKFLOW_DIRS[0], diagnosis.into()));
     }
-    Deciding::Decided(Decided {
+    Deciding::Decided(Box::new(Decided {
         policy,
         files: decisions,
         waits: awaited.map(|awaited| awaited.waits),
-    })
+    }))
 }
 
 fn starts(planned: Planned, file: &SourceFile, skip_ci: bool, only_job: Option<&JobKey>) -> Outcome {

@@ -250,7 +250,7 @@ impl Plan<'_> {
         // Each turn brings what the one before lacked: the changed files, or one level of files that others call.
         loop {
             match decide(event, files, changed.as_ref().map(known), &remote, self.only_job) {
-                Deciding::Decided(decided) => return Ok(decided),
+                Deciding::Decided(decided) => return Ok(*decided),
                 Deciding::NeedsChangedFiles if changed.is_some() => {
                     let given = "the changed files, which were given";
                     return Err(PhaseError::Missing(given.to_owned()));

@@ -88,7 +88,7 @@ pub fn preview(
     let mut remote = Remote::new();
     let Decided { policy, files, .. } = loop {
         match decide(event, files, Some(changed), &remote, None) {
-            Deciding::Decided(decided) => break decided,
+            Deciding::Decided(decided) => break *decided,
             Deciding::NeedsChangedFiles => return Vec::new(),
             Deciding::NeedsWorkflows(wanted) => {
                 remote.extend(wanted.into_iter().map(|one| (one, RemoteFile::Elsewhere)));

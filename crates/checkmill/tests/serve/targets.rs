@@ -45,7 +45,7 @@ fn repository() -> NewRepository {
 
 impl Served {
     /// Mallory opens a pull request from a fork; its head.
-    async fn from_mallory(&self, commit: NewCommit) -> checkmill_core::CommitSha {
+    async fn mallory_opens(&self, commit: NewCommit) -> checkmill_core::CommitSha {
         self.github.fork(REPO, "mallory").unwrap();
         let commit = commit.by("mallory");
         let head = self.on_github(|github| github.push(FORK, "better", commit)).await;
@@ -77,7 +77,7 @@ async fn the_default_branchs_file_runs_at_once_and_the_forks_own_waits() {
         .replace("echo", "echo evil");
     let commit = NewCommit::new("Improve").write(CI, served.workflow(&evil));
     let before = served.github.requests(Route::GraphQl);
-    let head = served.from_mallory(commit).await;
+    let head = served.mallory_opens(commit).await;
     let target = served.completed(TARGET).await;
     assert_eq!(
         (target.line(), &target.head_sha),
@@ -137,7 +137,7 @@ async fn a_job_that_would_run_what_the_fork_holds_is_stopped() {
     let served = Served::start(repository()).await;
     served.push_workflow(PWN).await;
     let commit = NewCommit::new("Improve").write("test.sh", "id");
-    served.from_mallory(commit).await;
+    served.mallory_opens(commit).await;
     let refused = served.completed(TARGET).await;
     assert_eq!(refused.line(), format!("{TARGET}: failure"));
     let page = page(&refused);
@@ -156,7 +156,7 @@ async fn a_policy_can_want_an_approval_or_none_of_it() {
     let files = served.first_commit(BOTH).write(".checkmill/config.yml", policy);
     served.push(files).await;
     let head = served
-        .from_mallory(
+        .mallory_opens(
             NewCommit::new("Improve").write(".checkmill/config.yml", "pull_request_target: {forks: run}\n"),
         )
         .await;
