@@ -89,7 +89,7 @@ pub(crate) struct RunArgs {
     /// Keep the state in this directory; without it, nothing is kept, and jobs end with this program, however it ends.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Write each job's log to a file in this directory.
+    /// Write each job's log and its check's page (Markdown) to files in this directory.
     ///
     /// All of it up to 16 MiB; of a longer one the first 8 MiB and at least the last 4, and a line that says how much is missing.
     #[arg(long, value_name = "DIR")]

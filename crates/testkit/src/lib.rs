@@ -37,7 +37,7 @@ pub use server::fault::{Fault, Selector, SyncPoint};
 pub use server::route::Route;
 pub use shared::Delivering;
 pub use state::State;
-pub use state::check::{CheckRun, CheckSuite, Status};
+pub use state::check::{Annotation, CheckRun, CheckSuite, Status};
 pub use state::delivery::{Delivery, Outcome};
 pub use state::permission::{Access, Permission, Permissions};
 pub use state::repository::{Comment, PullRequest, PullState, Role};

@@ -8,6 +8,7 @@ pub(crate) mod event;
 mod outcome;
 pub(crate) mod progress;
 pub(crate) mod report;
+mod shown;
 
 use crate::backends::{self, Here};
 use crate::cli::RunArgs;
@@ -131,7 +132,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let report = outcome::report(&system, &github, &planned, requests.load(Ordering::Relaxed)).await?;
     server.abort();
     if let Some(dir) = &args.keep_logs {
-        outcome::keep_logs(&system, &planned, dir).await?;
+        outcome::keep_logs(&system, &github, &planned, dir).await?;
     }
     print(&report, args.json)?;
     Ok(if report.passes() {

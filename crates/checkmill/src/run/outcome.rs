@@ -2,6 +2,7 @@
 
 use super::progress::CheckLine;
 use super::report::{CheckReport, Report, RunReport, TestCounts};
+use super::shown::Shown;
 use crate::local::system::System;
 use anyhow::Context as _;
 use checkmill_core::limits::CHECK_TEXT_CHARS;
@@ -104,8 +105,9 @@ pub(crate) async fn report(
     usage.forge_requests = forge_requests;
     let mut checks = Vec::new();
     for job in jobs(system, planned).await? {
-        checks.extend(earlier(system, github, &job).await?);
-        checks.push(check(system, &job).await?);
+        let of_job = checks_of(github, &job);
+        checks.extend(earlier(system, &of_job, &job).await?);
+        checks.push(check(system, of_job.get(job.attempt.0 as usize - 1), &job).await?);
     }
     let mut runs = Vec::new();
     for id in &planned.runs {
@@ -124,16 +126,20 @@ pub(crate) async fn report(
     })
 }
 
-/// The attempts before the present one, each of which was followed by another without anybody asking. A job's row knows its
-/// present attempt only; the others are what their checks say.
-async fn earlier(system: &System, github: &FakeGitHub, job: &Job) -> anyhow::Result<Vec<CheckReport>> {
+/// One for each attempt that has begun, the first one first.
+fn checks_of(github: &FakeGitHub, job: &Job) -> Vec<CheckRun> {
     let is_of_job = |check: &&CheckRun| check.external_id.as_deref() == Some(job.id.as_str());
-    let checks: Vec<CheckRun> = github.read(|state| {
+    github.read(|state| {
         let of_job = state.check_runs.values().filter(is_of_job);
         of_job.cloned().collect()
-    });
+    })
+}
+
+/// The attempts before the present one, each of which was followed by another without anybody asking. A job's row knows its
+/// present attempt only; the others are what their checks say.
+async fn earlier(system: &System, checks: &[CheckRun], job: &Job) -> anyhow::Result<Vec<CheckReport>> {
     let mut reports = Vec::new();
-    for (number, check) in (AttemptNumber::FIRST.0..job.attempt.0).zip(&checks) {
+    for (number, check) in (AttemptNumber::FIRST.0..job.attempt.0).zip(checks) {
         let attempt = AttemptNumber(number);
         let started = first(check, Status::InProgress);
         let ended = first(check, Status::Completed).unwrap_or(check.created_at);
@@ -154,6 +160,7 @@ async fn earlier(system: &System, github: &FakeGitHub, job: &Job) -> anyhow::Res
             passes: check.conclusion.is_some_and(checkmill_core::Conclusion::passes),
             detail: text(&check.output.title),
             tests: counts(result.as_ref()),
+            shown: Shown::new(check, result.as_ref()),
             tail: tail(failing, diagnostics(system, job, attempt).await?),
         });
     }
@@ -167,8 +174,9 @@ fn reason_in(summary: &str) -> Option<String> {
     Some(class.to_owned())
 }
 
-async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
+async fn check(system: &System, check: Option<&CheckRun>, job: &Job) -> anyhow::Result<CheckReport> {
     let log = log(system, job, job.attempt).await?;
+    let shown = |result: Option<&JobResult>| check.map(|check| Shown::new(check, result)).unwrap_or_default();
     let Some(end) = job.end().filter(|_| !is_open(job)) else {
         return Ok(CheckReport {
             name: job.name.clone(),
@@ -182,6 +190,7 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
             passes: false,
             detail: "It could not be brought to its end.".to_owned(),
             tests: None,
+            shown: shown(None),
             tail: Vec::new(),
         });
     };
@@ -209,6 +218,7 @@ async fn check(system: &System, job: &Job) -> anyhow::Result<CheckReport> {
             (None, _) => end.detail.clone(),
         },
         tests: counts(result.as_ref()),
+        shown: shown(result.as_ref()),
         tail: tail(step, diagnostics),
     })
 }
@@ -257,11 +267,17 @@ async fn log(system: &System, job: &Job, attempt: AttemptNumber) -> anyhow::Resu
     }
 }
 
-/// Writes each job's log as it is kept (at most `LOG_BYTES`) to a file named after its check.
+/// Writes each job's log as it is kept (at most `LOG_BYTES`) to a file named after its check, and the page of its last check
+/// beside it.
 ///
 /// # Errors
 /// A file that can't be written.
-pub(crate) async fn keep_logs(system: &System, planned: &PlannedRuns, dir: &Path) -> anyhow::Result<()> {
+pub(crate) async fn keep_logs(
+    system: &System,
+    github: &FakeGitHub,
+    planned: &PlannedRuns,
+    dir: &Path,
+) -> anyhow::Result<()> {
     for job in jobs(system, planned).await? {
         let plain = |c: char| {
             if c.is_alphanumeric() || "-_.".contains(c) {
@@ -276,6 +292,11 @@ pub(crate) async fn keep_logs(system: &System, planned: &PlannedRuns, dir: &Path
         let path = dir.join(format!("{name}-{}.log", &job.id.as_str()[17..]));
         std::fs::write(&path, log(system, &job, job.attempt).await?)
             .with_context(|| format!("The log {} can't be written.", path.display()))?;
+        if let Some(check) = checks_of(github, &job).last() {
+            let path = path.with_extension("md");
+            std::fs::write(&path, Shown::new(check, None).page(&job.name))
+                .with_context(|| format!("The check {} can't be written.", path.display()))?;
+        }
     }
     Ok(())
 }

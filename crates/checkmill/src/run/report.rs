@@ -2,6 +2,7 @@
 
 use super::outcome::shown_name;
 use super::progress::duration;
+use super::shown::Shown;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -52,6 +53,9 @@ pub(crate) struct CheckReport {
     /// What its tests came to, where it has said: none of them may have kept the job from passing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tests: Option<TestCounts>,
+    /// What it has on its page; nothing where there is no check.
+    #[serde(flatten)]
+    pub(crate) shown: Shown,
     /// Last lines of the failing step, or what is wrong with the file.
     #[serde(skip)]
     pub(crate) tail: Vec<String>,
@@ -121,6 +125,9 @@ impl Report {
             for line in &check.tail {
                 let _ = writeln!(text, "{}", format!("  │ {line}").trim_end());
             }
+            for line in check.shown.lines(&check.tail).iter().chain(&check.shown.model) {
+                let _ = writeln!(text, "{}", format!("  {line}").trim_end());
+            }
         }
         let _ = writeln!(text, "\n{}", self.counts());
         text
@@ -166,6 +173,7 @@ mod tests {
             passes,
             detail: "Step \"Test\" failed with exit code 3.".to_owned(),
             tests: None,
+            shown: Shown::default(),
             tail: vec!["assertion failed".to_owned()],
         }
     }
@@ -289,7 +297,7 @@ mod tests {
         };
         insta::assert_snapshot!(
             serde_json::to_string(&report).unwrap(),
-            @r#"{"run":["0123456789abcdef"],"runs":[],"checks":[{"name":"CI / build","conclusion":"success","reason":"success","attempt":1,"queued_ms":120,"run_ms":2345,"log":"line\n","message":"Step \"Test\" failed with exit code 3."}],"usage":{"state_transitions":7,"lambda_invocations":0,"store_reads":0,"store_writes":0,"queue_messages":0,"forge_requests":0,"backend_requests":0}}"#
+            @r#"{"run":["0123456789abcdef"],"runs":[],"checks":[{"name":"CI / build","conclusion":"success","reason":"success","attempt":1,"queued_ms":120,"run_ms":2345,"log":"line\n","message":"Step \"Test\" failed with exit code 3.","title":"","summary":"","text":"","annotations":[]}],"usage":{"state_transitions":7,"lambda_invocations":0,"store_reads":0,"store_writes":0,"queue_messages":0,"forge_requests":0,"backend_requests":0}}"#
         );
     }
 }

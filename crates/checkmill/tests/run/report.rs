@@ -30,7 +30,7 @@ async fn json_is_all_that_is_on_standard_output() {
     assert_eq!(ended.stdout.lines().count(), 1, "one line: {}", ended.stdout);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     insta::assert_snapshot!(keys(&report), @"checks run runs usage");
-    insta::assert_snapshot!(keys(&report["checks"][0]), @"attempt conclusion log message name queued_ms reason run_ms");
+    insta::assert_snapshot!(keys(&report["checks"][0]), @"annotations attempt conclusion log message name queued_ms reason run_ms summary text title");
     insta::assert_snapshot!(keys(&report["usage"]), @"
     backend_requests forge_requests lambda_invocations queue_messages state_transitions store_reads store_writes
     ");
@@ -72,17 +72,71 @@ async fn whole_logs_are_kept_in_a_directory() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort_unstable();
-    let [bad, good] = names.as_slice() else {
+    let [bad, page, good, _] = names.as_slice() else {
         panic!("{names:?}")
     };
     assert!(
         bad.starts_with("CI___bad-") && good.starts_with("CI___good-"),
         "{names:?}"
     );
+    let page = std::fs::read_to_string(logs.join(page)).unwrap();
+    assert!(
+        page.starts_with("# CI / bad\n")
+            && page.contains("**Failed** (`test`)")
+            && page.contains("it is not"),
+        "{page}"
+    );
     assert!(
         std::fs::read_to_string(logs.join(bad))
             .unwrap()
             .contains("it is not")
+    );
+}
+
+/// A file and line, a test without a place, a summary: in the terminal and in the JSON what a check has on GitHub.
+#[tokio::test]
+async fn what_a_check_shows_is_shown() {
+    let project = Project::with_workflow(
+        r#"
+name: CI
+on: push
+jobs:
+  bad:
+    runs-on: linux
+    steps:
+      - shell: bash
+        run: |
+          echo "::error file=src/a.rs,line=3::it is wrong"
+          echo "::warning file=src/b.rs,line=4::it is odd"
+          echo '<testsuite><testcase classname="C" name="t"><failure message="1 is not 2"/></testcase></testsuite>' > junit.xml
+          echo "**9** of 10" >> "$GITHUB_STEP_SUMMARY"
+          exit 1
+"#,
+    );
+    let ended = project.run(&[]).await;
+    let below = ended.stdout.split_once("\n\n").unwrap().1;
+    insta::assert_snapshot!(below.split_once("exit code 1\n").unwrap().1, @"
+      │ it is wrong
+      │ it is odd
+      src/a.rs:3: it is wrong
+      C: t: 1 is not 2
+
+    0 passed, 1 failed
+    ");
+    let report: Value = serde_json::from_str(&project.run(&["--json"]).await.stdout).unwrap();
+    let check = &report["checks"][0];
+    insta::assert_snapshot!(check["annotations"], @r#"[{"end_line":3,"level":"failure","message":"it is wrong","path":"src/a.rs","start_line":3,"title":null},{"end_line":4,"level":"warning","message":"it is odd","path":"src/b.rs","start_line":4,"title":null}]"#);
+    assert!(
+        check["summary"]
+            .as_str()
+            .unwrap()
+            .contains("| C | t | 1 is not 2 |"),
+        "{check}"
+    );
+    assert!(check["text"].as_str().unwrap().contains("**9** of 10"), "{check}");
+    assert!(
+        check["title"].as_str().unwrap().starts_with("1 test failed"),
+        "{check}"
     );
 }
 

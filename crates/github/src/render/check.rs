@@ -18,6 +18,10 @@ use checkmill_core::{AttemptNumber, End, Login, Millis, Reason, UnixMillis, limi
 const LOG_BYTES: usize = 8_000;
 /// Of a check's summary, what the diagnostics of a broken file may take.
 const DIAGNOSTICS_BYTES: usize = 30_000;
+/// Of the steps' own summaries in a check's text.
+pub const SUMMARY_HEADING: &str = "### Summary";
+/// Of the log in a check's text.
+pub const LOG_HEADING: &str = "### Log";
 /// Headings and fences around the parts of a check's text.
 const FRAME_BYTES: usize = 600;
 
@@ -361,13 +365,13 @@ fn text(ended: &Ended<'_>) -> Option<String> {
         // Shortened and closed, so that a fence left open in it does not swallow the log.
         let summary = cut(ended.step_summary.trim_end(), room);
         out.push_str(&format!(
-            "### Summary\n\n{}\n\n",
+            "{SUMMARY_HEADING}\n\n{}\n\n",
             shorten_runs(&summary, super::fence::LONGEST_FENCE)
         ));
     }
     if let Some(log) = log {
         let room = (limits::CHECK_TEXT_CHARS - FRAME_BYTES).saturating_sub(out.len());
-        out.push_str(&format!("### Log\n\n{}", fenced(&excerpt(log, room))));
+        out.push_str(&format!("{LOG_HEADING}\n\n{}", fenced(&excerpt(log, room))));
     }
     (!out.is_empty()).then(|| cut(out.trim_end(), limits::CHECK_TEXT_CHARS))
 }

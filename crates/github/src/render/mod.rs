@@ -16,7 +16,9 @@ mod steps;
 mod tests_table;
 mod translations;
 
-pub use check::{Attempt, Ended, approved, completed, in_progress, parked, queued};
+pub use check::{
+    Attempt, Ended, LOG_HEADING, SUMMARY_HEADING, approved, completed, in_progress, parked, queued,
+};
 pub use comment::{JobRow, JobRowState, RunComment, comment, comment_marker};
 pub use cut::{cut, cut_line};
 pub use notes::{FixedBy, Note};
