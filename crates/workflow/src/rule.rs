@@ -40,6 +40,7 @@ pub enum Rule {
     UnknownOutput,
     UnknownMatrixKey,
     UnknownInput,
+    UnknownGithubProperty,
     MatrixFilter,
     ScheduleInterval,
     UnknownEnvironment,
@@ -64,6 +65,7 @@ impl Rule {
         Self::UnknownOutput,
         Self::UnknownMatrixKey,
         Self::UnknownInput,
+        Self::UnknownGithubProperty,
         Self::MatrixFilter,
         Self::ScheduleInterval,
         Self::UnknownEnvironment,
@@ -89,6 +91,7 @@ impl Rule {
             Self::UnknownOutput => "unknown-output",
             Self::UnknownMatrixKey => "unknown-matrix-key",
             Self::UnknownInput => "unknown-input",
+            Self::UnknownGithubProperty => "unknown-github-property",
             Self::MatrixFilter => "matrix-filter",
             Self::ScheduleInterval => "schedule-interval",
             Self::UnknownEnvironment => "unknown-environment",
@@ -117,6 +120,7 @@ impl Rule {
             | Self::UnknownOutput
             | Self::UnknownMatrixKey
             | Self::UnknownInput
+            | Self::UnknownGithubProperty
             | Self::MatrixFilter
             | Self::ScheduleInterval
             | Self::UnknownEnvironment
@@ -143,6 +147,10 @@ impl Rule {
             Self::UnknownOutput => "An expression reads an output that the job does not have.",
             Self::UnknownMatrixKey => "An expression reads a value that the matrix does not have.",
             Self::UnknownInput => "An expression reads an input that the workflow does not declare.",
+            Self::UnknownGithubProperty => {
+                "An expression reads a property of `github` that is not there, or that GitHub has and this version of Checkmill \
+                 has not."
+            }
             Self::MatrixFilter => "An item of `include` or `exclude` that hardly does what it was meant to.",
             Self::ScheduleInterval => {
                 "A schedule that comes oftener than every five minutes, which is as often as it runs."
