@@ -50,7 +50,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Yaml,
         Self::UnknownKey,
         Self::Unsupported,
