@@ -262,7 +262,9 @@ async fn a_translation_is_shown_then_used_and_asked_for_once() {
     // What the model was told: the step, and no value of it.
     let asked = world.model.asked();
     assert_eq!(asked.len(), 1);
-    let told: Untranslatable = serde_json::from_str(&asked[0].user).unwrap();
+    let Untranslatable::Action(told) = serde_json::from_str(&asked[0].user).unwrap() else {
+        panic!("{}", asked[0].user)
+    };
     assert_eq!(
         (told.manifest.as_str(), told.inputs.as_slice()),
         (MANIFEST, &["INPUT_SAY".to_owned()][..])
