@@ -54,7 +54,7 @@ pub fn translation_question(step: &Untranslatable) -> Question {
 
 fn for_action() -> String {
     format!(
-    "You translate one step of a CI workflow in the syntax of GitHub Actions into a shell script, because the machine \
+        "You translate one step of a CI workflow in the syntax of GitHub Actions into a shell script, because the machine \
      can't run the step as it is. The user's message is a JSON object: `uses` names the action, `lacking` is what \
      the machine does not have, `manifest` is the action's action.yml, `dockerfile` its Dockerfile where it has one, \
      `inputs` are the environment variables that hold the step's inputs, `machine` is the system with the programs \

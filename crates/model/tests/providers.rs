@@ -4,7 +4,9 @@
 
 use checkmill_core::Millis;
 use checkmill_model::client::ModelSettings;
-use checkmill_model::{Model, ModelFault, ModelId, key_of, translation, translation_key, translation_question};
+use checkmill_model::{
+    Model, ModelFault, ModelId, key_of, translation, translation_key, translation_question,
+};
 use checkmill_testkit::model::{FakeModel, Say, Wire};
 use checkmill_workflow::translation::{
     Lacking, Machine, Untranslatable, UntranslatableAction, UntranslatableRun, run_expressions,
@@ -73,7 +75,10 @@ fn the_question_about_a_script() {
     "#);
     // Two kinds of one digest would be two questions all the same, each with a version of its own.
     let model = ModelId("m".to_owned());
-    assert_eq!(translation_key(&step, &model), key_of(&step.digest(), step.kind(), &model));
+    assert_eq!(
+        translation_key(&step, &model),
+        key_of(&step.digest(), step.kind(), &model)
+    );
 }
 
 async fn server(wire: Wire) -> (FakeModel, Arc<dyn Model>) {

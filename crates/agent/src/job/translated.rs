@@ -15,7 +15,8 @@ use crate::script::shell::{SCRIPT, Shell};
 use checkmill_core::limits::TRANSLATIONS;
 use checkmill_workflow::manifest::{DockerImage, DockerRuns, Runs};
 use checkmill_workflow::translation::{
-    KnownTranslation, Lacking, Machine, PROGRAMS, Untranslatable, UntranslatableAction, Wanted, input_variable,
+    KnownTranslation, Lacking, Machine, PROGRAMS, Untranslatable, UntranslatableAction, Wanted,
+    input_variable,
 };
 use checkmill_workflow::uses::ActionReference;
 use std::collections::BTreeMap;

@@ -139,7 +139,11 @@ impl JobRunner<'_> {
         if self.find_shell(shell, environment).is_err() {
             let named = ["python", "pwsh"].contains(&shell.programs[0].as_str());
             let of_image = named || image_program(&shell.programs[0]).is_some();
-            return if of_image { vec![shell.programs[0].clone()] } else { Vec::new() };
+            return if of_image {
+                vec![shell.programs[0].clone()]
+            } else {
+                Vec::new()
+            };
         }
         // What a shell with another command line reads before the script, or goes on after, is not known.
         let is_usual = shell.kind == ShellKind::Posix && shell.is_of_github();
@@ -147,7 +151,10 @@ impl JobRunner<'_> {
             return Vec::new();
         }
         let assumed = Assumption::of(run);
-        let programs = assumed.programs.into_iter().filter(|name| !self.has_program(name, environment));
+        let programs = assumed
+            .programs
+            .into_iter()
+            .filter(|name| !self.has_program(name, environment));
         let variables = assumed.variables.into_iter();
         let variables = variables.filter(|name| environment.get(name).is_none_or(String::is_empty));
         let mut lacking: Vec<String> = programs.map(str::to_owned).chain(variables).collect();
@@ -167,7 +174,10 @@ impl JobRunner<'_> {
             return;
         }
         let calls = Assumption::of(run).calls;
-        let lacking: Vec<&str> = calls.into_iter().filter(|name| !self.has_program(name, environment)).collect();
+        let lacking: Vec<&str> = calls
+            .into_iter()
+            .filter(|name| !self.has_program(name, environment))
+            .collect();
         if !lacking.is_empty() {
             let names = quoted(&lacking);
             self.log.text(&format!(
@@ -180,8 +190,8 @@ impl JobRunner<'_> {
 fn lacking_fault(what: &UntranslatableRun) -> Fault {
     let names: Vec<&str> = what.lacking.iter().map(String::as_str).collect();
     Fault::Configuration(format!(
-        "The script needs {} of GitHub's image, and this machine has none; install or set what is missing in a step before, or \
-         choose a machine that has it with `runs-on`",
+        "The script needs {}, which GitHub's image has and this machine lacks; bring what is missing in a step before, or choose a \
+         machine that has it with `runs-on`",
         quoted(&names)
     ))
 }

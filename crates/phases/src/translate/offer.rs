@@ -62,7 +62,10 @@ async fn accept(blobs: &dyn Blobs, job: &Job, run: &Run) -> Result<(), PhaseErro
     };
     let shown: Option<Asked> = read(blobs, &keys::translations(&job.id, AttemptNumber(before))).await?;
     for (_, kept) in shown.iter().flat_map(Asked::made) {
-        let key = keys::translation(run.event.repository.id, &key_of(&kept.digest, kept.kind, &kept.model));
+        let key = keys::translation(
+            run.event.repository.id,
+            &key_of(&kept.digest, kept.kind, &kept.model),
+        );
         let accepted = Kept {
             accepted: true,
             ..kept.clone()

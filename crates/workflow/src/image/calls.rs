@@ -50,7 +50,8 @@ const ENDS: [&str; 8] = ["then", "do", "elif", "else", "fi", "done", "esac", "}"
 
 /// What comes after one of them and `&&` is meant to come: they fail only where the step goes wrong.
 const PLAIN: [&str; 14] = [
-    ":", "cd", "chmod", "cp", "echo", "export", "mkdir", "mv", "printf", "pushd", "rm", "set", "touch", "true",
+    ":", "cd", "chmod", "cp", "echo", "export", "mkdir", "mv", "printf", "pushd", "rm", "set", "touch",
+    "true",
 ];
 
 /// After them programs may be there that were not, or the script may have ended.
@@ -83,14 +84,30 @@ const OPENING: [&str; 24] = [
 
 /// Package managers. They bring programs with one of [`INSTALLING`].
 const MANAGERS: [&str; 36] = [
-    "apk", "apt", "apt-get", "aptitude", "asdf", "brew", "bun", "cargo", "composer", "conda", "corepack", "dnf",
-    "dotnet", "dpkg", "gcloud", "gem", "ghcup", "go", "helm", "mamba", "nix", "nix-env", "npm", "opam", "pacman", "pip",
-    "pip3", "pipx", "pnpm", "python", "python3", "rpm", "rustup", "snap", "uv", "yarn",
+    "apk", "apt", "apt-get", "aptitude", "asdf", "brew", "bun", "cargo", "composer", "conda", "corepack",
+    "dnf", "dotnet", "dpkg", "gcloud", "gem", "ghcup", "go", "helm", "mamba", "nix", "nix-env", "npm",
+    "opam", "pacman", "pip", "pip3", "pipx", "pnpm", "python", "python3", "rpm", "rustup", "snap", "uv",
+    "yarn",
 ];
 const MORE_MANAGERS: [&str; 2] = ["yum", "zypper"];
 const INSTALLING: [&str; 17] = [
-    "-S", "-Sy", "-Syu", "-U", "-i", "add", "components", "default", "enable", "env", "get", "global", "i", "install",
-    "link", "plugin", "use",
+    "-S",
+    "-Sy",
+    "-Syu",
+    "-U",
+    "-i",
+    "add",
+    "components",
+    "default",
+    "enable",
+    "env",
+    "get",
+    "global",
+    "i",
+    "install",
+    "link",
+    "plugin",
+    "use",
 ];
 
 /// Programs that run another one, which is the word behind them.
@@ -99,7 +116,9 @@ const WRAPPERS: [&str; 6] = ["command", "env", "exec", "nohup", "sudo", "time"];
 const SUDO_FLAGS: [&str; 4] = ["-E", "-H", "-n", "-EH"];
 
 /// Commands that set the variables they name.
-const SETTERS: [&str; 7] = ["declare", "export", "local", "mapfile", "read", "readonly", "typeset"];
+const SETTERS: [&str; 7] = [
+    "declare", "export", "local", "mapfile", "read", "readonly", "typeset",
+];
 
 type Read<T = usize> = Result<T, Unread>;
 
@@ -212,7 +231,11 @@ impl Surveyor {
             at = self.list(tokens, at, false)?;
             match tokens.get(at) {
                 Some(Token::Word(word)) if word.is(end) => return Ok(at + 1),
-                Some(Token::Word(word)) if ["then", "do", "elif", "else"].into_iter().any(|mid| word.is(mid)) => at += 1,
+                Some(Token::Word(word))
+                    if ["then", "do", "elif", "else"].into_iter().any(|mid| word.is(mid)) =>
+                {
+                    at += 1
+                }
                 _ => return Err(Unread),
             }
         }
@@ -360,7 +383,9 @@ impl Surveyor {
         }
         let arguments: Vec<&Word> = rest.copied().collect();
         let is_shown = ["echo", "printf"].contains(&name)
-            && targets.iter().all(|target| ["1", "2"].contains(&target.text.as_str()));
+            && targets
+                .iter()
+                .all(|target| ["1", "2"].contains(&target.text.as_str()));
         for word in &arguments {
             if ["[", "test"].contains(&name) {
                 self.ask(word);
@@ -456,7 +481,11 @@ fn skip_newlines(tokens: &[Token], mut at: usize) -> usize {
 }
 
 fn expect(tokens: &[Token], at: usize, token: &Token) -> Read {
-    if tokens.get(at) == Some(token) { Ok(at + 1) } else { Err(Unread) }
+    if tokens.get(at) == Some(token) {
+        Ok(at + 1)
+    } else {
+        Err(Unread)
+    }
 }
 
 fn reserved(tokens: &[Token], at: usize, word: &str) -> Read {

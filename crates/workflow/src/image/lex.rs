@@ -107,7 +107,9 @@ impl Lexer {
     }
 
     fn starts_with(&self, text: &str) -> bool {
-        text.chars().enumerate().all(|(ahead, c)| self.peek(ahead) == Some(c))
+        text.chars()
+            .enumerate()
+            .all(|(ahead, c)| self.peek(ahead) == Some(c))
     }
 
     /// Up to the end, or to the `)` that closes a substitution.
@@ -192,7 +194,8 @@ impl Lexer {
         }
         let word = self.word()?;
         // `2>`: the number is no argument.
-        let is_number = !word.is_quoted && !word.text.is_empty() && word.text.bytes().all(|b| b.is_ascii_digit());
+        let is_number =
+            !word.is_quoted && !word.text.is_empty() && word.text.bytes().all(|b| b.is_ascii_digit());
         if is_number && matches!(self.peek(0), Some('<' | '>')) && self.peek(1) != Some('(') {
             return self.redirect().map(Some);
         }
@@ -204,7 +207,10 @@ impl Lexer {
         let is_heredoc = self.starts_with("<<") && !self.starts_with("<<<");
         let tabs = self.starts_with("<<-");
         let signs = ["<<<", "<<-", "&>>", "<<", ">>", ">&", "<&", ">|", "<>", ">", "<"];
-        let sign = signs.into_iter().find(|sign| self.starts_with(sign)).ok_or(Unread)?;
+        let sign = signs
+            .into_iter()
+            .find(|sign| self.starts_with(sign))
+            .ok_or(Unread)?;
         self.at += sign.len();
         while matches!(self.peek(0), Some(' ' | '\t')) {
             self.at += 1;
@@ -228,7 +234,11 @@ impl Lexer {
                 let length = rest.iter().position(|c| *c == '\n').unwrap_or(rest.len());
                 let line: String = rest[..length].iter().collect();
                 self.at = (self.at + length + 1).min(self.text.len());
-                let shown = if heredoc.tabs { line.trim_start_matches('\t') } else { &line };
+                let shown = if heredoc.tabs {
+                    line.trim_start_matches('\t')
+                } else {
+                    &line
+                };
                 if shown == heredoc.delimiter {
                     break;
                 }
@@ -376,7 +386,10 @@ impl Lexer {
 
     fn name(&mut self) -> String {
         let begin = self.at;
-        while self.peek(0).is_some_and(|c| is_name_start(c) || c.is_ascii_digit()) {
+        while self
+            .peek(0)
+            .is_some_and(|c| is_name_start(c) || c.is_ascii_digit())
+        {
             self.at += 1;
         }
         self.text[begin..self.at].iter().collect()

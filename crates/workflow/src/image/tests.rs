@@ -67,7 +67,10 @@ fn where_it_can_not_be_told_it_is_not_assumed() {
     for (run, expected) in [
         // It looks for the program itself.
         ("command -v jq || exit 0\njq .", "?jq"),
-        ("if ! command -v jq >/dev/null; then echo none; exit 0; fi\njq .", "?jq"),
+        (
+            "if ! command -v jq >/dev/null; then echo none; exit 0; fi\njq .",
+            "?jq",
+        ),
         ("which jq && jq .", "?jq"),
         ("type -P jq && jq .", "?jq"),
         ("hash gh\ngh x", "?gh"),
@@ -85,7 +88,10 @@ fn where_it_can_not_be_told_it_is_not_assumed() {
         ("set +e\njq .\necho $?", "?jq"),
         ("diff <(jq . a) <(jq . b)", "?jq"),
         // Another machine comes to another place.
-        ("if [ \"$RUNNER_OS\" = Linux ]; then docker ps; else gh x; fi", "?docker ?gh"),
+        (
+            "if [ \"$RUNNER_OS\" = Linux ]; then docker ps; else gh x; fi",
+            "?docker ?gh",
+        ),
         ("case \"$X\" in a) docker ps ;; esac", "?docker"),
         ("for f in *.json; do jq . \"$f\"; done", "?jq"),
         ("while read -r x; do jq . \"$x\"; done < list", "?jq"),
@@ -114,7 +120,10 @@ fn where_it_can_not_be_told_it_is_not_assumed() {
         ("apt-get install -y jq\njq .", "apt-get ?jq"),
         ("sudo apt-get install -y nodejs\nnode x.js", "apt-get sudo ?node"),
         ("curl -Lo ~/bin/jq https://example.com/jq\njq .", "curl ?jq"),
-        ("curl https://sh.rustup.rs | sh -s -- -y\ncargo test", "curl ?cargo"),
+        (
+            "curl https://sh.rustup.rs | sh -s -- -y\ncargo test",
+            "curl ?cargo",
+        ),
         ("pip install awscli\naws s3 ls", "pip ?aws"),
         ("./setup.sh\njq .", "?jq"),
         ("make tools\njq .", "make ?jq"),
@@ -159,9 +168,46 @@ fn variables_of_the_image() {
 
 /// What scripts are put together from.
 const PIECES: [&str; 40] = [
-    "jq", "gh", " ", "\n", ";", "&&", "||", "|", "&", "(", ")", "{ ", " }", "$(", "`", "'", "\"", "\\", "$", "${", "}",
-    "#", "<<EOF\n", "\nEOF\n", "<", ">", "if ", " then ", " fi", "for x in ", " do ", " done", "case x in ", " esac",
-    ";;", "f() ", "function ", "((", "))", "[[ ",
+    "jq",
+    "gh",
+    " ",
+    "\n",
+    ";",
+    "&&",
+    "||",
+    "|",
+    "&",
+    "(",
+    ")",
+    "{ ",
+    " }",
+    "$(",
+    "`",
+    "'",
+    "\"",
+    "\\",
+    "$",
+    "${",
+    "}",
+    "#",
+    "<<EOF\n",
+    "\nEOF\n",
+    "<",
+    ">",
+    "if ",
+    " then ",
+    " fi",
+    "for x in ",
+    " do ",
+    " done",
+    "case x in ",
+    " esac",
+    ";;",
+    "f() ",
+    "function ",
+    "((",
+    "))",
+    "[[ ",
 ];
 
 proptest! {
@@ -193,7 +239,22 @@ proptest! {
 /// Long and deep ones end soon: the depth is limited, and the walk is one.
 #[test]
 fn no_script_takes_long() {
-    for piece in ["(", "$(", "`", "{ ", "f() ", "if ", "((", "\"$(", "a=(", "case x in a) ", "<<A ", "${a", "&& ", "! "] {
+    for piece in [
+        "(",
+        "$(",
+        "`",
+        "{ ",
+        "f() ",
+        "if ",
+        "((",
+        "\"$(",
+        "a=(",
+        "case x in a) ",
+        "<<A ",
+        "${a",
+        "&& ",
+        "! ",
+    ] {
         let _ = Assumption::of(&piece.repeat(MODEL_FILE_BYTES / piece.len()));
     }
 }

@@ -279,7 +279,10 @@ fn what_a_model_may_do() {
         ("always", TranslatePolicy::Always),
     ] {
         let model = model(&format!("model: {{translate: {text}, containers: true}}"));
-        assert_eq!((model.translate, model.containers, model.run_steps), (translate, true, false));
+        assert_eq!(
+            (model.translate, model.containers, model.run_steps),
+            (translate, true, false)
+        );
     }
     assert!(model("model: {translate: review, run-steps: true}").run_steps);
     insta::assert_snapshot!(wrong("model:\n  translate: yes\n  containers: maybe\n  secrets: all\n"), @"

@@ -113,7 +113,12 @@ async fn what_is_told_of_a_step_and_nothing_of_its_values() {
         .run()
         .await;
     assert_eq!(ran.result.conclusion, JobVerdict::Configuration);
-    let told: Vec<&UntranslatableAction> = ran.result.wanted.iter().map(|wanted| action(&wanted.what)).collect();
+    let told: Vec<&UntranslatableAction> = ran
+        .result
+        .wanted
+        .iter()
+        .map(|wanted| action(&wanted.what))
+        .collect();
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(
         (told[0].lacking, told[1].lacking),
