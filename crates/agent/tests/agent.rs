@@ -63,7 +63,7 @@ impl Attempt {
 
     fn describe(&self, description: &[u8], backstop_ms: u64) {
         let record = SubmitRecord {
-            key: "0123456789abcdef-01234567-1".to_owned(),
+            key: "0a1b2c3d-0123456789abcdef-01234567-1".to_owned(),
             name: "ci / test".to_owned(),
             labels: Vec::new(),
             submitted_ms: 0,

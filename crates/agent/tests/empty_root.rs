@@ -63,7 +63,7 @@ fn root(agent: &Path, callback: &str) -> tempfile::TempDir {
         "callback": {"url": callback},
     });
     let record = SubmitRecord {
-        key: "0123456789abcdef-01234567-1".to_owned(),
+        key: "0a1b2c3d-0123456789abcdef-01234567-1".to_owned(),
         name: "ci / test".to_owned(),
         labels: Vec::new(),
         submitted_ms: 0,

@@ -2,7 +2,7 @@
 //! (`crate::contract`, behind the feature `contract`).
 
 use async_trait::async_trait;
-use checkmill_core::{AttemptNumber, ErrorName, JobId, Millis};
+use checkmill_core::{AttemptNumber, DeploymentId, ErrorName, JobId, Millis};
 use secrecy::SecretString;
 use std::fmt;
 use std::str::FromStr;
@@ -27,31 +27,36 @@ pub trait Backend: Send + Sync {
     /// The agent's result file (JSON of `checkmill_workflow::job::JobResult`), where the backend can reach it.
     async fn result(&self, id: &str) -> Result<Option<Vec<u8>>, BackendError>;
 
-    /// Every job of ours that the backend still knows, found by our tag.
+    /// Every job of a Checkmill that the backend still knows, found by its tag: also those of other deployments.
     async fn list(&self) -> Result<Vec<Owned>, BackendError>;
 
     /// Forgets an ended job and its files, after its log is safe. Fine when there is none.
     async fn discard(&self, id: &str) -> Result<(), BackendError>;
 }
 
-/// The idempotency key of a submit: job and attempt.
+/// The idempotency key of a submit, and the tag that a job carries on its backend: deployment, job and attempt. In the text
+/// `0a1b2c3d-0123456789abcdef-01234567-1`, which names it everywhere, there are no other characters than these.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubmitKey {
+    /// Whose job it is: others may use the same backend.
+    pub deployment: DeploymentId,
     pub job: JobId,
     pub attempt: AttemptNumber,
 }
 
 impl fmt::Display for SubmitKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.job, self.attempt)
+        write!(f, "{}-{}-{}", self.deployment, self.job, self.attempt)
     }
 }
 
 impl FromStr for SubmitKey {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
+        let (deployment, text) = text.split_once('-').ok_or(())?;
         let (job, attempt) = text.rsplit_once('-').ok_or(())?;
         Ok(Self {
+            deployment: deployment.parse().map_err(|_| ())?,
             job: job.parse().map_err(|_| ())?,
             attempt: AttemptNumber(attempt.parse().map_err(|_| ())?),
         })

@@ -59,6 +59,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         );
     }
     let parts = Parts {
+        deployment: data.deployment()?,
         embedded: embedded::open(Some(&data.store())).await?,
         blobs: FileBlobs::new(data.blobs()),
         forge: Arc::new(github),

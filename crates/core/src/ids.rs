@@ -148,6 +148,14 @@ text_id!(
 );
 
 text_id!(
+    /// One Checkmill among those that may share a cluster or an account: 8 hexadecimal digits. What runs there carries it, so
+    /// that a deployment takes no other's jobs for leftovers of its own.
+    DeploymentId,
+    "a deployment id (8 hexadecimal digits)",
+    |t| is_hex(t, 8)
+);
+
+text_id!(
     /// One job key and matrix leg of one workflow file: 32 hexadecimal digits. With its repository it names what was learned.
     HistoryId,
     "a history id (32 hexadecimal digits)",
@@ -241,6 +249,14 @@ impl DeliveryId {
     #[must_use]
     pub fn of_ended_run(run: &RunId, attempts: u64) -> Self {
         Self(format!("run-{run}-{attempts}"))
+    }
+}
+
+impl DeploymentId {
+    /// The deployment that this text names like no other: an ARN, random digits.
+    #[must_use]
+    pub fn derive(name: &str) -> Self {
+        Self(derive(&["deployment", name], 8))
     }
 }
 

@@ -26,8 +26,8 @@ pub use error_name::ErrorName;
 pub use event::{Event, EventKind};
 pub use group::Group;
 pub use ids::{
-    AttemptNumber, CallKey, CheckRunId, CommitSha, DeliveryId, GroupId, HistoryId, InstallationId, JobId,
-    JobKey, Login, RepoName, RepositoryId, RunId,
+    AttemptNumber, CallKey, CheckRunId, CommitSha, DeliveryId, DeploymentId, GroupId, HistoryId,
+    InstallationId, JobId, JobKey, Login, RepoName, RepositoryId, RunId,
 };
 pub use job::{Job, JobState};
 pub use run::Run;

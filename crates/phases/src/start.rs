@@ -19,7 +19,7 @@ use checkmill_core::execution::{ExecutionInput, PhaseOutput};
 use checkmill_core::job::BackendHandle;
 use checkmill_core::run::Hold;
 use checkmill_core::transition::{Effect, JobEvent};
-use checkmill_core::{CheckRunId, End, Job, JobState, Millis, Reason, Run};
+use checkmill_core::{CheckRunId, DeploymentId, End, Job, JobState, Millis, Reason, Run};
 use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck, RepoRef};
 use checkmill_model::ModelId;
 use checkmill_workflow::job::{Callback, JobDescription};
@@ -42,6 +42,8 @@ pub struct Start<'a> {
 /// What a deployment decides about starting jobs.
 #[derive(Debug, Clone)]
 pub struct StartSettings {
+    /// Whose name the jobs carry on their backends.
+    pub deployment: DeploymentId,
     /// Where jobs reach our api, without a slash at the end; none where they can't.
     pub public_url: Option<String>,
     pub callback_keys: CallbackKeys,
@@ -383,6 +385,7 @@ impl Start<'_> {
             .map_err(|error| crate::ports::StoreError::Corrupt(format!("the job description: {error}")))?;
         let submission = Submission {
             key: SubmitKey {
+                deployment: self.settings.deployment.clone(),
                 job: job.id.clone(),
                 attempt: job.attempt,
             },

@@ -17,10 +17,12 @@ use checkmill_core::execution::ExecutionInput;
 use checkmill_core::limits::{DELIVERY_REDRIVE_ENQUEUED, SWEEP_LOOK, SWEEP_ROWS};
 use checkmill_core::schedule::Schedule;
 use checkmill_core::transition::{Effect, JobEvent};
-use checkmill_core::{DeliveryId, Event, Job, JobState, Millis, UnixMillis};
+use checkmill_core::{DeliveryId, DeploymentId, Event, Job, JobState, Millis, UnixMillis};
 use checkmill_github::forge::Forge;
 
 pub struct Sweep<'a> {
+    /// Which of the jobs on the backends are ours.
+    pub deployment: &'a DeploymentId,
     pub deliveries: &'a dyn Deliveries,
     pub schedules: &'a dyn Schedules,
     pub runs: &'a dyn Runs,
@@ -81,7 +83,8 @@ impl Sweep<'_> {
         for (name, backend) in self.backends.all() {
             match backend.list().await {
                 Ok(owned) => {
-                    for owned in &owned {
+                    let ours = |owned: &&Owned| owned.key.deployment == *self.deployment;
+                    for owned in owned.iter().filter(ours) {
                         match self.remove_orphan(name, backend.as_ref(), owned).await {
                             Ok(removed) => swept.orphans_cancelled += usize::from(removed),
                             Err(error) => log_fault(Err(error), "backend job", &owned.key),

@@ -25,6 +25,7 @@ async fn serve() -> Result<(), StartError> {
     let secrets = deployment.webhook_parameters();
     let model = deployment.model_id();
     let job_secrets = deployment.job_secrets();
+    let id = deployment.id()?;
     let public_url = deployment
         .settings
         .get(Variable::PublicUrl)?
@@ -34,6 +35,7 @@ async fn serve() -> Result<(), StartError> {
     let forge = forge?;
     let start = async |input: ExecutionInput| {
         let settings = StartSettings {
+            deployment: id.clone(),
             public_url: Some(public_url.to_owned()),
             callback_keys: secrets.callback_keys().await.map_err(StoreError::from)?,
             wait: WAIT,

@@ -23,7 +23,9 @@ async fn serve() -> Result<(), StartError> {
     let backends = deployment.backends();
     let forge = deployment.forge().await?;
     let looks = Looks::default();
+    let id = deployment.id()?;
     let sweep = Sweep {
+        deployment: &id,
         deliveries: &store,
         schedules: &store,
         runs: &store,

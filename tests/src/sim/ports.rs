@@ -5,9 +5,10 @@ use super::engine::SimEngine;
 use super::forge::MemForge;
 use super::store::MemStore;
 use super::world::SimClock;
+use checkmill_backends::port::SubmitKey;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::ExecutionInput;
-use checkmill_core::{DeliveryId, Event, JobId, Millis};
+use checkmill_core::{DeliveryId, Event, Millis};
 use checkmill_github::webhook::WebhookSecrets;
 use checkmill_phases::PhaseError;
 use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
@@ -68,6 +69,7 @@ impl Ports {
 
     fn sweeper(&self) -> Sweep<'_> {
         Sweep {
+            deployment: &self.settings.deployment,
             deliveries: &*self.store,
             schedules: &*self.store,
             runs: &*self.store,
@@ -90,12 +92,12 @@ impl Ports {
         self.sweeper().recover().await
     }
 
-    /// What an agent of this attempt (`{job}-{attempt}`) has to say: its end where it has ended by itself, else that it runs.
+    /// What an agent of this attempt (a submit key) has to say: its end where it has ended by itself, else that it runs.
     pub(super) async fn agent(&self, attempt: &str) -> Result<CallbackAnswer, PhaseError> {
-        let (job, number) = attempt.rsplit_once('-').expect("a submit key");
+        let key: SubmitKey = attempt.parse().expect("a submit key");
         let claims = CallbackClaims {
-            job: job.parse::<JobId>().expect("a job's id"),
-            attempt: checkmill_core::AttemptNumber(number.parse().expect("a number")),
+            job: key.job.clone(),
+            attempt: key.attempt,
             expires_at: self.clock.now() + Millis::from_minutes(60),
         };
         let token = self.settings.callback_keys.sign(&claims);
@@ -111,7 +113,7 @@ impl Ports {
         let body = result.map(|result| serde_json::to_vec(&result).expect("a result is JSON"));
         let verb = if body.is_some() { "end" } else { "running" };
         let request = CallbackRequest {
-            path: &format!("/jobs/{job}/{number}/{verb}"),
+            path: &format!("/jobs/{}/{}/{verb}", key.job, key.attempt),
             query: None,
             authorization: Some(&format!("Bearer {}", token.expose_secret())),
             body: &body.unwrap_or_default(),

@@ -2,8 +2,7 @@
 
 use super::backend::{Ending, LOG};
 use super::forge::SimCheck;
-use super::world::World;
-use checkmill_backends::port::SubmitKey;
+use super::world::{World, attempt};
 use checkmill_core::{Job, JobState, Reason};
 use checkmill_github::forge::CheckStatus;
 use checkmill_phases::keys;
@@ -50,10 +49,7 @@ impl World {
 
     /// A verdict of the job's own is that of its last attempt, and of no other.
     fn tells_what_happened(&self, job: &Job) -> Result<(), String> {
-        let attempt = SubmitKey {
-            job: job.id.clone(),
-            attempt: job.attempt,
-        };
+        let attempt = attempt(job.id.clone(), job.attempt.0);
         let ending = self.backend().ending_of(&attempt);
         let said = match job.end().map(|end| &end.reason) {
             Some(Reason::Success) => Ending::Success,

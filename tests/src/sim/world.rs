@@ -10,8 +10,9 @@ use super::schedule::{Moved, Schedule};
 use super::store::MemStore;
 use super::tally::Happening;
 use checkmill_asl::{Command, Event as AslEvent, TaskError};
+use checkmill_backends::port::SubmitKey;
 use checkmill_backends::registry::Backends;
-use checkmill_core::{DeliveryId, Event, JobState, Millis, UnixMillis};
+use checkmill_core::{AttemptNumber, DeliveryId, DeploymentId, Event, JobId, JobState, Millis, UnixMillis};
 use checkmill_github::webhook::WebhookSecrets;
 use checkmill_phases::PhaseError;
 use checkmill_phases::backoff;
@@ -106,6 +107,20 @@ const PATIENCE: Millis = Millis::from_minutes(60 * 24 * 4);
 /// When SQS delivers a message again of which it has heard nothing; `visibility_timeout_seconds` in `infra/`.
 const VISIBILITY: Millis = Millis::from_secs(720);
 
+fn deployment() -> DeploymentId {
+    DeploymentId::derive("sim")
+}
+
+/// The key under which this world submits an attempt.
+#[must_use]
+pub fn attempt(job: JobId, number: u32) -> SubmitKey {
+    SubmitKey {
+        deployment: deployment(),
+        job,
+        attempt: AttemptNumber(number),
+    }
+}
+
 fn secrets() -> WebhookSecrets {
     WebhookSecrets::new("secret".into(), None).expect("the secret is not empty")
 }
@@ -123,6 +138,7 @@ impl World {
         let faults = Arc::new(Faults::new(trouble.faults, trouble.outages, clock.clone()));
         let backend = Arc::new(SimBackend::new(scripts, callback, faults.clone(), clock.clone()));
         let settings = StartSettings {
+            deployment: deployment(),
             public_url: callback.then(|| "http://127.0.0.1:1".to_owned()),
             callback_keys: CallbackKeys::derive(&secrets()),
             wait: WaitSettings {

@@ -3,10 +3,9 @@
 use crate::PATH;
 use crate::events::{cancel, job_of, push, rerun_failed};
 use crate::stories::script;
-use checkmill_backends::port::SubmitKey;
-use checkmill_core::{AttemptNumber, CallKey, DeliveryId, JobId, JobKey, Millis, Reason, RunId};
+use checkmill_core::{CallKey, DeliveryId, JobId, JobKey, Millis, Reason, RunId};
 use checkmill_tests::sim::backend::Ending;
-use checkmill_tests::sim::world::{Action, Host, Trouble, World};
+use checkmill_tests::sim::world::{Action, Host, Trouble, World, attempt};
 
 /// `build` and `report` are what the cases of the property test act on.
 const CALLER: &str = "
@@ -130,10 +129,7 @@ fn of_first_call(own: &str) -> JobId {
 #[test]
 fn a_failure_ends_the_other_call_before_it_begins_and_a_re_run_brings_it_back() {
     let mut world = world();
-    let first = SubmitKey {
-        job: of_first_call("one"),
-        attempt: AttemptNumber::FIRST,
-    };
+    let first = attempt(of_first_call("one"), 1);
     world.backend().plan(first, script(Ending::Failure));
     insta::assert_snapshot!(ended(&mut world), @"
     CI / build: success (1)
@@ -165,10 +161,7 @@ fn a_failure_ends_the_other_call_before_it_begins_and_a_re_run_brings_it_back() 
 #[test]
 fn a_re_run_of_what_the_call_needs_runs_all_of_it_again() {
     let mut world = world();
-    let first = SubmitKey {
-        job: job_of("push-1", "build"),
-        attempt: AttemptNumber::FIRST,
-    };
+    let first = attempt(job_of("push-1", "build"), 1);
     world.backend().plan(first, script(Ending::Failure));
     insta::assert_snapshot!(ended(&mut world), @"
     CI / build: test (1)

@@ -3,12 +3,11 @@
 use crate::PATH;
 use crate::events::{approve, job_of, pull_request_from_a_fork, push, rerun_failed};
 use crate::stories::script;
-use checkmill_backends::port::SubmitKey;
 use checkmill_core::{AttemptNumber, Conclusion, Millis, Reason};
 use checkmill_tests::sim::backend::{Ending, Script};
 use checkmill_tests::sim::faults::Fault;
 use checkmill_tests::sim::forge::SimCheck;
-use checkmill_tests::sim::world::{Action, Host, Trouble, World};
+use checkmill_tests::sim::world::{Action, Host, Trouble, World, attempt};
 
 /// `slow` ends while the failed jobs are taken up again.
 const WORKFLOW: &str = "
@@ -65,10 +64,7 @@ fn story(host: Host, seed: u64, fault: Option<(u64, Fault)>) -> World {
     };
     let passes = script(Ending::Success);
     let mut world = World::new(host, true, &[(PATH, WORKFLOW)], vec![passes], trouble);
-    let first = |key: &str| SubmitKey {
-        job: job_of("push-1", key),
-        attempt: AttemptNumber::FIRST,
-    };
+    let first = |key: &str| attempt(job_of("push-1", key), 1);
     // It ends after 4:20; its re-run is asked for at 5:00, when the other one ends.
     world.backend().plan(first("build"), script(Ending::Failure));
     let slow = Script {

@@ -1,13 +1,14 @@
 //! Single stories, told from their beginning to their end.
 
 use crate::events::{approve, cancel, job_of, pull_request_from_a_fork, push, rerun_failed, rerun_job};
+use crate::verdict::{call, submission};
 use crate::{PATH, WORKFLOW};
-use checkmill_backends::port::SubmitKey;
+use checkmill_backends::port::{Backend as _, BackendEnd, BackendState, SubmitKey};
 use checkmill_core::limits::{ATTEMPTS, REDELIVERIES, SWEEP_ROWS};
-use checkmill_core::{AttemptNumber, JobId, JobState, Millis, Reason, RepositoryId, RunId};
+use checkmill_core::{DeploymentId, JobId, JobState, Millis, Reason, RepositoryId, RunId};
 use checkmill_tests::sim::backend::{Ending, Script};
 use checkmill_tests::sim::faults::{Fault, Outage, Peer, Trouble as Wrong};
-use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
+use checkmill_tests::sim::world::{self, Action, Host, START, Trouble, World};
 use std::collections::BTreeMap;
 
 pub(crate) fn script(ending: Ending) -> Script {
@@ -245,11 +246,7 @@ fn a_run_that_is_being_reported_holds_up_no_other_run_of_its_commit() {
         let mut world = World::new(Host::Aws, false, &files, passes, Trouble::default());
         for path in [PATH, OTHER] {
             for attempt in 1..=9 {
-                let attempt = SubmitKey {
-                    job: job(path),
-                    attempt: AttemptNumber(attempt),
-                };
-                world.backend().plan(attempt, BRIEF);
+                world.backend().plan(world::attempt(job(path), attempt), BRIEF);
             }
         }
         world.schedule(Millis(0), Action::Deliver(push()));
@@ -609,6 +606,37 @@ fn every_row_comes_to_its_turn_with_the_sweep() {
     let last = jobs.iter().map(|job| job.revived_at.unwrap()).max().unwrap();
     let missed = last.since(START + stopped);
     assert!(missed <= Millis::from_minutes(25), "{missed:?}");
+}
+
+/// Two deployments on one backend: each removes what its own lost runs have left there, and nothing else.
+#[test]
+fn a_sweep_leaves_the_jobs_of_others_alone() {
+    let mut world = world(Host::Aws, false, &[script(Ending::Success)]);
+    let left = world::attempt(job_of("lost", "build"), 1);
+    let foreign = SubmitKey {
+        deployment: DeploymentId::derive("another"),
+        ..left.clone()
+    };
+    for key in [&left, &foreign] {
+        let long = Script {
+            running: Millis::from_minutes(60),
+            ..script(Ending::Success)
+        };
+        world.backend().plan(key.clone(), long);
+        call(world.backend().submit(&submission(key.clone()))).unwrap();
+    }
+    world.schedule(Millis(0), Action::Deliver(push()));
+    world.run().unwrap();
+    world.verdict().unwrap();
+    let ids = [left.to_string(), foreign.to_string()];
+    assert_eq!(
+        call(world.backend().poll(&ids)).unwrap(),
+        [
+            BackendState::Unknown,
+            BackendState::Ended(BackendEnd::Exited { code: 0 })
+        ],
+        "ours is cancelled, and forgotten with its files"
+    );
 }
 
 /// Long enough for a job to reach its deadline while its backend is away, and for GitHub to have been told.

@@ -14,12 +14,12 @@ use checkmill_github::forge::{CheckState, CheckStatus, Forge as _, NewCheck, Rep
 use checkmill_phases::keys;
 use checkmill_phases::ports::{Blobs as _, Groups, Jobs, Runs};
 use checkmill_tests::sim::backend::Ending;
-use checkmill_tests::sim::world::{Action, Host, START, Trouble, World};
+use checkmill_tests::sim::world::{Action, Host, START, Trouble, World, attempt};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 /// A call of a port, with nobody else about.
-fn call<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn call<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -107,20 +107,21 @@ fn write_run(world: &World, change: impl FnOnce(&mut Run)) {
     call(Runs::update(world.store(), &run)).unwrap();
 }
 
-fn submit(world: &World, attempt: u32) {
-    let submission = Submission {
-        key: SubmitKey {
-            job: job_of("push-1", "build"),
-            attempt: AttemptNumber(attempt),
-        },
+pub(crate) fn submission(key: SubmitKey) -> Submission {
+    Submission {
+        key,
         name: String::new(),
         description: Vec::new(),
         secrets: Vec::new(),
         labels: Vec::new(),
         queue_timeout: Millis(0),
         run_timeout: Millis(0),
-    };
-    call(world.backend().submit(&submission)).unwrap();
+    }
+}
+
+fn submit(world: &World, number: u32) {
+    let key = attempt(job_of("push-1", "build"), number);
+    call(world.backend().submit(&submission(key))).unwrap();
 }
 
 type Damage = fn(&World);

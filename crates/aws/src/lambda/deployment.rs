@@ -107,6 +107,16 @@ impl Deployment {
         Ok(crate::sfn::SfnEngine::new(self.connection.sfn(), arn)?)
     }
 
+    /// What the jobs of this deployment carry on their backends. Wants [`Variable::StateMachineArn`], whose account, region and
+    /// name no other deployment has together.
+    ///
+    /// # Errors
+    /// Where the variable was not wanted.
+    pub fn id(&self) -> Result<checkmill_core::DeploymentId, SettingsError> {
+        let arn = self.settings.get(Variable::StateMachineArn)?;
+        Ok(checkmill_core::DeploymentId::derive(arn))
+    }
+
     /// Wants [`Variable::Bucket`].
     ///
     /// # Errors

@@ -76,7 +76,7 @@ mod tests {
 
     fn submission() -> Submission {
         Submission {
-            key: "0123456789abcdef-01234567-1".parse().unwrap(),
+            key: "0a1b2c3d-0123456789abcdef-01234567-1".parse().unwrap(),
             name: "CI / test".to_owned(),
             description: Vec::new(),
             secrets: Vec::new(),
@@ -102,7 +102,7 @@ mod tests {
             let error = backend.submit(&submission()).await.unwrap_err();
             assert!(matches!(error, BackendError::Refused { .. }), "{error}");
             assert!(error.to_string().contains("checkmill serve"), "{error}");
-            let id = ["0123456789abcdef-01234567-1".to_owned()];
+            let id = ["0a1b2c3d-0123456789abcdef-01234567-1".to_owned()];
             assert_eq!(backend.poll(&id).await, Ok(vec![BackendState::Unknown]));
             assert_eq!(backend.list().await, Ok(vec![]));
         }

@@ -10,7 +10,7 @@ mod submit;
 
 use crate::port::{Backend, BackendEnd, BackendState, Submission, SubmitKey};
 use async_trait::async_trait;
-use checkmill_core::{AttemptNumber, DeliveryId, JobId, JobKey, RunId};
+use checkmill_core::{AttemptNumber, DeliveryId, DeploymentId, JobId, JobKey, RunId};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -102,6 +102,7 @@ impl<'a, S: ContractSubject> Case<'a, S> {
         let run = RunId::derive(&delivery, self.name);
         let key: JobKey = "job".parse().expect("a job key");
         SubmitKey {
+            deployment: DeploymentId::derive(self.name),
             job: JobId::derive(&run, &key, &number.to_string()),
             attempt: AttemptNumber::FIRST,
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::port::{BackendEnd, SubmitKey};
-use checkmill_core::{AttemptNumber, DeliveryId, JobId, JobKey, RunId};
+use checkmill_core::{AttemptNumber, DeliveryId, DeploymentId, JobId, JobKey, RunId};
 
 fn program(script: &str) -> ExecBackend {
     ExecBackend::new(ExecSettings {
@@ -23,6 +23,7 @@ fn submission() -> Submission {
     let key: JobKey = "build".parse().unwrap();
     Submission {
         key: SubmitKey {
+            deployment: DeploymentId::derive("exec"),
             job: JobId::derive(&RunId::derive(&delivery, "ci.yml"), &key, ""),
             attempt: AttemptNumber::FIRST,
         },

@@ -2,7 +2,7 @@
 
 use checkmill_aws::clock::SystemClock;
 use checkmill_backends::port::{Backend, BackendEnd, BackendError, BackendState, Submission, SubmitKey};
-use checkmill_core::{AttemptNumber, JobId, JobKey, Millis, RunId};
+use checkmill_core::{AttemptNumber, DeploymentId, JobId, JobKey, Millis, RunId};
 use checkmill_phases::ports::Clock as _;
 use serde_json::json;
 use std::time::Duration;
@@ -68,6 +68,8 @@ fn submission(number: u64) -> Result<Submission, String> {
     let delivery = delivery.map_err(|_| "the probe has no id".to_owned())?;
     let key: JobKey = "probe".parse().map_err(|_| "the probe has no key".to_owned())?;
     let key = SubmitKey {
+        // Nobody's: no deployment takes it for a leftover of its own.
+        deployment: DeploymentId::derive(&format!("probe-{number}")),
         job: JobId::derive(&RunId::derive(&delivery, "probe"), &key, ""),
         attempt: AttemptNumber::FIRST,
     };

@@ -1,7 +1,10 @@
 //! The data directory: what it holds, and the lock that keeps a second process out of it.
 
+use super::system::unguessable;
 use anyhow::{Context as _, bail};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use checkmill_core::DeploymentId;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -43,6 +46,30 @@ impl DataDir {
         Ok(Self { root, _lock: lock })
     }
 
+    /// What the jobs of this directory carry on their backends: drawn when it is asked for first, and kept.
+    ///
+    /// # Errors
+    /// When the file can't be read or written, or holds something else.
+    pub(crate) fn deployment(&self) -> anyhow::Result<DeploymentId> {
+        let path = self.root.join("deployment");
+        match fs::read_to_string(&path) {
+            Ok(text) => text.trim_end().parse().with_context(|| {
+                let path = path.display();
+                format!("{path} is broken. Remove it when no job runs: a new one is made.")
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let id = DeploymentId::derive(&format!("{:016x}", unguessable()));
+                // Under another name first: whoever is cut off in between leaves no half of it.
+                let new = path.with_extension("new");
+                fs::write(&new, format!("{id}\n"))
+                    .and_then(|()| fs::rename(&new, &path))
+                    .with_context(|| format!("{} can't be written.", path.display()))?;
+                Ok(id)
+            }
+            Err(error) => Err(error).with_context(|| format!("{} can't be read.", path.display())),
+        }
+    }
+
     /// The embedded DynamoDB's file.
     #[must_use]
     pub(crate) fn store(&self) -> PathBuf {
@@ -74,6 +101,18 @@ pub(crate) fn create_private(path: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_keeps_the_deployment_that_it_has() {
+        let deployment = |dir: &Path| DataDir::open(dir).and_then(|data| data.deployment());
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let id = deployment(one.path()).unwrap();
+        assert_eq!(deployment(one.path()).unwrap(), id);
+        assert_ne!(deployment(other.path()).unwrap(), id);
+        fs::write(one.path().join("deployment"), "x").unwrap();
+        let broken = deployment(one.path()).unwrap_err().to_string();
+        assert!(broken.contains("deployment is broken"), "{broken}");
+    }
 
     #[test]
     fn a_second_process_is_kept_out() {

@@ -13,7 +13,7 @@ use checkmill_aws::dynamodb::DynamoStore;
 use checkmill_aws::embedded::Embedded;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
-use checkmill_core::{DeliveryId, Event, Job, JobKey, Millis, Reason};
+use checkmill_core::{DeliveryId, DeploymentId, Event, Job, JobKey, Millis, Reason};
 use checkmill_github::forge::Forge;
 use checkmill_github::webhook::WebhookSecrets;
 use checkmill_model::Model;
@@ -46,6 +46,8 @@ const PLANNERS: usize = 4;
 
 /// What a system is made of.
 pub(crate) struct Parts {
+    /// Whose name the jobs carry.
+    pub(crate) deployment: DeploymentId,
     pub(crate) embedded: Embedded,
     pub(crate) blobs: FileBlobs,
     pub(crate) forge: Arc<dyn Forge>,
@@ -82,7 +84,7 @@ pub(crate) struct System {
 }
 
 /// Task tokens are made of this.
-fn unguessable() -> u64 {
+pub(crate) fn unguessable() -> u64 {
     let mut bytes = [0; 8];
     SystemRandom::new()
         .fill(&mut bytes)
@@ -120,6 +122,7 @@ impl System {
             app_id: parts.app_id,
             only_job: parts.only_job,
             start: StartSettings {
+                deployment: parts.deployment,
                 public_url: Some(parts.public_url),
                 callback_keys: CallbackKeys::derive(&parts.secrets),
                 wait: WaitSettings {
@@ -319,6 +322,7 @@ impl System {
 
     fn sweeper(&self) -> Sweep<'_> {
         Sweep {
+            deployment: &self.start.deployment,
             deliveries: &self.store,
             schedules: &self.store,
             runs: &self.store,

@@ -80,6 +80,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         None => Orphans::Stop,
     };
     let parts = Parts {
+        deployment: data.deployment()?,
         embedded: embedded::open(store.as_deref()).await?,
         blobs: FileBlobs::new(data.blobs()),
         forge: Arc::new(forge),

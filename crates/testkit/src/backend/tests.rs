@@ -6,6 +6,7 @@ use checkmill_core::{AttemptNumber, Millis};
 fn submission(name: &str, attempt: u32) -> Submission {
     Submission {
         key: SubmitKey {
+            deployment: "0a1b2c3d".parse().unwrap(),
             job: "0123456789abcdef-01234567".parse().unwrap(),
             attempt: AttemptNumber(attempt),
         },
@@ -138,8 +139,8 @@ async fn leftovers_are_named() {
         backend.leftovers(),
         [
             "0123456789abcdef-01234567-2 is still live on the backend",
-            "0123456789abcdef-01234567-1 was started twice",
-            "0123456789abcdef-01234567-1 was discarded while it was live",
+            "0a1b2c3d-0123456789abcdef-01234567-1 was started twice",
+            "0a1b2c3d-0123456789abcdef-01234567-1 was discarded while it was live",
             "the backend's fault (List, LostBeforeEffect) was never met",
         ]
     );
