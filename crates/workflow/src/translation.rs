@@ -187,7 +187,7 @@ impl UntranslatableAction {
             .flatten()
             .all(|text| text.len() <= MODEL_FILE_BYTES)
             && self.inputs.len() <= INPUTS
-            && self.inputs.iter().all(is_short)
+            && self.inputs.iter().all(|name| is_short(name))
             && self.machine.is_within_limits()
     }
 }
@@ -209,11 +209,11 @@ impl UntranslatableRun {
 impl Machine {
     fn is_within_limits(&self) -> bool {
         let is_known = |name: &String| PROGRAMS.contains(&name.as_str());
-        self.programs.iter().all(is_known) && [&self.os, &self.arch].into_iter().all(is_short)
+        self.programs.iter().all(is_known) && [&self.os, &self.arch].into_iter().all(|text| is_short(text))
     }
 }
 
-fn is_short(text: &String) -> bool {
+fn is_short(text: &str) -> bool {
     text.len() <= NAME_BYTES
 }
 
