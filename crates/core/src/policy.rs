@@ -170,12 +170,17 @@ pub struct ModelPolicy {
     /// step sees, and the action did not.
     #[serde(default)]
     pub containers: bool,
+    /// Whether that goes for `run` steps that assume GitHub's image, too: their text is sent to whoever runs the model, and a
+    /// step that would have failed half-way does not begin.
+    #[serde(default)]
+    pub run_steps: bool,
 }
 
 impl ModelPolicy {
     pub const NEVER: Self = Self {
         translate: TranslatePolicy::Never,
         containers: false,
+        run_steps: false,
     };
 
     fn is_default(&self) -> bool {

@@ -306,8 +306,10 @@ impl Start<'_> {
                 url: format!("{base}/jobs/{}/{}", job.id, job.attempt),
             });
         }
-        let offered = translate::offer(self.blobs, self.settings.model.as_ref(), job, run).await?;
-        description.description.translations = offered.as_deref().map(translate::told);
+        let model = self.settings.model.as_ref();
+        let offered = translate::offer(self.blobs, model, job, run).await?;
+        let told = |offered: &[Kept]| translate::told(offered, model, run);
+        description.description.translations = offered.as_deref().map(told);
         Ok(Ok(Prepared {
             backend_name: name.to_owned(),
             backend,

@@ -101,7 +101,7 @@ pub(crate) fn translations<'a>(asked: &'a Asked, used: &'a [Kept]) -> Vec<Transl
 fn translated<'a>(step: Option<&'a str>, kept: &'a Kept, standing: Standing) -> Translated<'a> {
     Translated {
         step,
-        uses: &kept.uses,
+        uses: &kept.stands_for,
         model: &kept.model.0,
         shell: kept.translation.shell.name(),
         script: &kept.translation.script,

@@ -19,6 +19,7 @@ mod environment;
 mod expand;
 pub mod expr;
 pub mod filter;
+pub mod image;
 mod inputs;
 pub mod job;
 mod keys;

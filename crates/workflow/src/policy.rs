@@ -65,7 +65,7 @@ const RETRY_KEYS: Keys = Keys {
 const MODEL_KEYS: Keys = Keys {
     path: "model",
     noun: "key of `model`",
-    keys: &[full("translate"), full("containers")],
+    keys: &[full("translate"), full("containers"), full("run-steps")],
 };
 
 /// The keys of one of `environments`.
@@ -293,11 +293,14 @@ fn model(reader: &mut Reader<'_>, node: &Node) -> ModelPolicy {
     if let Some(translate) = choice(reader, &fields, "translate", &translate) {
         model.translate = translate;
     }
-    if let Some(containers) = fields
-        .get("containers")
-        .and_then(|node| reader.boolean(node, "`containers`"))
-    {
-        model.containers = containers;
+    for (key, switch) in [
+        ("containers", &mut model.containers),
+        ("run-steps", &mut model.run_steps),
+    ] {
+        let node = fields.get(key);
+        if let Some(on) = node.and_then(|node| reader.boolean(node, &format!("`{key}`"))) {
+            *switch = on;
+        }
     }
     model
 }

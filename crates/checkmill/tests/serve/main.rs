@@ -36,6 +36,7 @@ mod merge_queue;
 mod models;
 mod releases;
 mod reruns;
+mod run_steps;
 mod schedules;
 mod secrets;
 mod targets;

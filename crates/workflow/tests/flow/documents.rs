@@ -229,7 +229,7 @@ fn the_examples_of_the_policy_are_policies() {
 fn the_defaults_are_those_of_the_code() {
     let default = parse_policy(
         ".checkmill/config.yml",
-        "permissions: {contents: read}\nforks: approval\ncomment: on-failure\nactions: all\ncontainers: restricted\nactions_workflows: false\nretry: {infrastructure: 1, flaky: 1}\nmodel: {translate: never, containers: false}\nqueue-timeout-minutes: 60\n\
+        "permissions: {contents: read}\nforks: approval\ncomment: on-failure\nactions: all\ncontainers: restricted\nactions_workflows: false\nretry: {infrastructure: 1, flaky: 1}\nmodel: {translate: never, containers: false, run-steps: false}\nqueue-timeout-minutes: 60\n\
          timeout-minutes-max: 7200\n",
     );
     assert_eq!(default, Ok(Policy::default()));

@@ -313,8 +313,12 @@ fn what_a_model_may_do() {
         ("always", TranslatePolicy::Always),
     ] {
         let model = model(&format!("model: {{translate: {text}, containers: true}}"));
-        assert_eq!((model.translate, model.containers), (translate, true));
+        assert_eq!(
+            (model.translate, model.containers, model.run_steps),
+            (translate, true, false)
+        );
     }
+    assert!(model("model: {translate: review, run-steps: true}").run_steps);
     insta::assert_snapshot!(wrong("model:\n  translate: yes\n  containers: maybe\n  secrets: all\n"), @"
     .checkmill/config.yml:2:14: `translate` can't be `yes`
     2 |   translate: yes
@@ -328,7 +332,7 @@ fn what_a_model_may_do() {
     .checkmill/config.yml:4:3: unknown key of `model` `secrets` in `model`
     4 |   secrets: all
       |   ^^^^^^^
-      = help: the key of `model`s here are `translate` and `containers`
+      = help: the key of `model`s here are `translate`, `containers` and `run-steps`
     ");
     insta::assert_snapshot!(wrong("model: always"), @"
     .checkmill/config.yml:1:8: `model` must be a mapping, not a text
