@@ -44,14 +44,24 @@ impl CommandFiles {
     /// # Errors
     /// What the file system says.
     pub fn create(layout: &Layout, key: &str) -> io::Result<Self> {
-        let file = |kind: &str| layout.write(&format!("{kind}_{key}"), b"");
-        Ok(Self {
-            output: file("output")?,
-            env: file("env")?,
-            path: file("path")?,
-            summary: file("summary")?,
-            state: file("state")?,
-        })
+        let files = Self::of(layout, key);
+        for file in files.all() {
+            fs::write(file, b"")?;
+        }
+        Ok(files)
+    }
+
+    /// Where the files of the step with this key are, once it runs.
+    #[must_use]
+    pub fn of(layout: &Layout, key: &str) -> Self {
+        let file = |kind: &str| layout.ours.join(format!("{kind}_{key}"));
+        Self {
+            output: file("output"),
+            env: file("env"),
+            path: file("path"),
+            summary: file("summary"),
+            state: file("state"),
+        }
     }
 
     /// All of them.

@@ -39,6 +39,9 @@ pub struct Repository {
 pub enum EventKind {
     Push(Push),
     PullRequest(PullRequest),
+    /// The same, for the default branch's own workflow files. No webhook tells of it: the planner makes it of a pull request's
+    /// event ([`Event::as_target`]).
+    PullRequestTarget(PullRequest),
     /// A merge queue wants to know whether its branch may be merged.
     MergeGroup(MergeGroup),
     /// "Re-run" of one check.
@@ -290,13 +293,10 @@ impl EndedRun {
     #[must_use]
     pub fn of(run: &Run, conclusion: &str) -> Self {
         let (event, repository) = (&run.event, &run.event.repository);
-        let pull = match &event.kind {
-            EventKind::PullRequest(pull) => Some(pull),
-            _ => None,
-        };
+        let pull = event.pull_request();
         let head_branch = match &event.kind {
             EventKind::Push(push) => push.git_ref.short(),
-            EventKind::PullRequest(pull) => &pull.head.git_ref,
+            EventKind::PullRequest(pull) | EventKind::PullRequestTarget(pull) => &pull.head.git_ref,
             EventKind::MergeGroup(group) => group.head_ref.short(),
             EventKind::WorkflowDispatch(dispatch) => dispatch.git_ref.short(),
             EventKind::Release(release) => &release.tag,
@@ -310,7 +310,7 @@ impl EndedRun {
             event: event.name().to_owned(),
             conclusion: conclusion.to_owned(),
             head_branch: head_branch.to_owned(),
-            head_sha: run.sha.clone(),
+            head_sha: run.check_sha().clone(),
             head_repository: match pull {
                 Some(pull) => pull.head.repository.clone(),
                 None => Some(repository.name.clone()),
@@ -338,9 +338,10 @@ impl Event {
         match &self.kind {
             EventKind::WorkflowDispatch(dispatch) => Some(dispatch.git_ref.clone()),
             EventKind::Release(release) => Some(GitRef::Tag(release.tag.clone())),
-            EventKind::Schedule(_) | EventKind::IssueComment(_) | EventKind::WorkflowRun(_) => {
-                Some(self.default_branch())
-            }
+            EventKind::PullRequestTarget(_)
+            | EventKind::Schedule(_)
+            | EventKind::IssueComment(_)
+            | EventKind::WorkflowRun(_) => Some(self.default_branch()),
             _ => None,
         }
     }
@@ -368,20 +369,51 @@ impl Event {
             }
             EventKind::CheckSuiteRerequested { head_sha } => Some(head_sha),
             EventKind::WorkflowDispatch(dispatch) => dispatch.sha.as_ref(),
-            EventKind::Schedule(_)
+            EventKind::PullRequestTarget(_)
+            | EventKind::Schedule(_)
             | EventKind::Release(_)
             | EventKind::IssueComment(_)
             | EventKind::WorkflowRun(_) => None,
         }
     }
 
+    /// The pull request that it is about, whichever files it is for.
+    #[must_use]
+    pub const fn pull_request(&self) -> Option<&PullRequest> {
+        match &self.kind {
+            EventKind::PullRequest(pull) | EventKind::PullRequestTarget(pull) => Some(pull),
+            _ => None,
+        }
+    }
+
+    /// What the event of a pull request is to the default branch's workflow files: GitHub has one webhook for both events.
+    #[must_use]
+    pub fn as_target(&self) -> Option<Self> {
+        match &self.kind {
+            EventKind::PullRequest(pull) => Some(Self {
+                kind: EventKind::PullRequestTarget(pull.clone()),
+                ..self.clone()
+            }),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub const fn is_target(&self) -> bool {
+        matches!(self.kind, EventKind::PullRequestTarget(_))
+    }
+
     /// Whether it is a pull request whose commits come from another repository (or one that is gone).
     #[must_use]
     pub fn is_from_fork(&self) -> bool {
-        match &self.kind {
-            EventKind::PullRequest(pr) => pr.head.repository.as_ref() != Some(&self.repository.name),
-            _ => false,
-        }
+        self.pull_request()
+            .is_some_and(|pull| pull.head.repository.as_ref() != Some(&self.repository.name))
+    }
+
+    /// Whether its runs are of a fork's commit: those of `pull_request_target` are of the default branch's.
+    #[must_use]
+    pub fn is_of_a_forks_commit(&self) -> bool {
+        !self.is_target() && self.is_from_fork()
     }
 
     /// The event's name in workflow files and in `github.event_name`.
@@ -390,6 +422,7 @@ impl Event {
         match self.kind {
             EventKind::Push(_) => "push",
             EventKind::PullRequest(_) => "pull_request",
+            EventKind::PullRequestTarget(_) => "pull_request_target",
             EventKind::MergeGroup(_) => "merge_group",
             EventKind::CheckRunRerequested(_) => "check_run",
             EventKind::CheckSuiteRerequested { .. } => "check_suite",

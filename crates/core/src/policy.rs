@@ -13,6 +13,9 @@ pub struct Policy {
     pub permissions: TokenPermissions,
     /// Pull requests from forks.
     pub forks: ForkPolicy,
+    /// Runs of `pull_request_target`.
+    #[serde(default, skip_serializing_if = "TargetPolicy::is_default")]
+    pub pull_request_target: TargetPolicy,
     /// The comment on a pull request.
     pub comment: CommentPolicy,
     /// Which actions steps may use.
@@ -45,6 +48,7 @@ impl Default for Policy {
         Self {
             permissions: TokenPermissions::read_only(),
             forks: ForkPolicy::Approval,
+            pull_request_target: TargetPolicy::default(),
             comment: CommentPolicy::OnFailure,
             actions: AllowedActions::All,
             containers: ContainerPolicy::Restricted,
@@ -63,6 +67,45 @@ impl Default for Policy {
 #[serde(rename_all = "snake_case")]
 pub enum ForkPolicy {
     /// Each commit needs the approval of somebody with write permission.
+    Approval,
+    /// They never run.
+    Never,
+}
+
+/// What runs of `pull_request_target` may do. Their files are the default branch's, and anybody who may open a pull request
+/// starts them, and chooses what they are about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetPolicy {
+    /// Those that a fork's pull request starts.
+    pub forks: TargetForks,
+    /// The most that a job's token may do, in the place of [`Policy::permissions`].
+    pub permissions: TokenPermissions,
+    /// Whether jobs get secrets.
+    pub secrets: bool,
+}
+
+impl Default for TargetPolicy {
+    fn default() -> Self {
+        Self {
+            forks: TargetForks::Run,
+            permissions: TokenPermissions::read_only(),
+            secrets: false,
+        }
+    }
+}
+
+impl TargetPolicy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetForks {
+    /// At once, and none of their jobs checks out what the fork holds.
+    Run,
+    /// Each commit of a fork needs an approval, after which jobs may check it out.
     Approval,
     /// They never run.
     Never,
@@ -127,12 +170,17 @@ pub struct ModelPolicy {
     /// step sees, and the action did not.
     #[serde(default)]
     pub containers: bool,
+    /// Whether that goes for `run` steps that assume GitHub's image, too: their text is sent to whoever runs the model, and a
+    /// step that would have failed half-way does not begin.
+    #[serde(default)]
+    pub run_steps: bool,
 }
 
 impl ModelPolicy {
     pub const NEVER: Self = Self {
         translate: TranslatePolicy::Never,
         containers: false,
+        run_steps: false,
     };
 
     fn is_default(&self) -> bool {

@@ -1,11 +1,11 @@
 //! A run: one workflow file evaluated for one event. Its row holds the graph of jobs; the jobs have rows of their own.
 
 use crate::concurrency::Concurrency;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::graph::Node;
 use crate::ids::{AttemptNumber, CallKey, CommitSha, InstallationId, JobId, JobKey, Login, RunId};
 use crate::job::Job;
-use crate::policy::Policy;
+use crate::policy::{ForkPolicy, Policy, TargetForks, TokenPermissions};
 use crate::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,6 +53,67 @@ pub struct Run {
 }
 
 impl Run {
+    /// The commit that its checks are on: a pull request's head, also where the run is of the default branch's commit.
+    #[must_use]
+    pub fn check_sha(&self) -> &CommitSha {
+        match &self.event.kind {
+            EventKind::PullRequestTarget(pull) => &pull.head.sha,
+            _ => &self.sha,
+        }
+    }
+
+    /// Whether it gets what people keep for the repository. A fork's commit does not, approved or not: its code is a
+    /// stranger's. What `pull_request_target` runs is not, and still a stranger starts it: the policy has to say so.
+    #[must_use]
+    pub fn may_have_secrets(&self) -> bool {
+        if self.event.is_target() {
+            self.policy.pull_request_target.secrets && self.trust.may_run()
+        } else {
+            self.trust == Trust::Own
+        }
+    }
+
+    /// What the token of a job that asks for this may do.
+    #[must_use]
+    pub fn permitted(&self, asked: &TokenPermissions) -> TokenPermissions {
+        if self.event.is_target() {
+            return asked.intersect(&self.policy.pull_request_target.permissions);
+        }
+        let granted = asked.intersect(&self.policy.permissions);
+        match self.trust {
+            Trust::Own => granted,
+            Trust::ForkUnapproved | Trust::ForkApproved { .. } => granted.reading(),
+        }
+    }
+
+    /// What becomes of it where a fork's pull request has started it, before anybody approves.
+    #[must_use]
+    pub const fn forks(&self) -> ForkPolicy {
+        match (self.event.is_target(), self.policy.pull_request_target.forks) {
+            (true, TargetForks::Never) => ForkPolicy::Never,
+            (true, TargetForks::Run | TargetForks::Approval) => ForkPolicy::Approval,
+            (false, _) => self.policy.forks,
+        }
+    }
+
+    /// Where its jobs may check out nothing but the repository's own branches and tags: these commits besides. A stranger
+    /// has started them and nobody has read his commit, which would run with their rights ("pwn request"). GitHub's own
+    /// checkout refuses a fork's commits there since version 7.
+    #[must_use]
+    pub fn only_own_commits(&self) -> Option<Vec<CommitSha>> {
+        let head_is_strange = match &self.event.kind {
+            EventKind::PullRequestTarget(_) => {
+                self.event.is_from_fork() && !matches!(self.trust, Trust::ForkApproved { .. })
+            }
+            EventKind::WorkflowRun(ended) => {
+                ended.head_repository.as_ref() != Some(&self.event.repository.name)
+            }
+            _ => false,
+        };
+        let base = self.event.pull_request().map(|pull| pull.base_sha.clone());
+        head_is_strange.then(|| [self.sha.clone()].into_iter().chain(base).collect())
+    }
+
     /// Whether a later attempt of the job than the one it is at was asked for.
     #[must_use]
     pub fn is_asked_again(&self, job: &Job) -> bool {
@@ -146,6 +207,17 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// Of a new run.
+    #[must_use]
+    pub fn of(event: &Event, policy: &Policy) -> Self {
+        let waits = !event.is_target() || policy.pull_request_target.forks != TargetForks::Run;
+        if event.is_from_fork() && waits {
+            Self::ForkUnapproved
+        } else {
+            Self::Own
+        }
+    }
+
     #[must_use]
     pub const fn may_run(&self) -> bool {
         !matches!(self, Self::ForkUnapproved)

@@ -576,6 +576,7 @@ fn a_step_that_was_translated_is_worth_another_attempt_where_the_policy_says_so(
         ModelPolicy {
             translate,
             containers: false,
+            run_steps: false,
         }
         .retries(RetryCounts::POLICY_DEFAULT)
     };

@@ -25,13 +25,14 @@ pub trait Forge: Send + Sync {
     /// The workflow files at `sha` and the policy file at the default branch's head, in one request where GitHub allows.
     ///
     /// `dirs` are read without their subdirectories; files that do not end in `.yml` or `.yaml` are left out; the rest is
-    /// sorted by path. A missing directory is an empty one.
+    /// sorted by path. A missing directory is an empty one. `beside` asks for more of the same request.
     async fn planning_files(
         &self,
         repo: &RepoRef,
         sha: &CommitSha,
         dirs: &[&str],
         policy: &str,
+        beside: Beside,
     ) -> Result<PlanningFiles, ForgeError>;
 
     /// One file each of repositories at a ref, in one request where GitHub allows: in the order of `wanted`, of which there
@@ -90,6 +91,14 @@ pub trait Forge: Send + Sync {
     async fn redeliver(&self, attempt: AttemptId) -> Result<(), ForgeError>;
 }
 
+/// What planning reads beside the policy and the files of the event's commit, in the same request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    Nothing,
+    /// The workflow files at the default branch's head.
+    DefaultBranch,
+}
+
 /// GitHub's list of webhook deliveries, or its newest part.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryLog {
@@ -135,6 +144,17 @@ pub struct PlanningFiles {
     pub message: String,
     /// The repository is archived: it takes no checks. Not known, and false, where there is no GraphQL.
     pub archived: bool,
+    /// Where they were asked for. None where the repository is empty.
+    pub default_branch: Option<BranchFiles>,
+}
+
+/// Workflow files at a branch's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchFiles {
+    pub sha: CommitSha,
+    /// As those of [`PlanningFiles`].
+    pub workflows: Vec<SourceFile>,
+    pub left_out: Vec<String>,
 }
 
 /// A file of a repository at a branch, a tag (which comes first where both are there) or a commit.
@@ -208,7 +228,9 @@ impl ChangeSet {
                     },
                 })
             }
-            EventKind::PullRequest(pull) => Some(Self::PullRequest { number: pull.number }),
+            EventKind::PullRequest(pull) | EventKind::PullRequestTarget(pull) => {
+                Some(Self::PullRequest { number: pull.number })
+            }
             _ => None,
         }
     }

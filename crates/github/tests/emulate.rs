@@ -18,8 +18,8 @@ use checkmill_core::policy::TokenPermissions;
 use checkmill_core::{CheckRunId, CommitSha, Conclusion, Event, EventKind, JobId, UnixMillis};
 use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::forge::{
-    Annotation, AnnotationLevel, ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, NewCheck, RepoRef,
-    SourceContent,
+    Annotation, AnnotationLevel, Beside, ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, NewCheck,
+    RepoRef, SourceContent,
 };
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::{Parsed, WebhookSecrets, parse};
@@ -321,7 +321,7 @@ fn paths(changed: ChangedFiles) -> Vec<String> {
 async fn read(github: &GitHub, repo: &RepoRef, before: Option<&CommitSha>, sha: &CommitSha) {
     // It has no GraphQL: this is the way by REST.
     let files = github
-        .planning_files(repo, sha, &[DIR, ".nowhere"], POLICY)
+        .planning_files(repo, sha, &[DIR, ".nowhere"], POLICY, Beside::Nothing)
         .await
         .unwrap();
     assert_eq!(files.message, format!("Write {POLICY}"));

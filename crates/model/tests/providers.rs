@@ -4,9 +4,13 @@
 
 use checkmill_core::Millis;
 use checkmill_model::client::ModelSettings;
-use checkmill_model::{Model, ModelFault, translation, translation_question};
+use checkmill_model::{
+    Model, ModelFault, ModelId, key_of, translation, translation_key, translation_question,
+};
 use checkmill_testkit::model::{FakeModel, Say, Wire};
-use checkmill_workflow::translation::{Lacking, Machine, Untranslatable};
+use checkmill_workflow::translation::{
+    Lacking, Machine, Untranslatable, UntranslatableAction, UntranslatableRun, run_expressions,
+};
 use std::sync::Arc;
 
 const KEY: &str = "sk-or-v1-0123456789abcdef";
@@ -15,7 +19,7 @@ const GOOD: &str = r#"{"shell":"bash","script":"echo hello","explanation":"Greet
 const PATIENT: Millis = Millis::from_secs(30);
 
 fn step() -> Untranslatable {
-    Untranslatable {
+    Untranslatable::Action(UntranslatableAction {
         uses: "tools/greet@v1".parse().unwrap(),
         lacking: Lacking::Node,
         manifest: "inputs: {who: }\nruns: {using: node20, main: main.js}".to_owned(),
@@ -26,7 +30,55 @@ fn step() -> Untranslatable {
             arch: "X64".to_owned(),
             programs: vec!["bash".to_owned()],
         },
+    })
+}
+
+/// What a model is told of a script: its text, with names in the place of values.
+#[test]
+fn the_question_about_a_script() {
+    let run = "jq . '${{ github.head_ref }}'";
+    let step = Untranslatable::Run(UntranslatableRun {
+        run: run.to_owned(),
+        shell: "bash".to_owned(),
+        lacking: vec!["jq".to_owned()],
+        expressions: run_expressions(run),
+        machine: Machine {
+            os: "Linux".to_owned(),
+            arch: "X64".to_owned(),
+            programs: vec!["bash".to_owned()],
+        },
+    });
+    let question = translation_question(&step);
+    assert_eq!(question.schema, translation_question(&self::step()).schema);
+    assert_ne!(question.system, translation_question(&self::step()).system);
+    insta::assert_snapshot!(question.user, @r#"
+    {
+      "run": "jq . '${{ github.head_ref }}'",
+      "shell": "bash",
+      "lacking": [
+        "jq"
+      ],
+      "expressions": [
+        {
+          "variable": "EXPRESSION_1",
+          "expression": "github.head_ref"
+        }
+      ],
+      "machine": {
+        "os": "Linux",
+        "arch": "X64",
+        "programs": [
+          "bash"
+        ]
+      }
     }
+    "#);
+    // Two kinds of one digest would be two questions all the same, each with a version of its own.
+    let model = ModelId("m".to_owned());
+    assert_eq!(
+        translation_key(&step, &model),
+        key_of(&step.digest(), step.kind(), &model)
+    );
 }
 
 async fn server(wire: Wire) -> (FakeModel, Arc<dyn Model>) {

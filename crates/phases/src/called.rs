@@ -148,7 +148,7 @@ pub(crate) fn judged(event: &Event, of: &RemoteWorkflow, found: FoundFile) -> Re
             format!("{repository} is private, and a public repository can't call its workflows")
         }
         FoundFile::File { private: true, .. }
-            if event.is_from_fork() && *repository != event.repository.name =>
+            if event.is_of_a_forks_commit() && *repository != event.repository.name =>
         {
             format!("{repository} is private, and a fork's commit can't call its workflows")
         }

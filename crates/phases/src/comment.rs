@@ -6,7 +6,7 @@ use crate::ports::{Clock, Runs, StoreError};
 use crate::view;
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::policy::CommentPolicy;
-use checkmill_core::{ErrorName, EventKind, Job, Run};
+use checkmill_core::{ErrorName, Job, Run};
 use checkmill_github::forge::Forge;
 
 pub(crate) struct Comments<'a> {
@@ -22,7 +22,7 @@ impl Comments<'_> {
     /// The ports'; [`StoreError::Conflict`] while another phase writes it.
     pub(crate) async fn write(&self, advanced: &Advanced) -> Result<(), PhaseError> {
         let Advanced { run, jobs, .. } = advanced;
-        let EventKind::PullRequest(pr) = &run.event.kind else {
+        let Some(pr) = run.event.pull_request() else {
             return Ok(());
         };
         let jobs: Vec<&Job> = jobs.iter().filter(|job| !is_left_out(run, job)).collect();

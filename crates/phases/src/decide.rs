@@ -11,7 +11,7 @@ use checkmill_core::policy::Policy;
 use checkmill_core::run::{Diagnosis, Hold, Trust};
 use checkmill_core::schedule::Waits;
 use checkmill_core::{CommitSha, Event, EventKind, JobKey, Run, RunId, UnixMillis};
-use checkmill_github::forge::{PlanningFiles, SourceContent, SourceFile};
+use checkmill_github::forge::{BranchFiles, PlanningFiles, SourceContent, SourceFile};
 use checkmill_workflow::{Changed, RemoteWorkflow};
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub(crate) enum Outcome {
 
 /// What comes of deciding.
 pub(crate) enum Deciding {
-    Decided(Decided),
+    Decided(Box<Decided>),
     /// A path filter can't be judged without the changed files.
     NeedsChangedFiles,
     /// Jobs call these files of other repositories.
@@ -58,7 +58,7 @@ pub(crate) fn decide(
 ) -> Deciding {
     let policy = match policy(files.policy.as_ref()) {
         Ok(policy) => policy,
-        Err(diagnosis) => return Deciding::Decided(broken_policy(event, files, diagnosis)),
+        Err(diagnosis) => return Deciding::Decided(Box::new(broken_policy(event, files, diagnosis))),
     };
     let callable = Callable {
         policy: &policy,
@@ -89,6 +89,7 @@ pub(crate) fn decide(
                 );
                 continue;
             }
+            FileMatch::No(_) if event.is_target() && !planned::names_target(file) => continue,
             FileMatch::No(reason) => Outcome::No(reason),
             FileMatch::Runs(planned) => starts(planned, file, skip_ci, only_job),
         };
@@ -105,7 +106,8 @@ pub(crate) fn decide(
         .iter()
         .filter(|path| dirs::counts(path, &policy))
         .count();
-    if left_out > 0 {
+    // What the default branch has too many of, its own pushes say.
+    if left_out > 0 && !event.is_target() {
         let diagnosis = view::files_left_out(left_out).into();
         decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
     }
@@ -115,11 +117,11 @@ pub(crate) fn decide(
     {
         decisions.push(broken(WORKFLOW_DIRS[0], diagnosis.into()));
     }
-    Deciding::Decided(Decided {
+    Deciding::Decided(Box::new(Decided {
         policy,
         files: decisions,
         waits: awaited.map(|awaited| awaited.waits),
-    })
+    }))
 }
 
 fn starts(planned: Planned, file: &SourceFile, skip_ci: bool, only_job: Option<&JobKey>) -> Outcome {
@@ -190,6 +192,26 @@ fn policy(file: Option<&SourceFile>) -> Result<Policy, Diagnosis> {
     }
 }
 
+/// The default branch's files in the place of the commit's, under the same policy.
+pub(crate) fn target_files(of: PlanningFiles, head: BranchFiles) -> PlanningFiles {
+    PlanningFiles {
+        policy: of.policy,
+        archived: of.archived,
+        workflows: head.workflows,
+        left_out: head.left_out,
+        ..PlanningFiles::default()
+    }
+}
+
+/// One delivery of a pull request may start a file twice: as `pull_request`, and as `pull_request_target`.
+fn run_id(event: &Event, path: &str) -> RunId {
+    if event.is_target() {
+        RunId::derive(&event.delivery, &format!("{path} {}", event.name()))
+    } else {
+        RunId::derive(&event.delivery, path)
+    }
+}
+
 /// The run that a file's decision becomes.
 pub(crate) fn run_of(
     event: &Event,
@@ -200,7 +222,7 @@ pub(crate) fn run_of(
 ) -> Run {
     let workflow = planned.workflow;
     let mut run = Run {
-        id: RunId::derive(&event.delivery, &planned.path),
+        id: run_id(event, &planned.path),
         installation: event.installation,
         event: event.clone(),
         sha: sha.clone(),
@@ -208,11 +230,7 @@ pub(crate) fn run_of(
         workflow_name: planned.name,
         title: None,
         policy: policy.clone(),
-        trust: if event.is_from_fork() {
-            Trust::ForkUnapproved
-        } else {
-            Trust::Own
-        },
+        trust: Trust::of(event, policy),
         hold: planned.hold,
         concurrency: None,
         cancelled: Vec::new(),
@@ -232,4 +250,123 @@ pub(crate) fn run_of(
         None => {}
     }
     run
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::archives::tests::{pull, push, target};
+    use checkmill_core::Run;
+    use checkmill_core::policy::{Access, TargetForks, TokenPermissions};
+    use checkmill_core::run::Trust;
+
+    fn planned(mut run: Run) -> Run {
+        run.trust = Trust::of(&run.event, &run.policy);
+        run
+    }
+
+    fn approved(mut run: Run) -> Run {
+        run.trust = Trust::ForkApproved {
+            by: "ann".parse().unwrap(),
+            at: checkmill_core::UnixMillis(1),
+        };
+        run
+    }
+
+    fn writes(run: &Run) -> bool {
+        let access = |access| TokenPermissions([("contents".to_owned(), access)].into());
+        run.permitted(&access(Access::Write)) == access(Access::Write)
+    }
+
+    /// `(starts, has secrets, may write, checks out anything)`.
+    fn rights(run: &Run) -> [bool; 4] {
+        let anything = run.only_own_commits().is_none();
+        [run.trust.may_run(), run.may_have_secrets(), writes(run), anything]
+    }
+
+    /// What each kind of run may do, under a policy that lets jobs write.
+    #[test]
+    fn rights_of_runs() {
+        let under = |mut run: Run, change: &dyn Fn(&mut checkmill_core::policy::Policy)| {
+            let all = TokenPermissions([("contents".to_owned(), Access::Write)].into());
+            run.policy.permissions = all;
+            change(&mut run.policy);
+            planned(run)
+        };
+        let plain = |_: &mut checkmill_core::policy::Policy| {};
+        let asks = |policy: &mut checkmill_core::policy::Policy| {
+            policy.pull_request_target.forks = TargetForks::Approval;
+            policy.pull_request_target.secrets = true;
+            policy.pull_request_target.permissions = policy.permissions.clone();
+        };
+        let own = |mut run: Run| {
+            if let checkmill_core::EventKind::PullRequestTarget(pull) = &mut run.event.kind {
+                pull.head.repository = Some(run.event.repository.name.clone());
+            }
+            run
+        };
+        for (what, run, expected) in [
+            ("a push", under(push("main"), &plain), [true, true, true, true]),
+            (
+                "a fork's",
+                under(pull("main"), &plain),
+                [false, false, false, true],
+            ),
+            (
+                "approved",
+                approved(under(pull("main"), &plain)),
+                [true, false, false, true],
+            ),
+            (
+                "the target",
+                under(target("main"), &plain),
+                [true, false, false, false],
+            ),
+            (
+                "of an own branch",
+                under(own(target("main")), &plain),
+                [true, false, false, true],
+            ),
+            (
+                "that asks",
+                under(target("main"), &asks),
+                [false, false, true, false],
+            ),
+            (
+                "and is approved",
+                approved(under(target("main"), &asks)),
+                [true, true, true, true],
+            ),
+            (
+                "own, policy",
+                under(own(target("main")), &asks),
+                [true, true, true, true],
+            ),
+        ] {
+            assert_eq!(rights(&run), expected, "{what}");
+        }
+        let never = under(target("main"), &|policy| {
+            policy.pull_request_target.forks = TargetForks::Never
+        });
+        assert!(!never.trust.may_run() && !crate::plan::may_be_approved(&never));
+        let asking = under(target("main"), &asks);
+        assert!(crate::plan::may_be_approved(&asking));
+    }
+
+    #[test]
+    fn one_delivery_starts_a_file_twice() {
+        let (pull, target) = (pull("main"), target("main"));
+        assert_ne!(
+            super::run_id(&pull.event, "ci.yml"),
+            super::run_id(&target.event, "ci.yml")
+        );
+        assert_eq!(
+            (pull.check_sha(), target.check_sha()),
+            (&pull.sha, &"3".repeat(40).parse().unwrap())
+        );
+        let only = target.only_own_commits().unwrap();
+        assert!(
+            only.contains(&target.sha) && !only.contains(target.check_sha()),
+            "{only:?}"
+        );
+    }
 }

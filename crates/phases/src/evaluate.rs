@@ -9,7 +9,7 @@ use checkmill_core::graph::{self, Expansion, Node};
 use checkmill_core::limits::{GRAPH_BYTES, RUN_JOBS};
 use checkmill_core::policy::{Policy, TokenPermissions};
 use checkmill_core::retry::Retries;
-use checkmill_core::run::{Diagnosis, Hold, Trust};
+use checkmill_core::run::{Diagnosis, Hold};
 use checkmill_core::{
     AttemptNumber, CallKey, Concurrency, End, Job, JobId, JobKey, JobState, Millis, Reason, Run, UnixMillis,
 };
@@ -458,7 +458,7 @@ fn row(run: &Run, key: &JobKey, leg: &Leg, state: JobState, now: UnixMillis) -> 
         id: JobId::derive(&run.id, key, &leg.leg),
         key: key.clone(),
         leg: leg.leg.clone(),
-        name: leg.name.clone(),
+        name: checkmill_workflow::name_for(&run.event, &leg.name),
         runs_on: leg.runs_on.clone(),
         continue_on_error: leg.continue_on_error,
         queue_timeout: run.policy.queue_timeout,
@@ -481,6 +481,22 @@ fn row(run: &Run, key: &JobKey, leg: &Leg, state: JobState, now: UnixMillis) -> 
         task_token: None,
         version: 1,
     }
+}
+
+/// Whether the policy lets a leg use the environment of its job; what is wrong where it does not.
+pub(crate) fn allowed_environment(
+    workflow: &Workflow,
+    run: &Run,
+    leg: &Job,
+    results: BTreeMap<JobKey, NeedsJob>,
+) -> Result<(), Diagnostics> {
+    let contexts = Contexts::new(workflow, run, leg.attempt, results);
+    let git_ref = checkmill_workflow::full_ref(&run.event);
+    let rules = EnvironmentRules {
+        rules: &run.policy.environments,
+        git_ref: &git_ref,
+    };
+    checkmill_workflow::allowed_environment(workflow, &leg.key, &leg.leg, &contexts.of(&run.policy), rules)
 }
 
 /// What the agent is told, and what its token may do.
@@ -514,6 +530,9 @@ pub(crate) async fn describe(
             repository: run.event.repository.name.to_string(),
             sha: run.sha.to_string(),
             git_ref: git_ref.clone(),
+            only: run
+                .only_own_commits()
+                .map(|commits| commits.iter().map(ToString::to_string).collect()),
         },
         callback: None,
         actions: &run.policy.actions,
@@ -529,12 +548,7 @@ pub(crate) async fn describe(
     let asked = workflow
         .permissions(&job.key)
         .unwrap_or_else(TokenPermissions::read_only);
-    let granted = asked.intersect(&run.policy.permissions);
-    let permissions = if run.trust == Trust::Own {
-        granted
-    } else {
-        granted.reading()
-    };
+    let permissions = run.permitted(&asked);
     Ok(described
         .map(|description| Described {
             description,

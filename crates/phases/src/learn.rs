@@ -175,7 +175,7 @@ fn subject(job: &Job, run: &Run) -> Subject {
     Subject {
         repository: run.event.repository.id,
         repository_name: run.event.repository.name.clone(),
-        id: HistoryId::derive(&run.workflow_path, &job.key, &job.leg),
+        id: history_id(job, run),
         workflow_path: run.workflow_path.clone(),
         key: job.key.clone(),
         leg: job.leg.clone(),
@@ -198,8 +198,8 @@ fn summary(job: &Job, run: &Run, end: &End, result: Option<&JobResult>) -> Attem
         job: job.id.clone(),
         attempt: job.attempt,
         at: end.at,
-        sha: run.sha.clone(),
-        place: checkmill_workflow::full_ref(&run.event),
+        sha: run.check_sha().clone(),
+        place: place(run),
         outcome,
         ran,
         queued: started.since(job.compute_wanted_at()),
@@ -208,6 +208,24 @@ fn summary(job: &Job, run: &Run, end: &End, result: Option<&JobResult>) -> Attem
             .map_or_else(String::new, |handle| handle.backend.clone()),
         failure: failure(outcome, end, result),
         steps: result.map_or_else(Vec::new, |r| r.steps.iter().filter_map(step).collect()),
+    }
+}
+
+/// Both events of a pull request start a job of this key at one commit, of different files: that one fails and the other does
+/// not is no sign of flakiness.
+fn history_id(job: &Job, run: &Run) -> HistoryId {
+    if run.event.is_target() {
+        let path = format!("{} {}", run.workflow_path, run.event.name());
+        return HistoryId::derive(&path, &job.key, &job.leg);
+    }
+    HistoryId::derive(&run.workflow_path, &job.key, &job.leg)
+}
+
+/// A pull request's runs are told from the branch's, of whichever files they are.
+fn place(run: &Run) -> String {
+    match run.event.pull_request() {
+        Some(pull) => format!("refs/pull/{}/head", pull.number),
+        None => checkmill_workflow::full_ref(&run.event),
     }
 }
 

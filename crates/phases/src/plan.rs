@@ -4,7 +4,7 @@
 use crate::advance::Advance;
 use crate::backoff;
 use crate::called::{self, CalledFile, Remote};
-use crate::decide::{Decided, Deciding, Decision, Outcome, decide, run_of};
+use crate::decide::{Decided, Deciding, Decision, Outcome, decide, run_of, target_files};
 use crate::dirs::{self, POLICY_PATH};
 use crate::error::PhaseError;
 use crate::planned::Planned;
@@ -20,7 +20,7 @@ use checkmill_core::run::Trust;
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Millis, Run, RunId};
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
-    ChangeSet, ChangedFiles, FileAtRef, Forge, ForgeError, FoundFile, PlanningFiles, RepoRef,
+    Beside, ChangeSet, ChangedFiles, FileAtRef, Forge, ForgeError, FoundFile, PlanningFiles, RepoRef,
 };
 use checkmill_workflow::{Changed, RemoteWorkflow};
 
@@ -116,6 +116,7 @@ impl Plan<'_> {
             EventKind::Push(push) if push.after.is_none() => Ok(PlanOutcome::Runs(PlannedRuns::default())),
             EventKind::Push(_)
             | EventKind::PullRequest(_)
+            | EventKind::PullRequestTarget(_)
             | EventKind::MergeGroup(_)
             | EventKind::WorkflowDispatch(_)
             | EventKind::Release(_)
@@ -161,18 +162,55 @@ impl Plan<'_> {
         let Some(sha) = self.sha(event, &repo).await? else {
             return Ok(PlannedRuns::default());
         };
-        let files = self
+        // GitHub has one webhook for both events of a pull request.
+        let target = event.as_target();
+        let beside = if target.is_some() {
+            Beside::DefaultBranch
+        } else {
+            Beside::Nothing
+        };
+        let mut files = self
             .forge
-            .planning_files(&repo, &sha, &dirs::all(), POLICY_PATH)
+            .planning_files(&repo, &sha, &dirs::all(), POLICY_PATH, beside)
             .await?;
+        let default_branch = files.default_branch.take();
         if files.archived && matches!(event.kind, EventKind::Schedule(_)) {
             return Err(ForgeError::Forbidden(format!("{} is archived", repo.name)).into());
         }
-        let decided = self.decide(event, &repo, &files).await?;
-        if let Some(waits) = &decided.waits {
-            self.timetables().keep(event, &repo, &sha, waits).await?;
-        }
+        let mut changed = None;
         let mut planned = PlannedRuns::default();
+        let of = Of {
+            repo: &repo,
+            sha: &sha,
+            files: &files,
+        };
+        self.plan_files(event, of, &mut changed, &mut planned).await?;
+        if let (Some(event), Some(head)) = (target, default_branch) {
+            let sha = head.sha.clone();
+            let files = target_files(files, head);
+            let of = Of {
+                repo: &repo,
+                sha: &sha,
+                files: &files,
+            };
+            self.plan_files(&event, of, &mut changed, &mut planned).await?;
+        }
+        Ok(planned)
+    }
+
+    /// One event and the files that it is for.
+    async fn plan_files(
+        &self,
+        event: &Event,
+        of: Of<'_>,
+        changed: &mut Option<ChangedFiles>,
+        planned: &mut PlannedRuns,
+    ) -> Result<(), PhaseError> {
+        let Of { repo, sha, files } = of;
+        let decided = self.decide(event, repo, files, changed).await?;
+        if let Some(waits) = &decided.waits {
+            self.timetables().keep(event, repo, sha, waits).await?;
+        }
         for Decision { path, outcome } in decided.files {
             match outcome {
                 Outcome::No(reason) => {
@@ -185,18 +223,18 @@ impl Plan<'_> {
                 } => {
                     let called = std::mem::take(&mut file.called);
                     called::log(event, &called);
-                    let run = run_of(event, &sha, &decided.policy, file, self.clock.now());
+                    let run = run_of(event, sha, &decided.policy, file, self.clock.now());
                     planned.runs.push(run.id.clone());
                     match self.create(&run, source, &called).await {
                         Err(PhaseError::Store(StoreError::TooLarge(problem))) => {
-                            self.create_unkept(event, &sha, &path, &problem).await?;
+                            self.create_unkept(event, sha, &path, &problem).await?;
                         }
                         created => created?,
                     }
                 }
             }
         }
-        Ok(planned)
+        Ok(())
     }
 
     /// The decision about each file. The changed files are asked for only where a path filter hangs on them, other
@@ -206,18 +244,18 @@ impl Plan<'_> {
         event: &Event,
         repo: &RepoRef,
         files: &PlanningFiles,
+        changed: &mut Option<ChangedFiles>,
     ) -> Result<Decided, PhaseError> {
-        let mut changed = None;
         let mut remote = Remote::new();
         // Each turn brings what the one before lacked: the changed files, or one level of files that others call.
         loop {
             match decide(event, files, changed.as_ref().map(known), &remote, self.only_job) {
-                Deciding::Decided(decided) => return Ok(decided),
+                Deciding::Decided(decided) => return Ok(*decided),
                 Deciding::NeedsChangedFiles if changed.is_some() => {
                     let given = "the changed files, which were given";
                     return Err(PhaseError::Missing(given.to_owned()));
                 }
-                Deciding::NeedsChangedFiles => changed = Some(self.changed_files(event, repo).await?),
+                Deciding::NeedsChangedFiles => *changed = Some(self.changed_files(event, repo).await?),
                 Deciding::NeedsWorkflows(wanted) => {
                     let files = self.workflows(event, repo, wanted, &remote).await?;
                     remote.extend(files);
@@ -346,6 +384,14 @@ impl Plan<'_> {
     }
 }
 
+/// The files of a commit of a repository.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    repo: &'a RepoRef,
+    sha: &'a CommitSha,
+    files: &'a PlanningFiles,
+}
+
 /// As the trigger's rules want it.
 fn known(changed: &ChangedFiles) -> Changed<'_> {
     match changed {
@@ -360,5 +406,5 @@ fn known(changed: &ChangedFiles) -> Changed<'_> {
 /// Whether this fork's run can be approved at all.
 #[must_use]
 pub fn may_be_approved(run: &Run) -> bool {
-    run.trust == Trust::ForkUnapproved && run.policy.forks == ForkPolicy::Approval
+    run.trust == Trust::ForkUnapproved && run.forks() == ForkPolicy::Approval
 }

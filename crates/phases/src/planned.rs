@@ -141,12 +141,22 @@ pub(crate) fn plan_file(
     }
 }
 
+/// Whether the file, where it can be read, has the event at all. Most have not: with each pull request, that is not worth a word.
+pub(crate) fn names_target(file: &SourceFile) -> bool {
+    let SourceContent::Text(text) = &file.content else {
+        return true;
+    };
+    checkmill_workflow::parse(&file.path, text)
+        .map_or(true, |workflow| checkmill_workflow::names_target(&workflow))
+}
+
 /// Whether it may be about a commit that nobody has seen before. Labels, comments and the clock change no file: what is broken
 /// has been said.
 pub(crate) fn changes_files(event: &Event) -> bool {
     match &event.kind {
         EventKind::PullRequest(pr) => ["opened", "synchronize", "reopened"].contains(&pr.action.as_str()),
-        EventKind::Schedule(_)
+        EventKind::PullRequestTarget(_)
+        | EventKind::Schedule(_)
         | EventKind::Release(_)
         | EventKind::IssueComment(_)
         | EventKind::WorkflowRun(_) => false,

@@ -58,6 +58,8 @@ pub enum JobOutcome {
         legs: Vec<Job>,
         /// The keys whose values hang on other jobs' ends or outputs.
         later: Vec<LaterKey>,
+        /// Legs that would end when they start, by their names, for the policy does not let them use their environment.
+        refused: Vec<(String, Diagnosis)>,
     },
     /// It calls a workflow, whose jobs are listed behind it.
     Calls {
@@ -86,7 +88,7 @@ pub fn preview(
     let mut remote = Remote::new();
     let Decided { policy, files, .. } = loop {
         match decide(event, files, Some(changed), &remote, None) {
-            Deciding::Decided(decided) => break decided,
+            Deciding::Decided(decided) => break *decided,
             Deciding::NeedsChangedFiles => return Vec::new(),
             Deciding::NeedsWorkflows(wanted) => {
                 remote.extend(wanted.into_iter().map(|one| (one, RemoteFile::Elsewhere)));
@@ -104,7 +106,7 @@ pub fn preview(
             let run = run_of(event, sha, &policy, planned, UnixMillis(0));
             WorkflowPreview {
                 path,
-                name: run.workflow_name.clone(),
+                name: checkmill_workflow::name_for(event, &run.workflow_name),
                 outcome: outcome_of(run, source.as_deref(), called),
             }
         }
@@ -177,9 +179,10 @@ impl Walk {
             Some(JobPreview {
                 needs: run.nodes.get(&key)?.needs.clone(),
                 outcome: outcomes.remove(&key)?,
-                name: names
-                    .remove(&key)
-                    .unwrap_or_else(|| checkmill_workflow::unevaluated_name(&workflow, &key)),
+                name: names.remove(&key).unwrap_or_else(|| {
+                    let name = checkmill_workflow::unevaluated_name(&workflow, &key);
+                    checkmill_workflow::name_for(&run.event, &name)
+                }),
                 key,
             })
         };
@@ -194,6 +197,14 @@ impl Walk {
             expanded.jobs.iter_mut().for_each(|job| job.state = state.clone());
             outcome = JobOutcome::Broken(diagnosis(&refused));
         }
+        if let JobOutcome::Starts { legs, refused, .. } = &mut outcome {
+            *refused = self.refused_environments(key, legs);
+            let is_refused = |leg: &Job| refused.iter().any(|(name, _)| *name == leg.name);
+            legs.retain(|leg| !is_refused(leg));
+            for job in expanded.jobs.iter_mut().filter(|job| is_refused(job)) {
+                job.state = ended(Reason::Configuration, "its environment is refused".to_owned());
+            }
+        }
         if let Some(node) = self.run.nodes.get_mut(key) {
             node.expansion = Some(expanded.expansion);
         }
@@ -207,6 +218,19 @@ impl Walk {
 
     fn allowed(&self, key: &JobKey) -> Result<(), Diagnostics> {
         checkmill_workflow::allowed_actions(&self.workflow, key, &self.run.policy.actions)
+    }
+
+    /// The legs whose environment the policy has not, or not for this ref.
+    fn refused_environments(&self, key: &JobKey, legs: &[Job]) -> Vec<(String, Diagnosis)> {
+        if self.workflow.environment_decided_later(key) {
+            return Vec::new();
+        }
+        let judged = legs.iter().filter_map(|leg| {
+            let results = evaluate::results(&self.run, &self.legs);
+            let refused = evaluate::allowed_environment(&self.workflow, &self.run, leg, results).err()?;
+            Some((leg.name.clone(), diagnosis(&refused)))
+        });
+        judged.collect()
     }
 
     fn needs_what_is_skipped(&self, key: &JobKey) -> bool {
@@ -238,7 +262,11 @@ impl Walk {
                 let legs = Vec::new();
                 return (
                     evaluate::unexpanded(&self.workflow, &self.run, key, now),
-                    JobOutcome::Starts { legs, later },
+                    JobOutcome::Starts {
+                        legs,
+                        later,
+                        refused: Vec::new(),
+                    },
                 );
             }
         };
@@ -262,6 +290,7 @@ impl Walk {
             (None, legs) => JobOutcome::Starts {
                 legs: legs.to_vec(),
                 later,
+                refused: Vec::new(),
             },
         };
         (expanded, outcome)

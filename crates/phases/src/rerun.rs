@@ -190,8 +190,9 @@ impl Rerun<'_> {
     async fn find(&self, event: &Event, check: &CheckRef) -> Result<Option<Job>, PhaseError> {
         let Some(id) = &check.job else { return Ok(None) };
         let run = self.runs.load(&id.run()).await?;
-        let own = run
-            .is_some_and(|run| run.event.repository.id == event.repository.id && run.sha == check.head_sha);
+        let own = run.is_some_and(|run| {
+            run.event.repository.id == event.repository.id && *run.check_sha() == check.head_sha
+        });
         let job = if own { self.jobs.load(id).await? } else { None };
         if job.is_none() {
             tracing::info!(job = %id, repository = %event.repository.name, "a request for a job that is not here");
@@ -231,7 +232,7 @@ impl Rerun<'_> {
             };
             match self.runs.update(&next).await {
                 Ok(()) => {
-                    tracing::info!(run = %id, by = %event.sender, sha = %next.sha, "a fork's commit is approved");
+                    tracing::info!(run = %id, by = %event.sender, sha = %next.check_sha(), "a fork's commit is approved");
                     return Ok(true);
                 }
                 Err(StoreError::Conflict) => {}

@@ -393,7 +393,7 @@ impl Results<'_> {
             // request; where somebody did, not looking leaves a second check.
             None => {
                 self.forge
-                    .find_check(&repo, &run.sha, &job.name, &job.id, job.previous_check)
+                    .find_check(&repo, run.check_sha(), &job.name, &job.id, job.previous_check)
                     .await?
             }
         };
@@ -405,7 +405,7 @@ impl Results<'_> {
             None => {
                 let check = NewCheck {
                     name: job.name.clone(),
-                    sha: run.sha.clone(),
+                    sha: run.check_sha().clone(),
                     job: job.id.clone(),
                     state: state.clone(),
                 };

@@ -6,7 +6,6 @@
 use crate::ports::{SecretFiles, Secrets, StoreError};
 use checkmill_core::RepoName;
 use checkmill_core::limits::{SECRET_BYTES, SECRETS, SECRETS_BYTES};
-use checkmill_core::run::Trust;
 use checkmill_workflow::job::{JOB_TOKEN_VARIABLE, SECRET_VARIABLE_PREFIX};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -33,18 +32,18 @@ enum Entry {
 }
 
 /// The secrets of a job as variables of its agent: the owner's, then the repository's, then those of its environment, of
-/// which the later win; of all of them those that its `description` asks for. A fork's commit gets none, approved or not: its code
-/// is a stranger's.
+/// which the later win; of all of them those that its `description` asks for. None where its run may have none
+/// ([`checkmill_core::Run::may_have_secrets`]).
 pub(crate) async fn of_job(
     secrets: &dyn Secrets,
     repo: &RepoName,
-    trust: &Trust,
+    allowed: bool,
     environment: Option<&str>,
     description: &str,
 ) -> Result<Vec<(String, SecretString)>, SecretsError> {
     let asked = Asked::of(description);
     // Most jobs read none: no request for them, and no mistake in a file is theirs.
-    if *trust != Trust::Own || asked.is_nothing() {
+    if !allowed || asked.is_nothing() {
         return Ok(Vec::new());
     }
     let SecretFiles { owner, repository } = secrets.of(repo).await?;
@@ -200,7 +199,6 @@ fn secret(name: &str, value: String) -> Result<(String, SecretString), String> {
 mod tests {
     use super::*;
     use async_trait::async_trait;
-    use checkmill_core::UnixMillis;
 
     struct Kept(Option<&'static str>, Option<&'static str>);
 
@@ -214,9 +212,9 @@ mod tests {
         }
     }
 
-    async fn told(kept: Kept, trust: &Trust, environment: Option<&str>) -> Result<String, String> {
+    async fn told(kept: Kept, allowed: bool, environment: Option<&str>) -> Result<String, String> {
         let repo = "octo/hello".parse().unwrap();
-        let secrets = of_job(&kept, &repo, trust, environment, "${{ toJSON(secrets) }}").await;
+        let secrets = of_job(&kept, &repo, allowed, environment, "${{ toJSON(secrets) }}").await;
         let secrets = secrets.map_err(|error| error.to_string())?;
         let line = |(name, value): &(String, SecretString)| {
             let name = name.strip_prefix(SECRET_VARIABLE_PREFIX).unwrap();
@@ -232,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn the_nearer_wins_and_an_environments_are_its_jobs_alone() {
         let kept = || Kept(Some(OWNER), Some(REPOSITORY));
-        let own = &Trust::Own;
+        let own = true;
         assert_eq!(told(kept(), own, None).await.unwrap(), "A=1 B=2 D=2");
         assert_eq!(
             told(kept(), own, Some("production")).await.unwrap(),
@@ -256,9 +254,7 @@ mod tests {
             (r#"{"run":"${{ secrets['C'] }}"}"#, &["A", "AB", "B", "C"]),
             (r#"{"run":"${{ toJSON( secrets ) }}"}"#, &["A", "AB", "B", "C"]),
         ] {
-            let given = of_job(&kept, &repo, &Trust::Own, None, description)
-                .await
-                .unwrap();
+            let given = of_job(&kept, &repo, true, None, description).await.unwrap();
             let names: Vec<_> = given
                 .iter()
                 .map(|(name, _)| name.strip_prefix(SECRET_VARIABLE_PREFIX).unwrap())
@@ -279,21 +275,15 @@ mod tests {
             (r#"{"run":"${{ secrets.GITHUB_TOKEN }} ${{ secrets.A }}"}"#, true),
         ] {
             let kept = Kept(Some("no JSON"), None);
-            let given = of_job(&kept, &repo, &Trust::Own, None, description).await;
+            let given = of_job(&kept, &repo, true, None, description).await;
             assert_eq!(given.is_err(), reads, "{description}");
         }
     }
 
     #[tokio::test]
-    async fn a_forks_commit_gets_none() {
-        let approved = Trust::ForkApproved {
-            by: "ann".parse().unwrap(),
-            at: UnixMillis(1),
-        };
-        for trust in [approved, Trust::ForkUnapproved] {
-            let kept = Kept(Some("not even looked at"), Some(REPOSITORY));
-            assert_eq!(told(kept, &trust, Some("production")).await.unwrap(), "");
-        }
+    async fn a_run_that_may_have_none_gets_none() {
+        let kept = Kept(Some("not even looked at"), Some(REPOSITORY));
+        assert_eq!(told(kept, false, Some("production")).await.unwrap(), "");
     }
 
     #[tokio::test]
@@ -352,7 +342,7 @@ mod tests {
                 "the secrets of octo/hello can't be used: there are 301 of them, at most 300 can be",
             ),
         ] {
-            let error = told(Kept(None, Some(file)), &Trust::Own, None).await.unwrap_err();
+            let error = told(Kept(None, Some(file)), true, None).await.unwrap_err();
             assert_eq!(error, expected);
         }
     }

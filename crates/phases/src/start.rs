@@ -272,16 +272,17 @@ impl Start<'_> {
         let repo = &run.event.repository.name;
         let text = serde_json::to_string(&description.description)
             .map_err(|error| crate::ports::StoreError::Corrupt(format!("the job description: {error}")))?;
-        let secrets = match secrets::of_job(self.secrets, repo, &run.trust, environment, &text).await {
-            Ok(secrets) => secrets,
-            Err(SecretsError::Store(error)) => return Err(error.into()),
-            Err(unusable @ SecretsError::Unusable { .. }) => {
-                return Ok(Err(Refusal {
-                    reason: Reason::Configuration,
-                    detail: format!("{unusable}.").replacen("the", "The", 1),
-                }));
-            }
-        };
+        let secrets =
+            match secrets::of_job(self.secrets, repo, run.may_have_secrets(), environment, &text).await {
+                Ok(secrets) => secrets,
+                Err(SecretsError::Store(error)) => return Err(error.into()),
+                Err(unusable @ SecretsError::Unusable { .. }) => {
+                    return Ok(Err(Refusal {
+                        reason: Reason::Configuration,
+                        detail: format!("{unusable}.").replacen("the", "The", 1),
+                    }));
+                }
+            };
         let Some((name, backend)) = self.backends.for_labels(&job.runs_on) else {
             let detail = view::unknown_labels(&job.runs_on, self.backends);
             return Ok(Err(Refusal {
@@ -305,8 +306,10 @@ impl Start<'_> {
                 url: format!("{base}/jobs/{}/{}", job.id, job.attempt),
             });
         }
-        let offered = translate::offer(self.blobs, self.settings.model.as_ref(), job, run).await?;
-        description.description.translations = offered.as_deref().map(translate::told);
+        let model = self.settings.model.as_ref();
+        let offered = translate::offer(self.blobs, model, job, run).await?;
+        let told = |offered: &[Kept]| translate::told(offered, model, run);
+        description.description.translations = offered.as_deref().map(told);
         Ok(Ok(Prepared {
             backend_name: name.to_owned(),
             backend,
@@ -343,14 +346,14 @@ impl Start<'_> {
         if job.check_uncertain
             && let Some(check) = self
                 .forge
-                .find_check(repo, &run.sha, &job.name, &job.id, job.previous_check)
+                .find_check(repo, run.check_sha(), &job.name, &job.id, job.previous_check)
                 .await?
         {
             return Ok(check);
         }
         let check = NewCheck {
             name: job.name.clone(),
-            sha: run.sha.clone(),
+            sha: run.check_sha().clone(),
             job: job.id.clone(),
             state,
         };

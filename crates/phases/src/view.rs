@@ -3,7 +3,6 @@
 use crate::rerun::NotAgain;
 use crate::translate::{self, Asked, Kept};
 use checkmill_backends::registry::Backends;
-use checkmill_core::event::EventKind;
 use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ATTEMPTS};
 use checkmill_core::policy::ForkPolicy;
 use checkmill_core::run::{Diagnosis, Mark};
@@ -54,7 +53,7 @@ pub(crate) fn parked(job: &Job, waits: &str) -> CheckState {
 
 /// What a concurrency group calls a job or a run.
 pub(crate) fn place(name: &str, run: &Run) -> String {
-    format!("{name} of {}", run.sha.short())
+    format!("{name} of {}", run.check_sha().short())
 }
 
 /// What a job waits for.
@@ -102,7 +101,7 @@ pub(crate) fn translations<'a>(asked: &'a Asked, used: &'a [Kept]) -> Vec<Transl
 fn translated<'a>(step: Option<&'a str>, kept: &'a Kept, standing: Standing) -> Translated<'a> {
     Translated {
         step,
-        uses: &kept.uses,
+        uses: &kept.stands_for,
         model: &kept.model.0,
         shell: kept.translation.shell.name(),
         script: &kept.translation.script,
@@ -292,7 +291,7 @@ pub(crate) fn comment(run: &Run, jobs: &[&Job]) -> String {
         run: &run.id,
         workflow: &run.workflow_name,
         title: run.title.as_deref(),
-        sha: &run.sha,
+        sha: run.check_sha(),
         jobs: rows.collect(),
     })
 }
@@ -349,22 +348,19 @@ pub(crate) fn timeout(job: &Job, reason: &Reason) -> String {
 
 /// The detail of a fork's job that waits for an approval, or will never run.
 pub(crate) fn untrusted(run: &Run) -> String {
-    let from = match &run.event.kind {
-        EventKind::PullRequest(pr) => match &pr.head.repository {
+    let from = match run.event.pull_request() {
+        Some(pr) => match &pr.head.repository {
             Some(fork) => format!("the fork {fork}"),
             None => "a fork that is gone".to_owned(),
         },
-        _ => "a fork".to_owned(),
+        None => "a fork".to_owned(),
     };
-    match run.policy.forks {
-        ForkPolicy::Approval => format!(
-            "The commit {} comes from {from} and nobody approved it yet.",
-            run.sha.short()
-        ),
-        ForkPolicy::Never => format!(
-            "The commit {} comes from {from}, and this repository's policy never runs those.",
-            run.sha.short()
-        ),
+    let commit = run.check_sha().short();
+    match run.forks() {
+        ForkPolicy::Approval => format!("The commit {commit} comes from {from} and nobody approved it yet."),
+        ForkPolicy::Never => {
+            format!("The commit {commit} comes from {from}, and this repository's policy never runs those.")
+        }
     }
 }
 

@@ -155,6 +155,11 @@ fn refs(event: &Event) -> Refs {
         EventKind::Schedule(_) | EventKind::IssueComment(_) | EventKind::WorkflowRun(_) => {
             of(&event.default_branch())
         }
+        EventKind::PullRequestTarget(pull) => Refs {
+            head: pull.head.git_ref.clone(),
+            base: pull.base_ref.clone(),
+            ..of(&event.default_branch())
+        },
         EventKind::PullRequest(pull) => Refs {
             full: format!("refs/pull/{}/head", pull.number),
             name: format!("{}/head", pull.number),
@@ -186,7 +191,9 @@ fn payload(of: &RunContext<'_>) -> Json {
     let event = of.event;
     let mut fields = match &event.kind {
         EventKind::Push(push) => push_payload(push),
-        EventKind::PullRequest(pull) => pull_request_payload(pull, event),
+        EventKind::PullRequest(pull) | EventKind::PullRequestTarget(pull) => {
+            pull_request_payload(pull, event)
+        }
         EventKind::MergeGroup(group) => object(json!({
             "action": "checks_requested",
             "merge_group": {

@@ -121,6 +121,36 @@ pub fn allowed_actions(workflow: &Workflow, key: &JobKey, rule: &AllowedActions)
     }
 }
 
+/// Whether the policy lets a leg use the environment of its job, which [`describe`] asks as well.
+///
+/// # Errors
+/// As [`describe`]'s about the environment.
+pub fn allowed_environment(
+    workflow: &Workflow,
+    key: &JobKey,
+    leg: &str,
+    context: &JobContext<'_>,
+    rules: EnvironmentRules<'_>,
+) -> Result<(), Diagnostics> {
+    let at = At::find(workflow, key, context)?;
+    let context = &at.context(context);
+    let (workflow, key): (&Workflow, &JobKey) = (&at.workflow, &at.key);
+    let job = find(workflow, key)?;
+    if job.environment.is_none() {
+        return Ok(());
+    }
+    let mut contexts = contexts(job, context);
+    let plan = legs_of_first_attempt(workflow, job, contexts.clone())?;
+    if let Some(planned) = plan.legs.iter().find(|planned| planned.text() == leg) {
+        plan.add_contexts(planned, &mut contexts);
+    }
+    let resolver = Resolver {
+        source: &workflow.source,
+        scope: scope(&contexts, JobStatus::Success),
+    };
+    environment::evaluate(job.environment.as_ref(), &resolver, rules).map(drop)
+}
+
 fn allowed(workflow: &Workflow, job: &Job, rule: &AllowedActions) -> Result<(), Diagnostics> {
     let refused = job.steps.iter().filter_map(|step| match &step.action {
         Action::Uses { action, span, .. } if !is_allowed(rule, action) => {

@@ -110,6 +110,9 @@ pub struct CheckoutSource {
     pub sha: String,
     /// The full ref, such as `refs/heads/main`.
     pub git_ref: String,
+    /// The commits that it may check out besides the repository's branches and tags; any where there is no list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Vec<String>>,
 }
 
 /// The agent posts `{url}/log?offset=N` (bytes), `{url}/running` and `{url}/end` (a [`JobResult`]) with the job's own

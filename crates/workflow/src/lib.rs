@@ -19,6 +19,7 @@ mod environment;
 mod expand;
 pub mod expr;
 pub mod filter;
+pub mod image;
 mod inputs;
 pub mod job;
 mod keys;
@@ -44,13 +45,13 @@ mod yaml;
 pub use call::{Called, Linker, RemoteWorkflow, WorkflowReference};
 pub use concurrency::run_concurrency;
 pub use contexts::{NeedsJob, RunContext, full_ref, github_context, vars_context};
-pub use describe::{AttemptInfo, allowed_actions, describe};
+pub use describe::{AttemptInfo, allowed_actions, allowed_environment, describe};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use dialect::{
     DIRECTORIES, Written, WrittenAction, WrittenStep, lint, local_actions, parse, parse_action, written_steps,
 };
 pub use environment::EnvironmentRules;
-pub use expand::{Expansion, JobContext, LaterKey, Leg, expand, unevaluated_name};
+pub use expand::{Expansion, JobContext, LaterKey, Leg, expand, name_for, unevaluated_name};
 pub use inputs::{dispatch_inputs, inputs};
 pub use keys::{Key, Keys, Support};
 pub use model::Workflow;
@@ -58,7 +59,7 @@ pub use outline::JobOutline;
 pub use policy::{KEYS as POLICY_KEYS, parse_policy};
 pub use rule::{Rule, Severity};
 pub use run_name::run_name;
-pub use trigger::{Changed, Match, dispatched, matches, skip_ci};
+pub use trigger::{Changed, Match, dispatched, matches, names_target, skip_ci};
 
 /// Every mapping with fixed keys that a file of `.lightning/workflows` can hold, with what is done about each key:
 /// `docs/lightning-workflows.md` is checked against it.

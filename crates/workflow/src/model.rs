@@ -177,6 +177,7 @@ pub(crate) enum Unmatched {
 pub(crate) struct Triggers {
     pub(crate) push: Option<PushTrigger>,
     pub(crate) pull_request: Option<PullRequestTrigger>,
+    pub(crate) pull_request_target: Option<PullRequestTrigger>,
     pub(crate) merge_group: bool,
     pub(crate) schedule: Vec<Timing>,
     /// Activity types of releases.

@@ -16,7 +16,7 @@ pub struct JobOutline<'a> {
     pub runs_on: Vec<String>,
     pub needs: &'a [JobKey],
     pub condition: Option<&'a str>,
-    /// The image that the job asks for.
+    /// The image that the job asks for; not one that its dialect would choose where there are containers.
     pub image: Option<&'a str>,
     /// Its steps run in a container, which it asks for.
     pub in_container: bool,
@@ -50,7 +50,10 @@ fn outline<'a>(workflow: &'a Workflow, job: &'a Job) -> JobOutline<'a> {
         runs_on: labels(&job.settings.runs_on.to_json()),
         needs: &job.needs,
         condition: job.condition.as_ref().map(|text| text.value.as_str()),
-        image: job.settings.container.as_ref().and_then(Container::image),
+        image: match &job.settings.container {
+            Some(Container::Image { optional: true, .. }) | None => None,
+            Some(container) => container.image(),
+        },
         in_container: matches!(
             job.settings.container,
             Some(Container::Written(_) | Container::Image { optional: false, .. })

@@ -9,7 +9,7 @@ use crate::source::Source;
 use crate::yaml::{self, Entry, Node, Value};
 use checkmill_core::policy::{
     AllowedActions, CommentPolicy, ContainerPolicy, EnvironmentRule, ForkPolicy, ModelPolicy, Policy,
-    TranslatePolicy,
+    TargetForks, TargetPolicy, TranslatePolicy,
 };
 use checkmill_core::retry::RetryCounts;
 use checkmill_core::{Millis, limits};
@@ -33,6 +33,7 @@ pub const KEYS: Keys = Keys {
         full("version"),
         full("permissions"),
         full("forks"),
+        full("pull_request_target"),
         full("comment"),
         full("actions"),
         full("containers"),
@@ -46,6 +47,13 @@ pub const KEYS: Keys = Keys {
     ],
 };
 
+/// The keys of `pull_request_target`.
+const TARGET_KEYS: Keys = Keys {
+    path: "pull_request_target",
+    noun: "key of `pull_request_target`",
+    keys: &[full("forks"), full("permissions"), full("secrets")],
+};
+
 /// The keys of `retry`.
 const RETRY_KEYS: Keys = Keys {
     path: "retry",
@@ -57,7 +65,7 @@ const RETRY_KEYS: Keys = Keys {
 const MODEL_KEYS: Keys = Keys {
     path: "model",
     noun: "key of `model`",
-    keys: &[full("translate"), full("containers")],
+    keys: &[full("translate"), full("containers"), full("run-steps")],
 };
 
 /// The keys of one of `environments`.
@@ -103,6 +111,9 @@ fn policy(reader: &mut Reader<'_>, node: &Node) -> Option<Policy> {
     let forks = [("approval", ForkPolicy::Approval), ("never", ForkPolicy::Never)];
     if let Some(forks) = choice(reader, &fields, "forks", &forks) {
         policy.forks = forks;
+    }
+    if let Some(node) = fields.get("pull_request_target") {
+        policy.pull_request_target = target(reader, node);
     }
     let comment = [
         ("always", CommentPolicy::Always),
@@ -217,6 +228,35 @@ fn action_pattern(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
 }
 
 /// What it doesn't say is as the default has it.
+fn target(reader: &mut Reader<'_>, node: &Node) -> TargetPolicy {
+    let mut target = TargetPolicy::default();
+    let Some(fields) = reader.fields(node, &TARGET_KEYS, "`pull_request_target`") else {
+        return target;
+    };
+    let forks = [
+        ("run", TargetForks::Run),
+        ("approval", TargetForks::Approval),
+        ("never", TargetForks::Never),
+    ];
+    if let Some(forks) = choice(reader, &fields, "forks", &forks) {
+        target.forks = forks;
+    }
+    if let Some(permissions) = fields
+        .get("permissions")
+        .and_then(|node| actions::permissions(reader, node))
+    {
+        target.permissions = permissions;
+    }
+    if let Some(secrets) = fields
+        .get("secrets")
+        .and_then(|node| reader.boolean(node, "`secrets`"))
+    {
+        target.secrets = secrets;
+    }
+    target
+}
+
+/// What it doesn't say is as the default has it.
 fn retry(reader: &mut Reader<'_>, node: &Node) -> RetryCounts {
     let mut counts = RetryCounts::POLICY_DEFAULT;
     let Some(fields) = reader.fields(node, &RETRY_KEYS, "`retry`") else {
@@ -253,11 +293,14 @@ fn model(reader: &mut Reader<'_>, node: &Node) -> ModelPolicy {
     if let Some(translate) = choice(reader, &fields, "translate", &translate) {
         model.translate = translate;
     }
-    if let Some(containers) = fields
-        .get("containers")
-        .and_then(|node| reader.boolean(node, "`containers`"))
-    {
-        model.containers = containers;
+    for (key, switch) in [
+        ("containers", &mut model.containers),
+        ("run-steps", &mut model.run_steps),
+    ] {
+        let node = fields.get(key);
+        if let Some(on) = node.and_then(|node| reader.boolean(node, &format!("`{key}`"))) {
+            *switch = on;
+        }
     }
     model
 }

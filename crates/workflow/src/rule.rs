@@ -40,15 +40,17 @@ pub enum Rule {
     UnknownOutput,
     UnknownMatrixKey,
     UnknownInput,
+    UnknownGithubProperty,
     MatrixFilter,
     ScheduleInterval,
+    UnknownEnvironment,
     UntrustedInput,
     Refused,
     RefusedIfReached,
 }
 
 impl Rule {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Yaml,
         Self::UnknownKey,
         Self::Unsupported,
@@ -63,8 +65,10 @@ impl Rule {
         Self::UnknownOutput,
         Self::UnknownMatrixKey,
         Self::UnknownInput,
+        Self::UnknownGithubProperty,
         Self::MatrixFilter,
         Self::ScheduleInterval,
+        Self::UnknownEnvironment,
         Self::UntrustedInput,
         Self::Refused,
         Self::RefusedIfReached,
@@ -87,8 +91,10 @@ impl Rule {
             Self::UnknownOutput => "unknown-output",
             Self::UnknownMatrixKey => "unknown-matrix-key",
             Self::UnknownInput => "unknown-input",
+            Self::UnknownGithubProperty => "unknown-github-property",
             Self::MatrixFilter => "matrix-filter",
             Self::ScheduleInterval => "schedule-interval",
+            Self::UnknownEnvironment => "unknown-environment",
             Self::UntrustedInput => "untrusted-input",
             Self::Refused => "refused",
             Self::RefusedIfReached => "refused-if-reached",
@@ -114,8 +120,10 @@ impl Rule {
             | Self::UnknownOutput
             | Self::UnknownMatrixKey
             | Self::UnknownInput
+            | Self::UnknownGithubProperty
             | Self::MatrixFilter
             | Self::ScheduleInterval
+            | Self::UnknownEnvironment
             | Self::RefusedIfReached => Severity::Warning,
             Self::UntrustedInput => Severity::Note,
         }
@@ -139,9 +147,16 @@ impl Rule {
             Self::UnknownOutput => "An expression reads an output that the job does not have.",
             Self::UnknownMatrixKey => "An expression reads a value that the matrix does not have.",
             Self::UnknownInput => "An expression reads an input that the workflow does not declare.",
+            Self::UnknownGithubProperty => {
+                "An expression reads a property of `github` that is not there, or that GitHub has and this version of Checkmill \
+                 has not."
+            }
             Self::MatrixFilter => "An item of `include` or `exclude` that hardly does what it was meant to.",
             Self::ScheduleInterval => {
                 "A schedule that comes oftener than every five minutes, which is as often as it runs."
+            }
+            Self::UnknownEnvironment => {
+                "A job's environment that the policy beside the file does not have: the job is refused when it starts."
             }
             Self::UntrustedInput => {
                 "A script holds an expression whose text an outsider may choose. Checkmill hands it over as an environment \

@@ -53,8 +53,17 @@ pub fn matches(workflow: &Workflow, event: &Event, changed: Option<Changed<'_>>)
             None => not_named("push"),
         },
         EventKind::PullRequest(pull) => match &triggers.pull_request {
-            Some(trigger) => decide(pull_request_matches(trigger, pull, changed)),
+            Some(trigger) => decide(pull_request_matches(trigger, pull, "pull_request", changed)),
             None => not_named("pull_request"),
+        },
+        EventKind::PullRequestTarget(pull) => match &triggers.pull_request_target {
+            Some(trigger) => decide(pull_request_matches(
+                trigger,
+                pull,
+                "pull_request_target",
+                changed,
+            )),
+            None => not_named("pull_request_target"),
         },
         EventKind::MergeGroup(_) if triggers.merge_group => decide(Ok(())),
         EventKind::MergeGroup(_) => not_named("merge_group"),
@@ -130,6 +139,12 @@ fn skipped_check(workflow: &Workflow, event: &Event) -> String {
     )
 }
 
+/// Whether its `on` has this event at all.
+#[must_use]
+pub fn names_target(workflow: &Workflow) -> bool {
+    workflow.triggers.pull_request_target.is_some()
+}
+
 fn not_named(event: &str) -> Match {
     Match::No(format!("`on` does not name `{event}`"))
 }
@@ -171,9 +186,10 @@ fn push_matches(trigger: &PushTrigger, push: &Push, changed: Option<Changed<'_>>
 fn pull_request_matches(
     trigger: &PullRequestTrigger,
     pull: &PullRequest,
+    event: &str,
     changed: Option<Changed<'_>>,
 ) -> Result<(), Stop> {
-    type_matches(&trigger.types, &pull.action, "pull_request")?;
+    type_matches(&trigger.types, &pull.action, event)?;
     if let Some(filter) = &trigger.branches {
         names(filter, "branches", "base branch", &pull.base_ref)?;
     }

@@ -9,8 +9,9 @@ use checkmill_core::{
 };
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
-    AttemptId, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog, FileAtRef,
-    Forge, ForgeError, FoundFile, JobToken, NewCheck, PlanningFiles, RepoRef, SourceContent, SourceFile,
+    AttemptId, Beside, ChangeSet, ChangedFiles, CheckState, CheckStatus, DeliveryAttempt, DeliveryLog,
+    FileAtRef, Forge, ForgeError, FoundFile, JobToken, NewCheck, PlanningFiles, RepoRef, SourceContent,
+    SourceFile,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -179,6 +180,7 @@ impl Forge for MemForge {
         _sha: &CommitSha,
         _dirs: &[&str],
         _policy: &str,
+        _beside: Beside,
     ) -> Result<PlanningFiles, ForgeError> {
         self.faults
             .call(Peer::Forge, failed, || {
@@ -193,6 +195,7 @@ impl Forge for MemForge {
                     left_out: Vec::new(),
                     message: "Change".to_owned(),
                     archived: false,
+                    default_branch: None,
                 })
             })
             .await

@@ -326,7 +326,7 @@ impl Runs for MemStore {
                 let mut runs: Vec<_> = rows
                     .runs
                     .values()
-                    .filter(|run| run.event.repository.id == repository && run.sha == *sha)
+                    .filter(|run| run.event.repository.id == repository && run.check_sha() == sha)
                     .collect();
                 runs.sort_by_key(|run| run.created_at);
                 Ok(runs.into_iter().map(|run| run.id.clone()).collect())

@@ -55,6 +55,21 @@ impl From<GitFault> for CheckoutFault {
     }
 }
 
+/// Whether only who may write to the repository can have made the ref: anybody can make a `refs/pull/N/head`.
+fn is_own(git_ref: &str) -> bool {
+    ["refs/heads/", "refs/tags/"]
+        .iter()
+        .any(|prefix| git_ref.starts_with(prefix))
+}
+
+fn not_own(asked: &str) -> CheckoutFault {
+    CheckoutFault::Configuration(format!(
+        "ref: {asked:?} is no branch or tag of the repository, and this job must not run what a fork's pull request holds: it \
+         has rights that nobody gave the fork. Use `pull_request`; or let the fork's commits wait for an approval with \
+         `pull_request_target: {{forks: approval}}` in the policy, after which a job of `pull_request_target` may check them out"
+    ))
+}
+
 impl Checkout<'_> {
     /// Checks out into `{workspace}/{path}`.
     ///
@@ -134,7 +149,12 @@ impl Checkout<'_> {
                 exact: true,
             });
         };
+        let only = self.source.only.as_deref();
         if git::is_sha(asked) {
+            let known = |only: &[String]| only.iter().any(|sha| sha.eq_ignore_ascii_case(asked));
+            if only.is_some_and(|only| !known(only)) {
+                return Err(not_own(asked));
+            }
             return Ok(Target {
                 sha: asked.to_ascii_lowercase(),
                 git_ref: None,
@@ -145,6 +165,9 @@ impl Checkout<'_> {
             return Err(CheckoutFault::Configuration(format!(
                 "ref: {asked:?} is not a branch, a tag or a commit"
             )));
+        }
+        if only.is_some() && asked.starts_with("refs/") && !is_own(asked) {
+            return Err(not_own(asked));
         }
         let candidates = if asked.starts_with("refs/") {
             vec![asked.to_owned()]

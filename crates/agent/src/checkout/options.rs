@@ -68,6 +68,10 @@ impl Options {
                     .map_err(|_| format!("fetch-depth: {value:?} is not a number of commits (0 is all)"))?;
                 self.depth = (depth > 0).then_some(depth);
             }
+            // The policy alone says who may (`CheckoutSource::only`): the file is not where to ask.
+            "allow-unsafe-pr-checkout" => {
+                boolean(name, value)?;
+            }
             "fetch-tags" => self.tags = boolean(name, value)?,
             "submodules" if value.eq_ignore_ascii_case("recursive") => {
                 self.submodules = Submodules::Recursive
@@ -138,6 +142,7 @@ mod tests {
             repository: "octo/hello".to_owned(),
             sha: "a".repeat(40),
             git_ref: "refs/heads/main".to_owned(),
+            only: None,
         }
     }
 
@@ -161,6 +166,7 @@ mod tests {
                 ("ref", "refs/heads/main"),
                 ("Repository", "Octo/Hello"),
                 ("lfs", "false"),
+                ("allow-unsafe-pr-checkout", "true"),
                 ("token", "")
             ])
             .unwrap(),

@@ -22,7 +22,8 @@ use std::path::Path;
 const CACHE_LEVEL: u32 = 3;
 
 impl JobRunner<'_> {
-    /// Looks for a cache. That nobody can be asked, or that it is broken, is a miss with a warning: a cache is a convenience.
+    /// Looks for a cache. That nobody can be asked, or that it is broken, is a miss with a warning: a cache is a convenience,
+    /// unless the step fails without.
     pub(super) async fn restore(
         &mut self,
         running: &Running<'_>,
@@ -36,6 +37,12 @@ impl JobRunner<'_> {
             Ok((cache, line)) => {
                 self.log.text(&line);
                 cache
+            }
+            // Whether there is one nobody knows: not the miss that the step wants to fail on.
+            Err(problem) if options.fail_on_miss => {
+                return Err(Fault::Infrastructure(format!(
+                    "The cache can't be used: {problem}. The step has fail-on-cache-miss."
+                )));
             }
             Err(problem) => {
                 self.log

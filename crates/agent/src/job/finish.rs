@@ -33,9 +33,13 @@ impl JobRunner<'_> {
         let bytes: usize = outputs.iter().map(|(name, value)| name.len() + value.len()).sum();
         if bytes > OUTPUTS_BYTES {
             let limit = OUTPUTS_BYTES / 1024;
-            let detail =
-                format!("The job's outputs have {bytes} bytes; the limit is {limit} KiB for all of them");
-            self.fail_outputs(JobVerdict::Failure, detail);
+            let largest = outputs.iter().max_by_key(|(_, value)| value.len());
+            let largest = largest.map(|(name, value)| format!(", {name} alone {}", value.len()));
+            let detail = format!(
+                "The job's outputs have {bytes} bytes{}; the limit is {limit} KiB for all of them. Pass so much as an artifact",
+                largest.unwrap_or_default()
+            );
+            self.fail_outputs(JobVerdict::Configuration, detail);
             outputs.clear();
         }
         self.outputs = outputs;

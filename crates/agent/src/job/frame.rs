@@ -3,6 +3,7 @@
 use super::JobRunner;
 use super::fault::Fault;
 use crate::actions::Loaded;
+use crate::command_files::CommandFiles;
 use crate::environment::Variables;
 use checkmill_workflow::expr::{
     ExprSpan, Opaque, opaque_references, untrusted_references, untrusted_references_but,
@@ -142,13 +143,27 @@ impl JobRunner<'_> {
     }
 
     /// Shows `github.action`: the step's id, else a name that it keeps for all of its parts. GitHub docs: `__run`, then
-    /// `__run_2`; of an action its name.
+    /// `__run_2`; of an action its name. And where its files are: `github.env`, `github.path` and their like.
     pub(super) fn show_action(&mut self, key: &str, step: &StepDescription) {
         let name = match (&step.id, self.named.get(key)) {
             (Some(name), _) | (None, Some(name)) => name.clone(),
             (None, None) => self.unnamed(&step.action),
         };
         self.contexts["github"]["action"] = name.as_str().into();
+        let files = CommandFiles::of(&self.surroundings.layout, key);
+        let container = self.containers.as_ref().and_then(|all| all.job.as_ref());
+        for (name, file) in [
+            ("env", files.env),
+            ("path", files.path),
+            ("output", files.output),
+            ("state", files.state),
+            ("step_summary", files.summary),
+        ] {
+            self.contexts["github"][name] = match container {
+                Some(container) => container.paths.inside(&file).into(),
+                None => file.to_string_lossy().into(),
+            };
+        }
         self.named.insert(key.to_owned(), name);
     }
 

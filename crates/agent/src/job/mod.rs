@@ -19,6 +19,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod translated;
+mod translated_run;
 mod uses;
 
 use crate::actions::Loaded;
@@ -96,6 +97,8 @@ struct JobRunner<'a> {
     archives_made: u32,
     /// Steps that could not be run and may be translated.
     wanted: Vec<Wanted>,
+    /// The step that runs, or one that it is in, may fail (`continue-on-error`).
+    tolerated: bool,
     /// The digests of the translations that were used.
     used: Vec<String>,
     /// The keys of the steps for whose actions a script stands.
@@ -149,6 +152,7 @@ pub async fn run(
         registered: BTreeSet::new(),
         archives_made: 0,
         wanted: Vec::new(),
+        tolerated: false,
         used: Vec::new(),
         replaced: BTreeSet::new(),
         engine: None,

@@ -4,6 +4,7 @@ use super::JobRunner;
 use super::fault::Fault;
 use super::frame::overlay;
 use super::step::{Outcome, Running};
+use super::translated_run::{Beginning, StandIn};
 use crate::command_files::{CommandFiles, Written};
 use crate::environment::{self, Variables};
 use crate::exec::{self, Ended, Program};
@@ -18,6 +19,13 @@ use std::path::{Path, PathBuf};
 
 /// Where there is none in our environment, as Debian has it.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What a step comes to run.
+enum Runs {
+    Its(Ready),
+    /// What a model has written for it.
+    Other(StandIn, CommandFiles),
+}
 
 /// A script that is ready to run.
 struct Ready {
@@ -36,7 +44,8 @@ impl JobRunner<'_> {
         working_directory: Option<&str>,
     ) -> Outcome {
         let ready = match self.ready(running, run, shell, working_directory).await {
-            Ok(ready) => ready,
+            Ok(Runs::Its(ready)) => ready,
+            Ok(Runs::Other(stand_in, files)) => return self.run_stand_in(running, stand_in, files).await,
             Err(fault) => return fault.into(),
         };
         self.header(running, &ready);
@@ -44,8 +53,14 @@ impl JobRunner<'_> {
             return self.execute_inside(running, &ready.program, ready.files).await;
         }
         let workspace = &self.surroundings.layout.workspace;
-        self.execute(running, &ready.program, ready.files, workspace)
-            .await
+        let outcome = self
+            .execute(running, &ready.program, ready.files, workspace)
+            .await;
+        // POSIX: the code of a command that was not found.
+        if outcome.fault == Some(Fault::Exit(127)) {
+            self.hint_at_lacking(run, &ready.shell, &ready.program.environment);
+        }
+        outcome
     }
 
     /// Runs a step's program, and takes what it has left. `workspace` is where the program sees it.
@@ -81,7 +96,7 @@ impl JobRunner<'_> {
         run: &str,
         shell: Option<&str>,
         working_directory: Option<&str>,
-    ) -> Result<Ready, Fault> {
+    ) -> Result<Runs, Fault> {
         let layout = &self.surroundings.layout;
         // Those of the workflow don't reach into an action.
         let none = RunDefaults::default();
@@ -123,11 +138,23 @@ impl JobRunner<'_> {
         };
         let filled = fill(run, shell.kind, &self.scope(), guards).map_err(fill_fault)?;
         let files = self.files(running)?;
+        let directory = directory.unwrap_or_default();
+        if self.job_container().is_none() {
+            let beginning = Beginning {
+                run,
+                shell: &shell,
+                environment: &self.variables(running.env, &files, &[]),
+                directory: layout.workspace.join(&directory),
+            };
+            if let Some(stand_in) = self.stand_in_for_run(running, &beginning)? {
+                return Ok(Runs::Other(stand_in, files));
+            }
+        }
         let name = format!("step_{}{}", running.key, shell.extension());
+        let layout = &self.surroundings.layout;
         let script = layout
             .write(&name, shell.script(&filled.text).as_bytes())
             .map_err(|error| unwritten(&error))?;
-        let directory = directory.unwrap_or_default();
         let program = match self.job_container() {
             None => {
                 let environment = self.variables(running.env, &files, &filled.variables);
@@ -155,12 +182,12 @@ impl JobRunner<'_> {
                 }
             }
         };
-        Ok(Ready {
+        Ok(Runs::Its(Ready {
             shell,
             filled,
             program,
             files,
-        })
+        }))
     }
 
     pub(super) fn files(&self, running: &Running<'_>) -> Result<CommandFiles, Fault> {

@@ -149,7 +149,10 @@ impl JobRunner<'_> {
             Ok(false) => None,
             Ok(true) => {
                 let before = brings_files.then(|| self.see_reports());
+                let around = self.tolerated;
+                self.tolerated |= self.may_fail(step);
                 let outcome = self.run_step(key, step).await;
+                self.tolerated = around;
                 if let Some(before) = before {
                     self.reports.bring(&before, self.see_reports());
                 }
@@ -317,6 +320,17 @@ impl JobRunner<'_> {
                 ));
                 false
             }
+        }
+    }
+
+    /// Whether a failure of the step is none of the job's, as far as can be said before it runs.
+    fn may_fail(&self, step: &StepDescription) -> bool {
+        let text = step.continue_on_error.as_deref();
+        let value = text.map(|text| interpolate_value(text, &self.scope()));
+        match value {
+            Some(Ok(Value::Bool(continues))) => continues,
+            Some(Ok(Value::String(text))) => text.trim().eq_ignore_ascii_case("true"),
+            _ => false,
         }
     }
 

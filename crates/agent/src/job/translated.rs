@@ -9,18 +9,19 @@ use super::step::{Outcome, Running};
 use crate::actions::Loaded;
 use crate::actions::inputs::Inputs;
 use crate::command_files::CommandFiles;
-use crate::environment;
+use crate::environment::{self, Variables};
 use crate::exec::Program;
 use crate::script::shell::{SCRIPT, Shell};
 use checkmill_core::limits::TRANSLATIONS;
 use checkmill_workflow::manifest::{DockerImage, DockerRuns, Runs};
 use checkmill_workflow::translation::{
-    KnownTranslation, Lacking, Machine, PROGRAMS, Untranslatable, Wanted, input_variable,
+    KnownTranslation, Lacking, Machine, PROGRAMS, Untranslatable, UntranslatableAction, Wanted,
+    input_variable,
 };
 use checkmill_workflow::uses::ActionReference;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An action's program that can't be run here.
 pub(super) struct Unrunnable<'a> {
@@ -73,13 +74,17 @@ impl JobRunner<'_> {
                 .text("Nothing to do: a script stands for the whole action.");
             return Outcome::default();
         }
-        if !self.used.contains(&digest) {
-            self.used.push(digest);
-        }
+        self.note_used(digest);
         self.stand_in(running, step, inputs, known).await
     }
 
-    fn want(&mut self, running: &Running<'_>, what: Untranslatable) {
+    pub(super) fn note_used(&mut self, digest: String) {
+        if !self.used.contains(&digest) {
+            self.used.push(digest);
+        }
+    }
+
+    pub(super) fn want(&mut self, running: &Running<'_>, what: Untranslatable) {
         let is_new = self.wanted.iter().all(|wanted| wanted.what != what);
         if is_new && self.wanted.len() < TRANSLATIONS {
             let step = self.log.masks().apply(&running.title);
@@ -111,19 +116,19 @@ impl JobRunner<'_> {
         if shown.into_iter().flatten().any(|text| masks.hides(text)) {
             return None;
         }
-        let what = Untranslatable {
+        let what = Untranslatable::Action(UntranslatableAction {
             uses: step.reference.clone(),
             lacking: step.lacking,
             manifest,
             dockerfile,
             inputs: names.into_keys().collect(),
             machine: self.machine(),
-        };
+        });
         what.is_within_limits().then_some(what)
     }
 
     /// As it was before any step: what steps add must not make it another machine.
-    fn machine(&self) -> Machine {
+    pub(super) fn machine(&self) -> Machine {
         let path = self.surroundings.environment.get("PATH");
         let path = path.map_or(super::script::DEFAULT_PATH, String::as_str);
         let is_there = |name: &&str| environment::find_program(name, path, Path::new("/")).is_some();
@@ -153,13 +158,7 @@ impl JobRunner<'_> {
             Ok(ready) => ready,
             Err(fault) => return fault.into(),
         };
-        let shell = known.translation.shell.name();
-        let model = &known.model;
-        self.log.text(&format!(
-            "##[group]Translated to {shell} by {model}, for want of {}",
-            step.lacking.name()
-        ));
-        self.log.output(known.translation.script.trim_end());
+        self.show_stand_in(known, step.lacking.name());
         self.log.text("##[endgroup]");
         let workspace = &self.surroundings.layout.workspace;
         self.execute(running, &program, files, workspace).await
@@ -191,6 +190,28 @@ impl JobRunner<'_> {
         };
         let readable = inputs.values().iter();
         environment.extend(readable.map(|(name, value)| (input_variable(name), value.clone())));
+        let directory = self.surroundings.layout.workspace.clone();
+        let program = self.stand_in_program(running, known, environment, directory)?;
+        Ok((program, files))
+    }
+
+    /// What runs instead, for the log.
+    pub(super) fn show_stand_in(&mut self, known: &KnownTranslation, lacking: &str) {
+        let (shell, model) = (known.translation.shell.name(), &known.model);
+        self.log.text(&format!(
+            "##[group]Translated to {shell} by {model}, for want of {lacking}"
+        ));
+        self.log.output(known.translation.script.trim_end());
+    }
+
+    /// The script as a program with exactly these variables.
+    pub(super) fn stand_in_program(
+        &self,
+        running: &Running<'_>,
+        known: &KnownTranslation,
+        environment: Variables,
+        directory: PathBuf,
+    ) -> Result<Program, Fault> {
         let shell = known.translation.shell.name();
         let shell = Shell::parse(Some(shell)).map_err(|error| Fault::Configuration(error.to_string()))?;
         let path = self.find_shell(&shell, &environment)?;
@@ -202,13 +223,12 @@ impl JobRunner<'_> {
         let script = script.to_string_lossy();
         let arguments = shell.arguments.iter();
         let arguments = arguments.map(|argument| OsString::from(argument.replace(SCRIPT, &script)));
-        let program = Program {
+        Ok(Program {
             path,
             arguments: arguments.collect(),
-            directory: layout.workspace.clone(),
+            directory,
             environment,
-        };
-        Ok((program, files))
+        })
     }
 }
 

@@ -99,6 +99,14 @@ impl Shell {
         })
     }
 
+    /// Whether GitHub's own command line for `bash` or `sh` runs it: it stops at the first error, and nothing is read before.
+    #[must_use]
+    pub fn is_of_github(&self) -> bool {
+        [None, Some("bash"), Some("sh")]
+            .into_iter()
+            .any(|name| Self::parse(name).as_ref() == Ok(self))
+    }
+
     /// The end of the script's file name: some programs go by it.
     #[must_use]
     pub const fn extension(&self) -> &'static str {

@@ -32,7 +32,7 @@ pub(super) fn row(run: &Run, now: UnixMillis) -> Result<Item, StoreError> {
 pub(super) fn commit_row(run: &Run, now: UnixMillis) -> Item {
     let key = Key::CommitRun {
         repository: run.event.repository.id,
-        sha: &run.sha,
+        sha: run.check_sha(),
         created_at: run.created_at,
         run: &run.id,
     };

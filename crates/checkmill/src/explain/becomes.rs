@@ -1,14 +1,16 @@
 //! What a step becomes: the rule that it falls under, and the reason.
 
 use super::known::{Kind, known};
-use super::machine::Machine;
+use super::machine::{self, Machine};
 use checkmill_core::limits::COMPOSITE_DEPTH;
 use checkmill_core::policy::{Policy, TranslatePolicy};
+use checkmill_workflow::image::{Assumption, image_program};
 use checkmill_workflow::job::{RunDefaults, StepAction, StepDescription};
 use checkmill_workflow::manifest::{ActionManifest, Runs};
 use checkmill_workflow::parse_action;
 use checkmill_workflow::uses::{ActionReference, LocalAction, is_allowed};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// By what the step is judged.
@@ -16,6 +18,12 @@ pub(super) struct Rules<'a> {
     pub(super) root: &'a Path,
     pub(super) policy: &'a Policy,
     pub(super) machine: Machine,
+}
+
+/// What holds for the steps of a job.
+pub(super) struct Job {
+    pub(super) defaults: RunDefaults,
+    pub(super) in_container: bool,
 }
 
 /// The rule.
@@ -30,7 +38,8 @@ pub(super) enum Rule {
     Container,
     /// An action of another repository, of which nothing is known before it is downloaded.
     Download,
-    /// A JavaScript or container action that this machine can't run, and a model may translate.
+    /// A JavaScript or container action that this machine can't run, or a script that assumes GitHub's image, and a model may
+    /// translate.
     Translated,
     Refused,
 }
@@ -57,6 +66,9 @@ pub(super) struct StepReport {
     pub(super) rule: Rule,
     /// A sentence without its full stop.
     pub(super) why: String,
+    /// Of a script: the programs and variables of GitHub's image that it uses.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) assumes: BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) condition: Option<String>,
     /// What the step sets up.
@@ -81,28 +93,81 @@ fn plain(rule: Rule, why: impl Into<String>) -> Verdict {
 }
 
 impl Rules<'_> {
-    pub(super) fn step(&self, step: &StepDescription, defaults: &RunDefaults, depth: usize) -> StepReport {
-        let (rule, why, brings, steps) = match &step.action {
-            StepAction::Run { shell, .. } => {
-                let shell = shell.as_ref().or(defaults.shell.as_ref());
-                plain(
-                    Rule::Script,
-                    format!("run by {}", shell.map_or("bash, else sh", String::as_str)),
-                )
+    pub(super) fn step(&self, step: &StepDescription, job: &Job, depth: usize) -> StepReport {
+        let (assumes, (rule, why, brings, steps)) = match &step.action {
+            StepAction::Run { run, shell, .. } => {
+                // Those of the workflow don't reach into an action.
+                let default = job.defaults.shell.as_deref().filter(|_| depth == 0);
+                self.script(run, shell.as_deref().or(default), job)
             }
-            StepAction::Uses { uses, .. } => self.uses(uses, depth),
+            StepAction::Uses { uses, .. } => (BTreeSet::new(), self.uses(uses, job, depth)),
         };
         StepReport {
             name: name(step),
             rule,
             why,
+            assumes,
             condition: step.condition.clone().filter(|text| !text.trim().is_empty()),
             brings: brings.map(str::to_owned),
             steps,
         }
     }
 
-    fn uses(&self, uses: &ActionReference, depth: usize) -> Verdict {
+    /// What a script assumes of GitHub's image, and what becomes of it where this machine lacks that.
+    fn script(&self, run: &str, shell: Option<&str>, job: &Job) -> (BTreeSet<String>, Verdict) {
+        let by = format!("run by {}", shell.unwrap_or("bash, else sh"));
+        let (assumes, lacking) = match shell {
+            None | Some("bash" | "sh") => {
+                let Assumption {
+                    programs,
+                    variables,
+                    calls,
+                } = Assumption::of(run);
+                let lacking = programs.into_iter().filter(|name| !machine::has_program(name));
+                let unset = variables.iter().filter(|name| !machine::has_variable(name));
+                let lacking: BTreeSet<String> = lacking.map(str::to_owned).chain(unset.cloned()).collect();
+                (
+                    calls.into_iter().map(str::to_owned).chain(variables).collect(),
+                    lacking,
+                )
+            }
+            Some(shell) => {
+                let program = shell.split_whitespace().next().unwrap_or_default();
+                let program = image_program(program).map(str::to_owned);
+                let is_there = match program.as_deref() {
+                    // Either name will do.
+                    Some("python") => machine::has_program("python") || machine::has_program("python3"),
+                    Some(name) => machine::has_program(name),
+                    None => true,
+                };
+                let assumes: BTreeSet<String> = program.into_iter().collect();
+                (assumes.clone(), if is_there { BTreeSet::new() } else { assumes })
+            }
+        };
+        // What a container has, its image says.
+        if job.in_container || lacking.is_empty() {
+            return (assumes, plain(Rule::Script, by));
+        }
+        let names: Vec<String> = lacking.iter().map(|name| format!("`{name}`")).collect();
+        let missing = format!(
+            "{by}; this machine has no {} of GitHub's image, unless a step before brings it",
+            names.join(", ")
+        );
+        let translate = self.policy.model.translate;
+        let verdict = match translate {
+            TranslatePolicy::Never => plain(Rule::Script, missing),
+            _ if !self.policy.model.run_steps => plain(
+                Rule::Script,
+                format!("{missing}, and the policy has no `run-steps: true` of `model`"),
+            ),
+            TranslatePolicy::Review | TranslatePolicy::Always => {
+                plain(Rule::Translated, may_write(missing, translate))
+            }
+        };
+        (assumes, verdict)
+    }
+
+    fn uses(&self, uses: &ActionReference, job: &Job, depth: usize) -> Verdict {
         if !is_allowed(&self.policy.actions, uses) {
             return plain(
                 Rule::Refused,
@@ -115,7 +180,7 @@ impl Rules<'_> {
                 format!("{} is part of Checkmill; nothing is downloaded", action.name()),
             ),
             ActionReference::Docker { .. } => self.container("an image"),
-            ActionReference::Local(action) => self.local(action, depth),
+            ActionReference::Local(action) => self.local(action, job, depth),
             ActionReference::Repository(action) => match known(action) {
                 Some(known) => {
                     let (rule, why, _, steps) = match known.kind {
@@ -136,7 +201,7 @@ impl Rules<'_> {
     }
 
     /// An action of the repository itself, whose file is here.
-    fn local(&self, action: &LocalAction, depth: usize) -> Verdict {
+    fn local(&self, action: &LocalAction, job: &Job, depth: usize) -> Verdict {
         if depth >= COMPOSITE_DEPTH {
             return plain(
                 Rule::Refused,
@@ -154,8 +219,7 @@ impl Rules<'_> {
         };
         match &manifest.runs {
             Runs::Composite { steps, .. } => {
-                let none = RunDefaults::default();
-                let steps = steps.iter().map(|step| self.step(step, &none, depth + 1));
+                let steps = steps.iter().map(|step| self.step(step, job, depth + 1));
                 let why = "its steps run in its place".to_owned();
                 (Rule::Composite, why, None, steps.collect())
             }
@@ -208,16 +272,19 @@ impl Rules<'_> {
                 Rule::Refused,
                 format!("{missing}, and the policy has no `containers: true` of `model`"),
             ),
-            TranslatePolicy::Review => plain(
-                Rule::Translated,
-                format!(
-                    "{missing}; a language model may write a script, which somebody has to accept (`model: translate: review`)"
-                ),
-            ),
-            TranslatePolicy::Always => plain(
-                Rule::Translated,
-                format!("{missing}; a language model may write a script (`model: translate: always`)"),
-            ),
+            translate => plain(Rule::Translated, may_write(missing, translate)),
+        }
+    }
+}
+
+fn may_write(missing: String, translate: TranslatePolicy) -> String {
+    match translate {
+        TranslatePolicy::Never => missing,
+        TranslatePolicy::Review => format!(
+            "{missing}; a language model may write a script, which somebody has to accept (`model: translate: review`)"
+        ),
+        TranslatePolicy::Always => {
+            format!("{missing}; a language model may write a script (`model: translate: always`)")
         }
     }
 }

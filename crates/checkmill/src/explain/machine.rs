@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Machine {
@@ -14,18 +14,22 @@ pub(super) struct Machine {
 impl Machine {
     /// By the programs in `PATH`.
     pub(super) fn here() -> Self {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let directories: Vec<PathBuf> = std::env::split_paths(&path).collect();
-        let has = |name: &str| {
-            directories
-                .iter()
-                .any(|directory| is_program(&directory.join(name)))
-        };
         Self {
-            node: has("node"),
-            containers: has("docker") || has("podman"),
+            node: has_program("node"),
+            containers: has_program("docker") || has_program("podman"),
         }
     }
+}
+
+/// Whether `PATH` has the program.
+pub(super) fn has_program(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| is_program(&directory.join(name)))
+}
+
+/// Whether the variable is set, and not empty.
+pub(super) fn has_variable(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 fn is_program(file: &Path) -> bool {

@@ -1,6 +1,6 @@
 //! What is printed, as one value.
 
-use super::becomes::{Rules, StepReport};
+use super::becomes::{Job, Rules, StepReport};
 use super::detect::{self, Dependencies, Files};
 use super::machine::Machine;
 use checkmill_workflow::JobOutline;
@@ -52,14 +52,17 @@ impl Report {
 }
 
 pub(super) fn job(job: &JobOutline<'_>, rules: &Rules<'_>, files: &Files) -> JobReport {
-    let defaults = RunDefaults {
-        shell: job.shell.or(job.in_container.then_some("sh")).map(str::to_owned),
-        working_directory: None,
+    let around = Job {
+        defaults: RunDefaults {
+            shell: job.shell.or(job.in_container.then_some("sh")).map(str::to_owned),
+            working_directory: None,
+        },
+        in_container: job.in_container,
     };
     let steps: Vec<StepReport> = job
         .steps
         .iter()
-        .map(|step| rules.step(step, &defaults, 0))
+        .map(|step| rules.step(step, &around, 0))
         .collect();
     JobReport {
         key: job.key.to_string(),

@@ -65,6 +65,9 @@ fn steps(text: &mut String, steps: &[StepReport], indent: &str) {
         let name: String = one_line(&step.name).chars().take(NAME_CHARS).collect();
         let _ = writeln!(text, "{indent}{}. {name}", index + 1);
         let _ = writeln!(text, "{indent}   {}: {}", step.rule.name(), one_line(&step.why));
+        if !step.assumes.is_empty() {
+            let _ = writeln!(text, "{indent}   uses of GitHub's image: {}", join(&step.assumes));
+        }
         if let Some(condition) = &step.condition {
             let _ = writeln!(text, "{indent}   if: {}", one_line(condition));
         }

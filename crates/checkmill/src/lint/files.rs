@@ -98,11 +98,20 @@ impl File {
     }
 
     /// Adds what is refused once it runs; what has an error at its place already is wrong enough.
-    pub(super) fn refused(&self, told: Option<Diagnostics>, rules: &Policy) -> Option<Diagnostics> {
+    pub(super) fn refused(
+        &self,
+        told: Option<Diagnostics>,
+        rules: &Policy,
+        has_policy: bool,
+    ) -> Option<Diagnostics> {
         let text = self.text.as_deref().unwrap_or_default();
         let mut refused = refusals::of_steps(&self.path, text);
         if let Ok(workflow) = checkmill_workflow::parse(&self.path, text) {
             refused.extend(workflow.timeouts_beyond(rules.run_timeout_max));
+            // Without a policy here nobody knows that of the default branch.
+            if has_policy {
+                refused.extend(workflow.unknown_environments(&rules.environments));
+            }
         }
         let told_before = told.as_ref().map_or(&[][..], Diagnostics::as_slice);
         let mut new: Vec<Diagnostic> = Vec::new();
@@ -134,6 +143,12 @@ impl File {
 }
 
 impl Files {
+    /// Whether there is a policy that can be read.
+    pub(super) fn has_policy(&self) -> bool {
+        let text = self.policy.as_ref().and_then(|file| file.text.as_deref());
+        text.is_some_and(|text| checkmill_workflow::parse_policy(POLICY_PATH, text).is_ok())
+    }
+
     /// Reads the policy, and the workflow files that count under it; those of `.github/workflows` too where `all` are asked
     /// for.
     pub(super) fn read(root: &Path, all: bool) -> anyhow::Result<Self> {

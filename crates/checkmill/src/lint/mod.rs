@@ -72,7 +72,7 @@ fn report(files: &Files) -> Report {
     }
     for file in &files.workflows {
         let own = file.judged(checkmill_workflow::lint);
-        let own = file.refused(own, &files.rules);
+        let own = file.refused(own, &files.rules, files.has_policy());
         add(
             &file.path,
             Diagnostics::joined(own, file.calling(&files.workflows, &files.rules.actions)),

@@ -105,6 +105,7 @@ fn parse(action: Builtin, with: &BTreeMap<String, String>) -> Result<(), String>
                 repository: String::new(),
                 sha: String::new(),
                 git_ref: String::new(),
+                only: None,
             };
             checkout::Options::parse(with, &source).map(drop)
         }

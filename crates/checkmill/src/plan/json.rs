@@ -47,6 +47,9 @@ struct JobObject<'a> {
     reason: Option<&'a str>,
     diagnostics: Option<Diagnostics<'a>>,
     legs: Vec<LegObject<'a>>,
+    /// Legs that would end when they start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<Refused<'a>>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +60,13 @@ struct LegObject<'a> {
     continue_on_error: bool,
     timeout_ms: u64,
     concurrency: Option<&'a Concurrency>,
+}
+
+/// A leg that its environment is refused to.
+#[derive(Serialize)]
+struct Refused<'a> {
+    name: &'a str,
+    diagnostics: Diagnostics<'a>,
 }
 
 #[derive(Serialize)]
@@ -124,14 +134,22 @@ fn job(of: &JobPreview) -> JobObject<'_> {
         reason: None,
         diagnostics: None,
         legs: Vec::new(),
+        refused: Vec::new(),
     };
     match &of.outcome {
-        JobOutcome::Starts { legs, later } => {
-            if !later.is_empty() {
+        JobOutcome::Starts { legs, later, refused } => {
+            if legs.is_empty() && !refused.is_empty() {
+                object.state = "broken";
+            } else if !later.is_empty() {
                 object.state = "later";
             }
             object.decided_later = later.iter().copied().map(LaterKey::as_str).collect();
             object.legs = legs.iter().map(leg).collect();
+            let refused = refused.iter().map(|(name, diagnosis)| Refused {
+                name,
+                diagnostics: diagnostics(diagnosis),
+            });
+            object.refused = refused.collect();
         }
         JobOutcome::Calls { concurrency } => {
             object.state = "calls";

@@ -83,8 +83,15 @@ fn report(args: &PlanArgs, source: &Source) -> anyhow::Result<Report> {
     match planned {
         Planned::Ignored(reason) => report.ignored = Some(reason),
         Planned::Event(event) => {
-            let files = files(source, &policy_of)?;
+            let files = files(source, &source.sha, &policy_of)?;
             report.workflows = preview(&event, &source.sha, &files, &report.changed);
+            if let Some(target) = event.as_target() {
+                // Those of the default branch, as its policy.
+                let files = self::files(source, &policy_of, &policy_of)?;
+                report
+                    .workflows
+                    .extend(preview(&target, &policy_of, &files, &report.changed));
+            }
             if report.workflows.is_empty() {
                 let policy = source.policy(&policy_of)?;
                 let mut text = no_workflow(&args.path, &dirs::under(&policy));
@@ -102,8 +109,8 @@ fn report(args: &PlanArgs, source: &Source) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// The files as the forge would give them.
-fn files(source: &Source, policy_of: &CommitSha) -> anyhow::Result<PlanningFiles> {
+/// The files of a commit as the forge would give them.
+fn files(source: &Source, sha: &CommitSha, policy_of: &CommitSha) -> anyhow::Result<PlanningFiles> {
     let policy = source.file(policy_of, POLICY_PATH)?;
     let everything = Policy {
         actions_workflows: true,
@@ -116,10 +123,11 @@ fn files(source: &Source, policy_of: &CommitSha) -> anyhow::Result<PlanningFiles
         }),
         workflows: Vec::new(),
         left_out: Vec::new(),
-        message: source.commit(&source.sha)?.1,
+        message: source.commit(sha)?.1,
         archived: false,
+        default_branch: None,
     };
-    let all = source.workflows(&everything)?;
+    let all = source.workflows_at(sha, &everything)?;
     for dir in dirs::all() {
         let of_dir = all.iter().filter(|(path, _)| dirs::is_in(path, dir));
         for (index, (path, bytes)) in of_dir.enumerate() {
@@ -148,8 +156,10 @@ fn is_broken(workflow: &WorkflowPreview) -> bool {
     match &workflow.outcome {
         WorkflowOutcome::Broken(_) => true,
         WorkflowOutcome::NotStarted(_) => false,
-        WorkflowOutcome::Started { jobs, .. } => jobs
-            .iter()
-            .any(|job| matches!(job.outcome, JobOutcome::Broken(_))),
+        WorkflowOutcome::Started { jobs, .. } => jobs.iter().any(|job| match &job.outcome {
+            JobOutcome::Broken(_) => true,
+            JobOutcome::Starts { refused, .. } => !refused.is_empty(),
+            _ => false,
+        }),
     }
 }

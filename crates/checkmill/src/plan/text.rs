@@ -7,6 +7,7 @@ use checkmill_core::{Concurrency, Job, JobKey};
 use checkmill_phases::preview::{JobOutcome, JobPreview, WorkflowOutcome, WorkflowPreview};
 use checkmill_workflow::LaterKey;
 use comfy_table::{Table, presets};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 pub(super) fn text(report: &Report) -> String {
@@ -52,8 +53,15 @@ fn workflow_text(text: &mut String, workflow: &WorkflowPreview) {
             }
             let _ = writeln!(text, "{}", table(jobs));
             for job in jobs {
-                if let JobOutcome::Broken(diagnosis) = &job.outcome {
-                    quote(text, &diagnosis.text);
+                match &job.outcome {
+                    JobOutcome::Broken(diagnosis) => quote(text, &diagnosis.text),
+                    // Of a matrix, all say the same of one place.
+                    JobOutcome::Starts { refused, .. } => {
+                        let texts: BTreeSet<&str> =
+                            refused.iter().map(|(_, one)| one.text.as_str()).collect();
+                        texts.into_iter().for_each(|one| quote(text, one));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -100,7 +108,7 @@ fn table(jobs: &[JobPreview]) -> String {
                 String::new(),
                 "can't be planned as it is written".to_owned(),
             ),
-            JobOutcome::Starts { legs, later } => {
+            JobOutcome::Starts { legs, later, refused } => {
                 let (mark, note) = match later.as_slice() {
                     [] => ("✓", String::new()),
                     keys => ("?", decided_later(keys, &needs)),
@@ -113,7 +121,11 @@ fn table(jobs: &[JobPreview]) -> String {
                     let notes: Vec<String> = notes.collect();
                     row(mark, leg.name.clone(), labels(leg), notes.join("; "));
                 }
-                if legs.is_empty() {
+                for (name, _) in refused {
+                    let note = "refused when it starts, for its environment".to_owned();
+                    row("✗", name.clone(), String::new(), note);
+                }
+                if legs.is_empty() && refused.is_empty() {
                     row(mark, alone(), String::new(), note);
                 }
             }
@@ -178,8 +190,18 @@ fn summary(workflows: &[WorkflowPreview]) -> String {
             WorkflowOutcome::Started { jobs, .. } => {
                 for job in jobs {
                     match &job.outcome {
-                        JobOutcome::Starts { legs, later: keys } if keys.is_empty() => started += legs.len(),
-                        JobOutcome::Starts { .. } => later += 1,
+                        JobOutcome::Starts {
+                            legs,
+                            later: keys,
+                            refused,
+                        } => {
+                            broken += refused.len();
+                            match keys.is_empty() {
+                                true => started += legs.len(),
+                                false if legs.is_empty() && !refused.is_empty() => {}
+                                false => later += 1,
+                            }
+                        }
                         JobOutcome::Calls { .. } => {}
                         JobOutcome::Elsewhere(_) => elsewhere += 1,
                         JobOutcome::Skipped(_) => skipped += 1,

@@ -7,13 +7,42 @@ use crate::source::{self, Base, Source, repository_name};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_core::event::{EventKind, GitRef, Repository as EventRepository, ScheduledRun};
+use checkmill_core::policy::Policy;
 use checkmill_core::schedule::Timing;
-use checkmill_core::{DeliveryId, Event, JobKey, RepositoryId};
-use checkmill_phases::dirs::WORKFLOW_DIRS;
+use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, RepositoryId};
+use checkmill_phases::dirs::{ACTIONS_DIR, POLICY_PATH, WORKFLOW_DIRS};
 use checkmill_phases::ports::Clock as _;
 use checkmill_testkit::{FakeGitHub, NewPullRequest, NewRepository};
 use std::path::Path;
 use std::sync::Arc;
+
+/// Why there is nothing to run, as far as the policy and GitHub's own directory tell.
+fn nothing(args: &RunArgs, source: &Source, policy_of: &CommitSha) -> anyhow::Result<String> {
+    if let Err(mistakes) = source.parsed_policy(policy_of)? {
+        bail!(
+            "The policy is broken, so that only Checkmill's own workflows count, and there is none.\n\n{mistakes}"
+        );
+    }
+    let mut text = format!(
+        "{} has no workflow{}: put one at {}/ci.yml.",
+        args.path.display(),
+        args.reference
+            .iter()
+            .map(|name| format!(" at {name}"))
+            .collect::<String>(),
+        WORKFLOW_DIRS[0]
+    );
+    let everything = Policy {
+        actions_workflows: true,
+        ..Policy::default()
+    };
+    if !source.workflows(&everything)?.is_empty() {
+        text.push_str(&format!(
+            " There are some in {ACTIONS_DIR}: they run with `actions_workflows: true` in {POLICY_PATH}."
+        ));
+    }
+    Ok(text)
+}
 
 /// Who does what happens: the owner, who may do everything.
 const OWNER: &str = "local";
@@ -57,15 +86,7 @@ impl Repository {
         let workflows = source.workflows(&source.policy(&policy_of)?)?;
         let paths: Vec<&str> = workflows.iter().map(|(path, _)| path.as_str()).collect();
         if paths.is_empty() {
-            bail!(
-                "{} has no workflow{}: put one at {}/ci.yml.",
-                args.path.display(),
-                args.reference
-                    .iter()
-                    .map(|name| format!(" at {name}"))
-                    .collect::<String>(),
-                WORKFLOW_DIRS[0]
-            );
+            bail!(nothing(args, &source, &policy_of)?);
         }
         let only_workflow = args
             .workflow

@@ -158,7 +158,14 @@ async fn earlier(system: &System, checks: &[CheckRun], job: &Job) -> anyhow::Res
             log: cut(&log(system, job, attempt).await?, CHECK_TEXT_CHARS),
             is_last: false,
             passes: check.conclusion.is_some_and(checkmill_core::Conclusion::passes),
-            detail: text(&check.output.title),
+            detail: [
+                Some(text(&check.output.title)),
+                fault_in(&text(&check.output.summary)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(": "),
             tests: counts(result.as_ref()),
             shown: Shown::new(check, result.as_ref()),
             tail: tail(failing, diagnostics(system, job, attempt).await?),
@@ -172,6 +179,13 @@ fn reason_in(summary: &str) -> Option<String> {
     let (_, behind) = summary.split_once("** (`")?;
     let (class, _) = behind.split_once('`')?;
     Some(class.to_owned())
+}
+
+/// What broke, where that was the infrastructure: behind the class, in Markdown.
+fn fault_in(summary: &str) -> Option<String> {
+    let class = format!("(`{}`): ", Reason::Infrastructure.class());
+    let (_, detail) = summary.lines().next()?.split_once(&class)?;
+    Some(detail.replace('\\', ""))
 }
 
 async fn check(system: &System, check: Option<&CheckRun>, job: &Job) -> anyhow::Result<CheckReport> {

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use checkmill_core::CommitSha;
 use checkmill_core::policy::Policy;
 use checkmill_phases::dirs::{self, POLICY_PATH};
+use checkmill_workflow::{Diagnostics, parse_policy};
 use git::Git;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 pub(crate) use prepare::prepare;
@@ -150,12 +151,21 @@ impl Source {
     /// # Errors
     /// When git fails.
     pub(crate) fn workflows(&self, policy: &Policy) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        self.workflows_at(&self.sha, policy)
+    }
+
+    /// Those of another commit.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(crate) fn workflows_at(
+        &self,
+        sha: &CommitSha,
+        policy: &Policy,
+    ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let is_one =
             |path: &str| (path.ends_with(".yml") || path.ends_with(".yaml")) && dirs::counts(path, policy);
-        let files = self
-            .tree(&self.sha)?
-            .into_iter()
-            .filter(|file| is_one(&file.path));
+        let files = self.tree(sha)?.into_iter().filter(|file| is_one(&file.path));
         files.map(|file| Ok((file.path, self.blob(&file.id)?))).collect()
     }
 
@@ -173,10 +183,18 @@ impl Source {
     /// # Errors
     /// When git fails.
     pub(crate) fn policy(&self, sha: &CommitSha) -> anyhow::Result<Policy> {
-        let text = self.file(sha, POLICY_PATH)?;
-        let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let policy = text.and_then(|text| checkmill_workflow::parse_policy(POLICY_PATH, &text).ok());
-        Ok(policy.unwrap_or_default())
+        Ok(self.parsed_policy(sha)?.unwrap_or_default())
+    }
+
+    /// The same with what is wrong with it.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(crate) fn parsed_policy(&self, sha: &CommitSha) -> anyhow::Result<Result<Policy, Diagnostics>> {
+        let Some(bytes) = self.file(sha, POLICY_PATH)? else {
+            return Ok(Ok(Policy::default()));
+        };
+        Ok(parse_policy(POLICY_PATH, &String::from_utf8_lossy(&bytes)))
     }
 
     /// The commit whose policy holds when a branch, or a tag (none), is at `at`: the default branch's. Where git knows of none, what

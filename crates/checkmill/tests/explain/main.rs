@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
+const POLICY: &str = ".checkmill/config.yml";
 const CI: &str = ".checkmill/workflows/ci.yml";
 const WORKFLOW: &str = r#"
 name: CI
@@ -115,10 +116,12 @@ fn every_rule_on_a_machine_that_has_everything() {
       7. docker://alpine:3
          container: an image is run by the machine's container engine
       8. Build and test
-         script: run by bash, else sh
+         script: run by bash, else sh; this machine has no `cargo`, `npm` of GitHub's image, unless a step before brings it
+         uses of GitHub's image: cargo, npm
          if: github.ref == 'refs/heads/main'
       9. Get-Item .
-         script: run by pwsh
+         script: run by pwsh; this machine has no `pwsh` of GitHub's image, unless a step before brings it
+         uses of GitHub's image: pwsh
       sets up: Node.js, Rust
       variables: REGION, RUST_LOG, TOKEN
       secrets: NPM_TOKEN
@@ -137,7 +140,8 @@ fn every_rule_on_a_machine_that_has_everything() {
       1. actions/cache@v4
          built in: actions/cache is part of Checkmill; nothing is downloaded
       2. cargo doc; curl -H "Authorization ${{ github.token }}" https
-         script: run by bash, else sh
+         script: run by bash, else sh; this machine has no `cargo`, `curl` of GitHub's image, unless a step before brings it
+         uses of GitHub's image: cargo, curl
       variables: RUST_LOG
       secrets: GITHUB_TOKEN
       dependencies: cargo (Cargo.lock), kept by actions/cache@v4
@@ -162,6 +166,9 @@ fn what_a_bare_machine_can_not_run() {
          refused: there is no `node` on this machine (as far as is known without downloading it)
             refused: there is no `node` on this machine (node20)
          refused: there is no container engine on this machine (an image)
+         script: run by bash, else sh; this machine has no `cargo`, `npm` of GitHub's image, unless a step before brings it
+         script: run by pwsh; this machine has no `pwsh` of GitHub's image, unless a step before brings it
+         script: run by bash, else sh; this machine has no `cargo`, `curl` of GitHub's image, unless a step before brings it
     [1]
     ");
     world.write(
@@ -181,8 +188,61 @@ fn what_a_bare_machine_can_not_run() {
          translated: there is no `node` on this machine (as far as is known without downloading it); a language model may write a script (`model: translate: always`)
             translated: there is no `node` on this machine (node20); a language model may write a script (`model: translate: always`)
          translated: there is no container engine on this machine (an image); a language model may write a script (`model: translate: always`)
+         script: run by bash, else sh; this machine has no `cargo`, `npm` of GitHub's image, unless a step before brings it, and the policy has no `run-steps: true` of `model`
+         script: run by pwsh; this machine has no `pwsh` of GitHub's image, unless a step before brings it, and the policy has no `run-steps: true` of `model`
+         script: run by bash, else sh; this machine has no `cargo`, `curl` of GitHub's image, unless a step before brings it, and the policy has no `run-steps: true` of `model`
     [0]
     ");
+}
+
+#[test]
+fn scripts_that_assume_githubs_image() {
+    const STEPS: &str = "
+on: push
+jobs:
+  a:
+    runs-on: x
+    steps:
+      - run: jq . x
+      - run: command -v jq && jq . x
+      - run: ls \"$CONDA\"
+      - run: echo jq
+      - run: print(1)
+        shell: python
+  b:
+    runs-on: x
+    container: alpine
+    steps: [{run: jq . x}]
+";
+    let world = World::new(&["podman", "python3"]);
+    world.write("w.yml", STEPS);
+    world.write(POLICY, "model: {translate: review, run-steps: true}\n");
+    insta::assert_snapshot!(world.explain(&["w.yml"]), @r#"
+    w.yml (w.yml)
+    This machine has no Node.js and a container engine.
+
+    a: runs on x
+      1. jq . x
+         translated: run by bash, else sh; this machine has no `jq` of GitHub's image, unless a step before brings it; a language model may write a script, which somebody has to accept (`model: translate: review`)
+         uses of GitHub's image: jq
+      2. command -v jq && jq . x
+         script: run by bash, else sh
+         uses of GitHub's image: jq
+      3. ls "$CONDA"
+         translated: run by bash, else sh; this machine has no `CONDA` of GitHub's image, unless a step before brings it; a language model may write a script, which somebody has to accept (`model: translate: review`)
+         uses of GitHub's image: CONDA
+      4. echo jq
+         script: run by bash, else sh
+      5. print(1)
+         script: run by python
+         uses of GitHub's image: python
+
+    b: runs on x, in alpine
+      1. jq . x
+         script: run by sh
+         uses of GitHub's image: jq
+    [0]
+    "#);
 }
 
 #[test]

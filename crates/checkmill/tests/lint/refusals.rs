@@ -193,3 +193,47 @@ async fn inputs_are_refused_where_only_people_give_them() {
         assert_eq!(refused, code == 1, "{on}:\n{}", ended.stdout);
     }
 }
+
+/// An environment that the policy beside the file has not; nothing where there is no policy to know by.
+#[tokio::test]
+async fn an_environment_that_the_policy_lacks() {
+    let text = "\
+on: push
+jobs:
+  typo: {runs-on: linux, environment: prodution, steps: [{run: make}]}
+  other: {runs-on: linux, environment: {name: QA, url: x}, steps: [{run: make}]}
+  case: {runs-on: linux, environment: Production, steps: [{run: make}]}
+  computed: {runs-on: linux, environment: '${{ github.ref_name }}', steps: [{run: make}]}
+";
+    let project = Project::new(&[
+        (CI, text),
+        (".checkmill/config.yml", "environments: {production: }\n"),
+    ]);
+    let said = project.checkmill(&["lint"]).await;
+    assert_eq!(said.code, Some(0), "a warning: {said:?}");
+    insta::assert_snapshot!(said.stdout, @"
+    .checkmill/workflows/ci.yml:3:39: warning: the policy has no environment `prodution`
+    3 |   typo: {runs-on: linux, environment: prodution, steps: [{run: make}]}
+      |                                       ^^^^^^^^^
+      = help: did you mean `production`?
+
+    .checkmill/workflows/ci.yml:4:47: warning: the policy has no environment `QA`
+    4 |   other: {runs-on: linux, environment: {name: QA, url: x}, steps: [{run: make}]}
+      |                                               ^^
+      = help: name it in `environments` in `.checkmill/config.yml`
+
+    2 warnings in 2 files
+    ");
+    for policy in ["", "environments: {production: [}"] {
+        project.write(".checkmill/config.yml", policy);
+        let said = project.checkmill(&["lint"]).await;
+        assert_eq!(
+            said.stdout.contains("has no environment"),
+            policy.is_empty(),
+            "{said:?}"
+        );
+    }
+    let without = Project::new(&[(CI, text)]);
+    let said = without.checkmill(&["lint"]).await;
+    assert!(!said.stdout.contains("has no environment"), "{said:?}");
+}

@@ -77,7 +77,7 @@ async fn a_result_for_each_mistake() {
           "text": "`github.event.head_commit.message` can be text that an outsider chooses, and stands in a script. Set an `env` variable to it and use that; Checkmill does so, GitHub Actions runs what it holds."
         },
         "ruleId": "untrusted-input",
-        "ruleIndex": 16
+        "ruleIndex": 18
       },
       {
         "level": "error",

@@ -298,6 +298,87 @@ async fn an_action_that_the_policy_does_not_allow() {
     assert_eq!(ended.code, Some(1));
 }
 
+/// What `start` would refuse, with the sentence that its check would have.
+#[tokio::test]
+async fn environments_that_the_policy_has_not_or_not_for_the_ref() {
+    let text = "\
+name: CD
+on: push
+jobs:
+  missing: {runs-on: linux, environment: prodution, steps: [{run: 'true'}]}
+  allowed: {runs-on: linux, environment: Staging, steps: [{run: 'true'}]}
+  each:
+    runs-on: linux
+    strategy: {matrix: {to: [staging, production]}}
+    environment: ${{ matrix.to }}
+    steps: [{run: 'true'}]
+  after:
+    needs: missing
+    runs-on: linux
+    steps: [{run: 'true'}]
+  later:
+    needs: allowed
+    runs-on: linux
+    environment: ${{ needs.allowed.outputs.where }}-x
+    steps: [{run: 'true'}]
+";
+    let policy = "environments:\n  staging:\n  production: {branches: [release]}\n";
+    let project = Project::new(&[(CI, text), (".checkmill/config.yml", policy)]);
+    let ended = project.checkmill(&["plan"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let (_, below) = ended.stdout.split_once('\n').unwrap();
+    insta::assert_snapshot!(below, @"
+    ✓ CD (.checkmill/workflows/ci.yml)
+         JOB                     RUNS ON  AFTER
+      ✗  CD / missing                              refused when it starts, for its environment
+      ✓  CD / allowed            linux
+      ✓  CD / each (staging)     linux
+      ✗  CD / each (production)                    refused when it starts, for its environment
+      –  CD / after                       missing  skipped: it needs `missing`, which failed
+      ✓  CD / later              linux    allowed
+        │ .checkmill/workflows/ci.yml:4:42: the repository's policy has no environment `prodution`
+        │ 4 |   missing: {runs-on: linux, environment: prodution, steps: [{run: 'true'}]}
+        │   |                                          ^^^^^^^^^
+        │   = help: name it in `environments` in `.checkmill/config.yml` of the default branch
+        │ .checkmill/workflows/ci.yml:9:18: the environment `production` is not for `refs/heads/main`: only branches release
+        │ 9 |     environment: ${{ matrix.to }}
+        │   |                  ^^^^^^^^^^^^^^^^
+        │   = help: the rule is in `environments` in `.checkmill/config.yml` of the default branch
+
+    3 jobs would start, 1 skipped, 2 broken
+    ");
+    let json = project.checkmill(&["plan", "--json"]).await;
+    let plan: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let jobs = plan["workflows"][0]["jobs"].as_array().unwrap();
+    let states: Vec<_> = jobs
+        .iter()
+        .map(|job| {
+            (
+                job["key"].as_str().unwrap(),
+                job["state"].as_str().unwrap(),
+                job["legs"].as_array().unwrap().len(),
+                job["refused"].as_array().map_or(0, Vec::len),
+            )
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("missing", "broken", 0, 1),
+            ("allowed", "starts", 1, 0),
+            ("each", "starts", 1, 1),
+            ("after", "skipped", 0, 0),
+            ("later", "starts", 1, 0)
+        ]
+    );
+    let run = project.run(&[]).await;
+    assert!(
+        run.stdout
+            .contains("the repository's policy has no environment `prodution`"),
+        "{run:?}"
+    );
+}
+
 /// `docs/policy.md`: from the default branch only, so that a change can't be judged by its own rules.
 #[tokio::test]
 async fn the_policy_is_that_of_the_default_branch() {

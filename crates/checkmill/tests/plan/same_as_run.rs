@@ -95,6 +95,48 @@ async fn a_pull_request_for_another_branch_is_the_same() {
     }
 }
 
+/// The default branch's file, and not what the branch makes of it.
+#[tokio::test]
+async fn the_target_of_a_pull_request_is_the_same() {
+    let text = "\
+name: CI
+on: [pull_request, pull_request_target]
+jobs:
+  old: {runs-on: linux, steps: [{run: 'test $GITHUB_REF = refs/heads/main || test $GITHUB_EVENT_NAME = pull_request'}]}
+";
+    let upstream = Project::new(&[(CI, text)]);
+    upstream.git(&["init", "--quiet", "--initial-branch=main"]);
+    upstream.git(&["add", "."]);
+    upstream.git(&["commit", "--quiet", "-m", "First"]);
+    let project = Project::new(&[]);
+    let url = upstream.path().display().to_string();
+    project.git(&["clone", "--quiet", &url, "."]);
+    project.git(&["switch", "--quiet", "--create", "feature"]);
+    project.write(CI, &text.replace("old:", "new:"));
+    project.git(&["commit", "--quiet", "-am", "Another job"]);
+    let event = ["--event", "pull_request"];
+    let planned = planned(&json(&project, "plan", &event).await);
+    assert_eq!(planned, ran(&json(&project, "run", &event).await));
+    let names: Vec<&str> = planned.keys().map(String::as_str).collect();
+    assert_eq!(names, ["CI / new", "CI / old (pull_request_target)"]);
+    let plan = project
+        .checkmill(&["plan", "--event", "pull_request"])
+        .await
+        .stdout;
+    let (_, below) = plan.split_once('\n').unwrap();
+    insta::assert_snapshot!(below, @"
+    ✓ CI (.checkmill/workflows/ci.yml)
+         JOB       RUNS ON  AFTER
+      ✓  CI / new  linux
+
+    ✓ CI (pull_request_target) (.checkmill/workflows/ci.yml)
+         JOB                             RUNS ON  AFTER
+      ✓  CI / old (pull_request_target)  linux
+
+    2 jobs would start
+    ");
+}
+
 async fn json(project: &Project, command: &str, args: &[&str]) -> Value {
     let ended = project
         .checkmill(&[&[command, ".", "--json"], args].concat())

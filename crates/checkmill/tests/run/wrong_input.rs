@@ -38,6 +38,25 @@ async fn a_directory_that_is_not_there_or_has_no_workflow() {
 }
 
 #[tokio::test]
+async fn github_actions_own_files_that_the_policy_does_not_name() {
+    let files = |policy| {
+        Project::new(&[
+            (".github/workflows/ci.yml", CI),
+            (".checkmill/config.yml", policy),
+        ])
+    };
+    insta::assert_snapshot!(refusal(&files("forks: never\n"), &[]).await, @"2: checkmill: . has no workflow: put one at .checkmill/workflows/ci.yml. There are some in .github/workflows: they run with `actions_workflows: true` in .checkmill/config.yml.");
+    insta::assert_snapshot!(refusal(&files("actions_workflow: true\n"), &[]).await, @"
+    2: checkmill: The policy is broken, so that only Checkmill's own workflows count, and there is none.
+
+    .checkmill/config.yml:1:1: unknown key `actions_workflow` in the policy
+    1 | actions_workflow: true
+      | ^^^^^^^^^^^^^^^^
+      = help: did you mean `actions_workflows`?
+    ");
+}
+
+#[tokio::test]
 async fn names_that_are_not_there() {
     let project = Project::with_workflow(WORKFLOW);
     insta::assert_snapshot!(refusal(&project, &["--workflow", "cd.yml"]).await, @r#"

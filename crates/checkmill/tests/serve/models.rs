@@ -26,21 +26,21 @@ jobs:
 const MANIFEST: &str = "inputs: {say: }\nruns: {using: node20, main: main.js}";
 const POLICY: &str = ".checkmill/config.yml";
 const ALWAYS: &str = "model: {translate: always}\n";
-const KEY: &str = "sk-or-v1-0123456789abcdef0123456789abcdef";
+pub(crate) const KEY: &str = "sk-or-v1-0123456789abcdef0123456789abcdef";
 /// What the check of a step that can't be run says, whether a model was asked or not.
 const ERROR: &str = "**Stopped** (`configuration`): Step \"Run tools/js@&#8203;v1\" can't be run: The action \
                      tools/js@&#8203;v1 is a JavaScript action (node20) and there is no \\`node\\` where the job runs; install \
                      Node.js there, choose a machine that has it with \\`runs-on\\`, or do the same in a \\`run\\` step";
 
 /// A server of actions, a machine without node, and a model's server.
-struct World {
-    model: FakeModel,
-    served: Served,
+pub(crate) struct World {
+    pub(crate) model: FakeModel,
+    pub(crate) served: Served,
     directory: tempfile::TempDir,
 }
 
 /// A good answer with this script.
-fn script(script: &str) -> Say {
+pub(crate) fn script(script: &str) -> Say {
     let answer = json!({"shell": "bash", "script": script, "explanation": "Says it.", "assumptions": ["None *at all*."]});
     Say::Text(answer.to_string())
 }
@@ -60,7 +60,7 @@ fn machine(directory: &Path) -> PathBuf {
 }
 
 impl World {
-    async fn new(wire: Wire, policy: &str) -> Self {
+    pub(crate) async fn new(wire: Wire, policy: &str) -> Self {
         let model = FakeModel::start(wire, "small", (wire != Wire::Ollama).then_some(KEY))
             .await
             .unwrap();
@@ -81,7 +81,7 @@ impl World {
         Self::with(model, variables, policy).await
     }
 
-    async fn with(model: FakeModel, mut variables: Vec<(String, String)>, policy: &str) -> Self {
+    pub(crate) async fn with(model: FakeModel, mut variables: Vec<(String, String)>, policy: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         publish(
             directory.path(),
@@ -103,7 +103,7 @@ impl World {
     }
 
     /// Everything that the program has kept or said.
-    fn has_kept(&self, text: &str) -> bool {
+    pub(crate) fn has_kept(&self, text: &str) -> bool {
         fn holds(directory: &Path, text: &str) -> bool {
             let entries = std::fs::read_dir(directory).unwrap();
             entries.flatten().any(|entry| {
@@ -120,7 +120,7 @@ impl World {
         holds(self.served.data(), text) || self.served.log().contains(text)
     }
 
-    async fn finish(self) {
+    pub(crate) async fn finish(self) {
         assert_eq!(self.model.refused(), Vec::<String>::new());
         self.served.finish().await;
         drop(self.directory);
@@ -128,14 +128,14 @@ impl World {
 }
 
 /// The lines between the error and the steps: what was said beside it.
-fn beside(check: &CheckRun) -> Vec<String> {
+pub(crate) fn beside(check: &CheckRun) -> Vec<String> {
     let summary = check.output.summary.clone().unwrap_or_default();
     let lines = summary.lines().take_while(|line| !line.starts_with('|'));
     let ours = |line: &&str| line.contains("language model") || line.contains("translation");
     lines.filter(ours).map(str::to_owned).collect()
 }
 
-fn summary(check: &CheckRun) -> &str {
+pub(crate) fn summary(check: &CheckRun) -> &str {
     check.output.summary.as_deref().unwrap_or_default()
 }
 
@@ -262,7 +262,9 @@ async fn a_translation_is_shown_then_used_and_asked_for_once() {
     // What the model was told: the step, and no value of it.
     let asked = world.model.asked();
     assert_eq!(asked.len(), 1);
-    let told: Untranslatable = serde_json::from_str(&asked[0].user).unwrap();
+    let Untranslatable::Action(told) = serde_json::from_str(&asked[0].user).unwrap() else {
+        panic!("{}", asked[0].user)
+    };
     assert_eq!(
         (told.manifest.as_str(), told.inputs.as_slice()),
         (MANIFEST, &["INPUT_SAY".to_owned()][..])

@@ -13,7 +13,7 @@ use super::api::Api;
 use super::failure::Failure;
 use super::http::Request;
 use super::path::segments;
-use crate::forge::{PlanningFiles, RepoRef, SourceContent, SourceFile};
+use crate::forge::{Beside, BranchFiles, PlanningFiles, RepoRef, SourceContent, SourceFile};
 use checkmill_core::{CommitSha, limits};
 use std::collections::HashMap;
 
@@ -24,6 +24,14 @@ pub(super) struct Wanted<'a> {
     pub(super) sha: &'a CommitSha,
     pub(super) dirs: &'a [&'a str],
     pub(super) policy: &'a str,
+    pub(super) beside: Beside,
+}
+
+/// The files listed at a commit.
+#[derive(Debug)]
+struct ListedAt {
+    sha: CommitSha,
+    files: Vec<Listed>,
 }
 
 /// A file that is there, and what is known of its content.
@@ -53,9 +61,52 @@ async fn complete(
     api: &Api<'_>,
     wanted: &Wanted<'_>,
     policy: Option<Listed>,
-    mut listed: Vec<Listed>,
+    listed: Vec<Listed>,
+    default_branch: Option<ListedAt>,
     message: String,
 ) -> Result<PlanningFiles, Failure> {
+    let (workflows, left_out) = contents(api, wanted, wanted.sha, listed).await?;
+    let default_branch = match default_branch {
+        Some(ListedAt { sha, files }) => {
+            let (workflows, left_out) = contents(api, wanted, &sha, files).await?;
+            Some(BranchFiles {
+                sha,
+                workflows,
+                left_out,
+            })
+        }
+        None => None,
+    };
+    let policy = match policy {
+        Some(Listed {
+            path,
+            content: Content::Known(content),
+        }) => Some(SourceFile { path, content }),
+        Some(Listed {
+            path,
+            content: Content::Unread,
+        }) => read(api, wanted.repo, &path, None)
+            .await?
+            .map(|content| SourceFile { path, content }),
+        None => None,
+    };
+    Ok(PlanningFiles {
+        policy,
+        workflows,
+        left_out,
+        message,
+        archived: false,
+        default_branch,
+    })
+}
+
+/// The files of a commit within the limits, sorted, and the paths past them.
+async fn contents(
+    api: &Api<'_>,
+    wanted: &Wanted<'_>,
+    sha: &CommitSha,
+    mut listed: Vec<Listed>,
+) -> Result<(Vec<SourceFile>, Vec<String>), Failure> {
     listed.sort_by(|one, other| one.path.cmp(&other.path));
     listed.dedup_by(|one, other| one.path == other.path);
     let mut of_dirs: HashMap<&str, usize> = HashMap::new();
@@ -76,7 +127,7 @@ async fn complete(
         // A file that was there a moment ago, at a commit that doesn't change: if it is gone now, GitHub is of two minds.
         let content = match file.content {
             Content::Known(content) => Some(content),
-            Content::Unread => read(api, wanted.repo, &file.path, Some(wanted.sha)).await?,
+            Content::Unread => read(api, wanted.repo, &file.path, Some(sha)).await?,
         };
         let content =
             content.ok_or_else(|| Failure::Garbled(format!("{} is listed and not there", file.path)))?;
@@ -85,26 +136,7 @@ async fn complete(
             content,
         });
     }
-    let policy = match policy {
-        Some(Listed {
-            path,
-            content: Content::Known(content),
-        }) => Some(SourceFile { path, content }),
-        Some(Listed {
-            path,
-            content: Content::Unread,
-        }) => read(api, wanted.repo, &path, None)
-            .await?
-            .map(|content| SourceFile { path, content }),
-        None => None,
-    };
-    Ok(PlanningFiles {
-        policy,
-        workflows,
-        left_out,
-        message,
-        archived: false,
-    })
+    Ok((workflows, left_out))
 }
 
 /// One file's content by REST: at a commit, or at the default branch's head. None where there is no such file.

@@ -25,8 +25,8 @@ mod trees;
 pub use app::AppFault;
 
 use crate::forge::{
-    AttemptId, ChangeSet, ChangedFiles, CheckState, DeliveryLog, FileAtRef, Forge, ForgeError, FoundFile,
-    JobToken, NewCheck, PlanningFiles, RepoRef,
+    AttemptId, Beside, ChangeSet, ChangedFiles, CheckState, DeliveryLog, FileAtRef, Forge, ForgeError,
+    FoundFile, JobToken, NewCheck, PlanningFiles, RepoRef,
 };
 use crate::settings::{ApiUrl, AppId, SettingsError};
 use api::Client;
@@ -171,12 +171,14 @@ impl Forge for GitHub {
         sha: &CommitSha,
         dirs: &[&str],
         policy: &str,
+        beside: Beside,
     ) -> Result<PlanningFiles, ForgeError> {
         let wanted = files::Wanted {
             repo,
             sha,
             dirs,
             policy,
+            beside,
         };
         let api = self.client.within(FORGE_PLANNING_CALL);
         if !self.no_graphql.load(Ordering::Relaxed) {

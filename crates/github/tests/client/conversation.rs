@@ -3,7 +3,7 @@
 use crate::fake::*;
 use checkmill_core::event::{ButtonAction, GitRef};
 use checkmill_core::{AttemptNumber, EventKind, Millis, Reason, limits};
-use checkmill_github::forge::{ChangeSet, FileAtRef, Forge, FoundFile, NewCheck, SourceContent};
+use checkmill_github::forge::{Beside, ChangeSet, FileAtRef, Forge, FoundFile, NewCheck, SourceContent};
 use checkmill_github::render::{self, Attempt, JobRow, JobRowState, RunComment, comment, comment_marker};
 use checkmill_testkit::{FakeGitHub, Fault, NewCommit, NewPullRequest, NewRepository, Onto, Route};
 
@@ -19,7 +19,7 @@ async fn a_push_from_webhook_to_finished_check() {
 
     let files = world
         .github
-        .planning_files(&repo, &sha, &[DIR, ".nowhere"], POLICY)
+        .planning_files(&repo, &sha, &[DIR, ".nowhere"], POLICY, Beside::Nothing)
         .await
         .unwrap();
     assert_eq!(files.message, "Second");
@@ -146,7 +146,7 @@ async fn a_forks_pull_request_and_the_approval_button() {
     // The fork's commit, by the base repository's installation.
     let files = world
         .github
-        .planning_files(&repo, &sha, &[DIR], POLICY)
+        .planning_files(&repo, &sha, &[DIR], POLICY, Beside::Nothing)
         .await
         .unwrap();
     assert_eq!(files.message, "Try");
@@ -325,7 +325,10 @@ async fn an_enterprise_servers_addresses() {
         &world.clock,
         FakeGitHub::app_private_key_pem(),
     );
-    let files = github.planning_files(&repo, &sha, &[DIR], POLICY).await.unwrap();
+    let files = github
+        .planning_files(&repo, &sha, &[DIR], POLICY, Beside::Nothing)
+        .await
+        .unwrap();
     assert_eq!(files.workflows.len(), 1);
     assert_eq!(world.fake.requests(Route::GraphQl), 1);
     assert_eq!(world.fake.requests(Route::GetContents), 0);
@@ -436,13 +439,13 @@ async fn both_ways_to_read_files_agree() {
     let (repo, sha) = (repo(&event), event.sha().unwrap().clone());
     let by_graphql = world
         .github
-        .planning_files(&repo, &sha, &[DIR], POLICY)
+        .planning_files(&repo, &sha, &[DIR], POLICY, Beside::Nothing)
         .await
         .unwrap();
     world.fake.fail_next(Route::GraphQl, Fault::Status(404));
     let by_rest = world
         .github
-        .planning_files(&repo, &sha, &[DIR], POLICY)
+        .planning_files(&repo, &sha, &[DIR], POLICY, Beside::Nothing)
         .await
         .unwrap();
     assert_eq!(by_graphql, by_rest);

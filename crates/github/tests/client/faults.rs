@@ -4,7 +4,7 @@ use crate::support::{Reply, SHA, Seen, TOKENS, ok, raw_world, repo, status, toke
 use checkmill_core::event::GitRef;
 use checkmill_core::{Login, Millis};
 use checkmill_github::client::{GitHub, GitHubSettings};
-use checkmill_github::forge::{ChangeSet, CheckState, CheckStatus, Forge, ForgeError, NewCheck};
+use checkmill_github::forge::{Beside, ChangeSet, CheckState, CheckStatus, Forge, ForgeError, NewCheck};
 use checkmill_github::settings::{ApiUrl, AppId, SettingsError};
 use serde_json::json;
 use std::sync::Arc;
@@ -447,7 +447,7 @@ async fn the_paths_of_an_enterprise_server() {
     world.github.resolve_ref(&repo(), &main_branch()).await.unwrap();
     let files = world
         .github
-        .planning_files(&repo(), &SHA.parse().unwrap(), &["w"], "p")
+        .planning_files(&repo(), &SHA.parse().unwrap(), &["w"], "p", Beside::Nothing)
         .await
         .unwrap();
     assert_eq!(files.message, "m");

@@ -2,14 +2,19 @@
 
 use crate::support::{Reply, SHA, Seen, ok, repo, sha, status, world};
 use checkmill_core::limits;
-use checkmill_github::forge::{Forge, ForgeError, PlanningFiles, SourceContent, SourceFile};
+use checkmill_github::forge::{
+    Beside, BranchFiles, Forge, ForgeError, PlanningFiles, SourceContent, SourceFile,
+};
 use serde_json::{Value, json};
 
 const DIR: &str = ".checkmill/workflows";
 const POLICY: &str = ".checkmill/config.yml";
 
 async fn files(world: &crate::support::World) -> Result<PlanningFiles, ForgeError> {
-    world.github.planning_files(&repo(), &sha(), &[DIR], POLICY).await
+    world
+        .github
+        .planning_files(&repo(), &sha(), &[DIR], POLICY, Beside::Nothing)
+        .await
 }
 
 fn blob(name: &str, text: &str) -> Value {
@@ -188,6 +193,45 @@ async fn without_graphql_the_files_are_read_one_by_one() {
         .filter(|line| *line == "POST /graphql")
         .count();
     assert_eq!(asked, 1, "once is enough to know");
+}
+
+/// A pull request's planning: the default branch's files besides, with and without GraphQL.
+#[tokio::test]
+async fn the_default_branchs_files_come_along_where_they_are_asked_for() {
+    const HEAD: &str = "0123456789abcdef0123456789abcdef01234567";
+    let head = BranchFiles {
+        sha: HEAD.parse().unwrap(),
+        workflows: vec![text("a.yml", "on: main")],
+        left_out: Vec::new(),
+    };
+    let graphql = world(|_: &Seen| {
+        ok(json!({"data": {"repository": {
+            "policy": null, "commit": {"message": "Fix"}, "head": {"oid": HEAD},
+            "d0": {"entries": [blob("a.yml", "on: pull")]}, "h0": {"entries": [blob("a.yml", "on: main"), blob("x.md", "")]},
+        }}}))
+    })
+    .await;
+    let rest = world(|seen: &Seen| match seen.target.strip_prefix("/repos/o/r/") {
+        Some("commits/HEAD") => ok(json!({"sha": HEAD, "commit": {"message": "Main"}})),
+        Some(path) if path == format!("contents/{DIR}?ref={HEAD}") => {
+            ok(json!([{"name": "a.yml", "path": format!("{DIR}/a.yml"), "type": "file", "size": 5}]))
+        }
+        Some(path) if path == format!("contents/{DIR}/a.yml?ref={HEAD}") => {
+            Reply::Bytes(200, b"on: main".to_vec())
+        }
+        _ => rest(seen),
+    })
+    .await;
+    for (world, requests) in [(&graphql, 1), (&rest, 9)] {
+        let (repo, sha) = (repo(), sha());
+        let asked = world
+            .github
+            .planning_files(&repo, &sha, &[DIR], POLICY, Beside::DefaultBranch);
+        let found = asked.await.unwrap();
+        assert_eq!(found.default_branch.as_ref(), Some(&head));
+        assert_eq!(found.message, "Fix");
+        assert_eq!(world.lines().len(), requests, "{:?}", world.lines());
+    }
 }
 
 #[tokio::test]

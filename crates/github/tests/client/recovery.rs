@@ -6,7 +6,7 @@ use checkmill_core::policy::{Access, TokenPermissions};
 use checkmill_core::{CheckRunId, CommitSha, Millis, Reason};
 use checkmill_github::client::KeySource;
 use checkmill_github::forge::{
-    ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, ForgeError, NewCheck,
+    Beside, ChangeSet, ChangedFiles, CheckState, CheckStatus, Forge, ForgeError, NewCheck,
 };
 use checkmill_testkit::key::TEST_ONLY_OTHER_KEY_PEM;
 use checkmill_testkit::{FakeGitHub, Fault, Route, SyncPoint};
@@ -219,7 +219,10 @@ async fn what_is_not_there() {
     let event = world.push("x");
     let repo = repo(&event);
     let nowhere: CommitSha = "aaaa728f27ae82c7b1a177c8d03f9e96e0adf246".parse().unwrap();
-    let files = world.github.planning_files(&repo, &nowhere, &[DIR], POLICY).await;
+    let files = world
+        .github
+        .planning_files(&repo, &nowhere, &[DIR], POLICY, Beside::Nothing)
+        .await;
     assert!(matches!(files, Err(ForgeError::NotFound(_))), "{files:?}");
     let update = world
         .github

@@ -22,6 +22,11 @@ pub(crate) struct Caches<'a> {
 
 /// The refs whose caches a run of this event finds; the first one is its own.
 fn scopes(event: &Event) -> Vec<String> {
+    if let EventKind::PullRequestTarget(pull) = &event.kind {
+        // A stranger has a hand in what it leaves, so no branch finds it; and it finds nothing that the fork's own code has left.
+        let own = format!("refs/pull/{}/target", pull.number);
+        return vec![own, event.default_branch().to_string()];
+    }
     let mut scopes = vec![checkmill_workflow::full_ref(event)];
     if let EventKind::PullRequest(pull) = &event.kind {
         scopes.push(format!("refs/heads/{}", pull.base_ref));

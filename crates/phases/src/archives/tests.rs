@@ -166,6 +166,15 @@ pub(crate) fn pull(base: &str) -> Run {
     }))
 }
 
+/// The same, for the default branch's files.
+pub(crate) fn target(base: &str) -> Run {
+    let run = pull(base);
+    Run {
+        event: run.event.as_target().expect("it is of a pull request"),
+        ..run
+    }
+}
+
 fn text(answer: &CallbackAnswer) -> String {
     match &answer.content {
         Content::Message(text) | Content::Json(text) => format!("{} {text}", answer.status),
@@ -240,6 +249,7 @@ async fn a_cache_is_found_by_its_ref_the_base_and_the_default_branch() {
         (push("main"), "deps-main"),
         (push("release"), "deps-release"),
         (pull("release"), "deps-pull"),
+        (target("release"), "deps-target"),
         (push("other"), "deps-other"),
     ] {
         assert_eq!(save(&memory, &run, key, key).await, "200 stored");
@@ -262,6 +272,20 @@ async fn a_cache_is_found_by_its_ref_the_base_and_the_default_branch() {
         ),
         (pull("release"), &["deps-other"][..], "nothing"),
         (push("main"), &["deps-pull"][..], "nothing"),
+        // What the fork's own code has left must not reach a job with more rights, nor what such a job leaves the branches.
+        (target("release"), &["deps-pull"][..], "nothing"),
+        (
+            target("release"),
+            &["deps-target"][..],
+            "deps-target of refs/pull/5/target",
+        ),
+        (
+            target("release"),
+            &["deps-main"][..],
+            "deps-main of refs/heads/main",
+        ),
+        (push("main"), &["deps-target"][..], "nothing"),
+        (pull("release"), &["deps-target"][..], "nothing"),
         (push("release"), &["deps-pull"][..], "nothing"),
         (
             push("release"),

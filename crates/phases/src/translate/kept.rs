@@ -6,7 +6,7 @@ use crate::ports::{Blobs, StoreError};
 use checkmill_core::limits::TRANSLATIONS_SHOWN_BYTES;
 use checkmill_core::{HistoryId, Job, Run, UnixMillis};
 use checkmill_model::ModelId;
-use checkmill_workflow::translation::{Lacking, Translation};
+use checkmill_workflow::translation::{StepKind, Translation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +16,12 @@ const HEADING_BYTES: usize = 2 * 1024;
 /// A translation as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    /// What the step uses.
-    pub(crate) uses: String,
-    pub(super) lacking: Lacking,
+    /// What it stands for, for people: an action, or a script's first line.
+    #[serde(rename = "uses")]
+    pub(crate) stands_for: String,
+    /// Written by its name from when there were only actions.
+    #[serde(rename = "lacking")]
+    pub(super) kind: StepKind,
     pub(super) digest: String,
     pub(crate) model: ModelId,
     pub(crate) translation: Translation,

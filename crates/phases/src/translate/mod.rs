@@ -28,14 +28,14 @@ use crate::ports::{Blobs, Clock};
 use checkmill_core::limits::{
     MODEL_CLAIM, MODEL_TIME, TRANSLATIONS, TRANSLATIONS_KNOWN, TRANSLATIONS_STORED,
 };
-use checkmill_core::policy::TranslatePolicy;
+use checkmill_core::policy::{ModelPolicy, TranslatePolicy};
 use checkmill_core::retry::RetryCause;
 use checkmill_core::{AttemptNumber, End, Job, Reason, RepositoryId, Run, UnixMillis};
 use checkmill_model::{
     Model, ModelFault, ModelId, key_of, translation, translation_key, translation_question,
 };
 use checkmill_workflow::job::JobResult;
-use checkmill_workflow::translation::{Lacking, Untranslatable, Wanted};
+use checkmill_workflow::translation::{StepKind, Untranslatable, Wanted};
 use kept::{Answer, index, read, write};
 use serde::{Deserialize, Serialize};
 
@@ -107,8 +107,8 @@ impl Translator<'_> {
         let Some(model) = self.model else {
             return not("the policy allows one, and none is configured where this Checkmill runs");
         };
-        if what.lacking == Lacking::ContainerEngine && !run.policy.model.containers {
-            return not("the policy lets no action of a container become a script (`containers` of `model`)");
+        if let Some(problem) = against(run.policy.model, what.kind()) {
+            return not(problem);
         }
         // The agent keeps to them; this came from where jobs run.
         if !what.is_within_limits() {
@@ -164,8 +164,8 @@ impl Translator<'_> {
             Err(fault) => Err(fault),
         };
         let said = said.map(|translation| Kept {
-            uses: what.uses.to_string(),
-            lacking: what.lacking,
+            stands_for: what.stands_for(),
+            kind: what.kind(),
             digest: what.digest(),
             model: model.id().clone(),
             translation,
@@ -217,7 +217,7 @@ impl Translator<'_> {
         let index = index(job, run);
         let mut known: Vec<String> = read(self.blobs, &index).await?.unwrap_or_default();
         for (_, kept) in asked.made() {
-            let key = key_of(&kept.digest, &kept.model);
+            let key = key_of(&kept.digest, kept.kind, &kept.model);
             known.retain(|other| *other != key);
             known.push(key);
         }
@@ -227,6 +227,19 @@ impl Translator<'_> {
             write(self.blobs, &index, &known).await?;
         }
         Ok(())
+    }
+}
+
+/// What the policy has against translating steps of this kind.
+const fn against(policy: ModelPolicy, kind: StepKind) -> Option<&'static str> {
+    match kind {
+        StepKind::ContainerEngine if !policy.containers => {
+            Some("the policy lets no action of a container become a script (`containers` of `model`)")
+        }
+        StepKind::Run if !policy.run_steps => {
+            Some("the policy lets no script of a `run` step be sent to a model (`run-steps` of `model`)")
+        }
+        StepKind::Node | StepKind::ContainerEngine | StepKind::Run => None,
     }
 }
 

@@ -8,7 +8,7 @@ use checkmill_core::policy::TranslatePolicy;
 use checkmill_core::{AttemptNumber, Job, Run};
 use checkmill_model::{ModelId, key_of};
 use checkmill_workflow::job::JobResult;
-use checkmill_workflow::translation::{KnownTranslation, Lacking, Translations};
+use checkmill_workflow::translation::{KnownTranslation, Translations};
 
 /// The translations that an attempt may use; none where the policy wants none. Without a model there are none either: who
 /// switches it off switches its scripts off. An attempt that somebody asked for accepts what the one before it showed.
@@ -38,9 +38,9 @@ pub(crate) async fn offer(
         let kept: Option<Kept> = read(blobs, &keys::translation(repository, &key)).await?;
         let may_be_used = |kept: &Kept| {
             // Of this model and prompt.
-            key == key_of(&kept.digest, model)
+            key == key_of(&kept.digest, kept.kind, model)
                 && (kept.accepted || policy.translate == TranslatePolicy::Always)
-                && (policy.containers || kept.lacking != Lacking::ContainerEngine)
+                && super::against(policy, kept.kind).is_none()
                 && kept.translation.check().is_ok()
         };
         offered.extend(kept.filter(may_be_used));
@@ -62,7 +62,10 @@ async fn accept(blobs: &dyn Blobs, job: &Job, run: &Run) -> Result<(), PhaseErro
     };
     let shown: Option<Asked> = read(blobs, &keys::translations(&job.id, AttemptNumber(before))).await?;
     for (_, kept) in shown.iter().flat_map(Asked::made) {
-        let key = keys::translation(run.event.repository.id, &key_of(&kept.digest, &kept.model));
+        let key = keys::translation(
+            run.event.repository.id,
+            &key_of(&kept.digest, kept.kind, &kept.model),
+        );
         let accepted = Kept {
             accepted: true,
             ..kept.clone()
@@ -72,8 +75,8 @@ async fn accept(blobs: &dyn Blobs, job: &Job, run: &Run) -> Result<(), PhaseErro
     Ok(())
 }
 
-/// What the agent is told of them.
-pub(crate) fn told(offered: &[Kept]) -> Translations {
+/// What the agent is told of them. Without a model a `run` step is run as it is: nothing is better known for not beginning it.
+pub(crate) fn told(offered: &[Kept], model: Option<&ModelId>, run: &Run) -> Translations {
     let known = offered.iter().map(|kept| KnownTranslation {
         digest: kept.digest.clone(),
         model: kept.model.to_string(),
@@ -81,6 +84,7 @@ pub(crate) fn told(offered: &[Kept]) -> Translations {
     });
     Translations {
         known: known.collect(),
+        run_steps: model.is_some() && run.policy.model.run_steps,
     }
 }
 

@@ -82,6 +82,14 @@ impl Workflow {
             .collect()
     }
 
+    /// Whether the name of a job's environment reads what the jobs it needs put out.
+    #[must_use]
+    pub fn environment_decided_later(&self, key: &JobKey) -> bool {
+        let job = self.way(key).and_then(|way| way.last().map(|(_, job)| *job));
+        let environment = job.and_then(|job| job.environment.as_ref());
+        environment.is_some_and(|environment| text_reads_needs(&environment.name.value, false))
+    }
+
     /// The same workflow in which a job has no `if`: it runs when what it needs succeeds.
     #[must_use]
     pub fn without_condition(&self, key: &JobKey) -> Self {

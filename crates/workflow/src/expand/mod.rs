@@ -9,8 +9,8 @@ mod plan;
 
 pub use later::LaterKey;
 pub(crate) use leg::timeout;
-pub use name::unevaluated_name;
 pub(crate) use name::{check_name, leg_name, leg_title};
+pub use name::{name_for, unevaluated_name};
 pub(crate) use plan::{Plan, PlannedLeg, legs, legs_of_first_attempt};
 
 use crate::call::{At, check_call};

@@ -4,7 +4,7 @@ use super::PlannedLeg;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::{Job, Legs, Name, Workflow};
 use crate::resolve::Resolver;
-use checkmill_core::JobKey;
+use checkmill_core::{Event, JobKey};
 
 /// Characters of a job's name with its matrix values. GitHub's runner: `JobNameBuilder` cuts there.
 const JOB_NAME_CHARS: usize = 100;
@@ -90,6 +90,17 @@ pub(crate) fn check_name(workflow: &Workflow, job: &str) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     cut(&line, CHECK_NAME_CHARS)
+}
+
+/// What a job's check is called for this event. A file with both events of a pull request has checks of both on one commit,
+/// and what is required of one must not be met by the other: GitHub shows the event in the same place.
+#[must_use]
+pub fn name_for(event: &Event, name: &str) -> String {
+    if !event.is_target() {
+        return name.to_owned();
+    }
+    let event = format!(" ({})", event.name());
+    cut(name, CHECK_NAME_CHARS - event.len()) + &event
 }
 
 /// As GitHub cuts names: three dots in place of the rest.

@@ -202,8 +202,8 @@ const FIXED_OBJECTS: [&str; 23] = [
 /// Lists of such objects. An element of anything else could be an object with keys of somebody's choice.
 const FIXED_LISTS: [&str; 2] = ["commits", "pull_requests"];
 
-/// Fields of those objects that are a number, a hash or a boolean in each of them.
-const SAFE_FIELDS: [&str; 25] = [
+/// Fields of those objects that are a number, a hash, a boolean or the name of an account or repository in each of them.
+const SAFE_FIELDS: [&str; 27] = [
     "additions",
     "after",
     "before",
@@ -214,9 +214,11 @@ const SAFE_FIELDS: [&str; 25] = [
     "draft",
     "forced",
     "fork",
+    "full_name",
     "head_sha",
     "id",
     "locked",
+    "login",
     "maintainer_can_modify",
     "merge_commit_sha",
     "merged",

@@ -1,7 +1,8 @@
 //! The contexts, with GitHub's names. Source: GitHub docs, "Contexts", and the webhook payloads.
 
 use crate::support::{
-    World, comment, dispatch, ended_run, event, job, key, pull_request, push, release, schedule, sha,
+    World, comment, dispatch, ended_run, event, job, key, pull_request, pull_request_target, push, release,
+    schedule, sha,
 };
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{Event, EventKind, PullRequest};
@@ -126,6 +127,26 @@ fn a_pull_request() {
       }
     }
     "#);
+}
+
+/// GitHub docs, "Events that trigger workflows", `pull_request_target`: the default branch, and the pull request's event.
+#[test]
+fn the_target_of_a_pull_request() {
+    let github = github(&pull_request_target("opened", "release"));
+    for (name, value) in [
+        ("event_name", "pull_request_target"),
+        ("ref", "refs/heads/main"),
+        ("ref_name", "main"),
+        ("head_ref", "feature"),
+        ("base_ref", "release"),
+    ] {
+        assert_eq!(github[name], value, "{name}");
+    }
+    assert_eq!(github["event"]["pull_request"]["head"]["sha"], sha('3').as_str());
+    assert_eq!(
+        full_ref(&pull_request_target("opened", "release")),
+        "refs/heads/main"
+    );
 }
 
 #[test]

@@ -259,7 +259,7 @@ jobs:
     .checkmill/workflows/ci.yml:2:3: `status` is not supported yet in this version
     2 |   status:
       |   ^^^^^^
-      = help: remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, `issue_comment` and `workflow_run`
+      = help: remove it; the events are `push`, `pull_request`, `pull_request_target`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, `issue_comment` and `workflow_run`
 
     .checkmill/workflows/ci.yml:16:9: `wait` is not supported yet in this version
     16 |         wait: all

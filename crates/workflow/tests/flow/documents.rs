@@ -113,6 +113,7 @@ fn file_with(keys: &Keys, key: &str) -> String {
         "on" => ("on:\n  ", ""),
         "on.push" => ("on:\n  push:\n    ", ""),
         "on.pull_request" => ("on:\n  pull_request:\n    ", ""),
+        "on.pull_request_target" => ("on:\n  pull_request_target:\n    ", ""),
         "on.merge_group" => ("on:\n  merge_group:\n    ", ""),
         "on.schedule[*]" => ("on:\n  schedule:\n    - ", ""),
         "on.release" => ("on:\n  release:\n    ", ""),
@@ -228,7 +229,7 @@ fn the_examples_of_the_policy_are_policies() {
 fn the_defaults_are_those_of_the_code() {
     let default = parse_policy(
         ".checkmill/config.yml",
-        "permissions: {contents: read}\nforks: approval\ncomment: on-failure\nactions: all\ncontainers: restricted\nactions_workflows: false\nretry: {infrastructure: 1, flaky: 1}\nmodel: {translate: never, containers: false}\nqueue-timeout-minutes: 60\n\
+        "permissions: {contents: read}\nforks: approval\ncomment: on-failure\nactions: all\ncontainers: restricted\nactions_workflows: false\nretry: {infrastructure: 1, flaky: 1}\nmodel: {translate: never, containers: false, run-steps: false}\nqueue-timeout-minutes: 60\n\
          timeout-minutes-max: 7200\n",
     );
     assert_eq!(default, Ok(Policy::default()));

@@ -192,6 +192,44 @@ fn scripts_with_text_of_outsiders() {
     "#);
 }
 
+#[test]
+fn properties_of_github_that_are_not_there() {
+    let text = job("steps:\n  - run: y ${{ github.run_number }} ${{ github.Sha }} ${{ github.head_reff }}");
+    insta::assert_snapshot!(shown(&text), @"
+    .checkmill/workflows/ci.yml:6:20: warning: `github.run_number` is set by GitHub, and empty here
+    6 |       - run: y ${{ github.run_number }} ${{ github.Sha }} ${{ github.head_reff }}
+      |                    ^^^^^^^^^^^^^^^^^
+      = help: `github.run_id` tells runs apart; `github.repository_id` and `github.actor` say whose they are
+
+    .checkmill/workflows/ci.yml:6:59: note: `github.head_reff` can be text that an outsider chooses, and stands in a script
+    6 |       - run: y ${{ github.run_number }} ${{ github.Sha }} ${{ github.head_reff }}
+      |                                                           ^^^^^^^^^^^^^^^^^^^^^^^
+      = help: set an `env` variable to it and use that; Checkmill does so, GitHub Actions runs what it holds
+
+    .checkmill/workflows/ci.yml:6:63: warning: there is no `github.head_reff`
+    6 |       - run: y ${{ github.run_number }} ${{ github.Sha }} ${{ github.head_reff }}
+      |                                                               ^^^^^^^^^^^^^^^^
+      = help: did you mean `head_ref`?
+    ");
+}
+
+/// Values that are checked against a type hold no command; where two events declare one name, both must.
+#[test]
+fn scripts_with_inputs_of_closed_types() {
+    let dispatch = "on:\n  workflow_dispatch:\n    inputs:\n      n: {type: number}\n      flag: {type: boolean}\n      \
+                    level: {type: choice, options: [a, b]}\n      text: {}\n      both: {type: number}\n";
+    let call = "  workflow_call:\n    inputs:\n      both: {type: string}\n";
+    let script = "jobs:\n  a:\n    runs-on: x\n    steps:\n      - run: y ${{ inputs.n }} ${{ inputs.FLAG }} ${{ inputs.level }} \
+                  ${{ inputs.text }} ${{ inputs.both }}\n";
+    let notes = |on: &str| {
+        let found = rules(&format!("{on}{script}"));
+        let notes = found.iter().filter(|rule| rule.starts_with("untrusted-input"));
+        notes.count()
+    };
+    assert_eq!(notes(dispatch), 1, "text");
+    assert_eq!(notes(&format!("{dispatch}{call}")), 2, "text and both");
+}
+
 /// A broken file gets its warnings too; what is no YAML has no more to tell.
 #[test]
 fn errors_and_warnings_together() {

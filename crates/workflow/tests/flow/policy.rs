@@ -2,7 +2,8 @@
 
 use checkmill_core::Millis;
 use checkmill_core::policy::{
-    Access, CommentPolicy, EnvironmentRule, ForkPolicy, ModelPolicy, Policy, TranslatePolicy,
+    Access, CommentPolicy, EnvironmentRule, ForkPolicy, ModelPolicy, Policy, TargetForks, TargetPolicy,
+    TokenPermissions, TranslatePolicy,
 };
 use checkmill_workflow::parse_policy;
 
@@ -72,6 +73,39 @@ timeout-minutes-max: 90
             .len()
             > 5
     );
+}
+
+#[test]
+fn what_pull_request_target_may_do() {
+    let policy = |text: &str| parse_policy(PATH, text).unwrap().pull_request_target;
+    assert_eq!(policy("pull_request_target: {}"), TargetPolicy::default());
+    let default = TargetPolicy {
+        forks: TargetForks::Run,
+        permissions: TokenPermissions::read_only(),
+        secrets: false,
+    };
+    assert_eq!(TargetPolicy::default(), default);
+    // What other jobs may do is nothing to it.
+    assert_eq!(policy("permissions: write-all"), default);
+    assert_eq!(
+        policy("pull_request_target:\n  forks: approval\n  permissions: {issues: write}\n  secrets: true\n"),
+        TargetPolicy {
+            forks: TargetForks::Approval,
+            permissions: TokenPermissions([("issues".to_owned(), Access::Write)].into()),
+            secrets: true,
+        }
+    );
+    insta::assert_snapshot!(wrong("pull_request_target: {forks: always, secret: true}"), @"
+    .checkmill/config.yml:1:30: `forks` can't be `always`
+    1 | pull_request_target: {forks: always, secret: true}
+      |                              ^^^^^^
+      = help: it is one of `run`, `approval` and `never`
+
+    .checkmill/config.yml:1:38: unknown key of `pull_request_target` `secret` in `pull_request_target`
+    1 | pull_request_target: {forks: always, secret: true}
+      |                                      ^^^^^^
+      = help: did you mean `secrets`?
+    ");
 }
 
 #[test]
@@ -279,8 +313,12 @@ fn what_a_model_may_do() {
         ("always", TranslatePolicy::Always),
     ] {
         let model = model(&format!("model: {{translate: {text}, containers: true}}"));
-        assert_eq!((model.translate, model.containers), (translate, true));
+        assert_eq!(
+            (model.translate, model.containers, model.run_steps),
+            (translate, true, false)
+        );
     }
+    assert!(model("model: {translate: review, run-steps: true}").run_steps);
     insta::assert_snapshot!(wrong("model:\n  translate: yes\n  containers: maybe\n  secrets: all\n"), @"
     .checkmill/config.yml:2:14: `translate` can't be `yes`
     2 |   translate: yes
@@ -294,7 +332,7 @@ fn what_a_model_may_do() {
     .checkmill/config.yml:4:3: unknown key of `model` `secrets` in `model`
     4 |   secrets: all
       |   ^^^^^^^
-      = help: the key of `model`s here are `translate` and `containers`
+      = help: the key of `model`s here are `translate`, `containers` and `run-steps`
     ");
     insta::assert_snapshot!(wrong("model: always"), @"
     .checkmill/config.yml:1:8: `model` must be a mapping, not a text

@@ -71,6 +71,13 @@ pub(crate) fn pull_request(action: &str, base: &str) -> Event {
     }))
 }
 
+/// The same for the default branch's files.
+pub(crate) fn pull_request_target(action: &str, base: &str) -> Event {
+    pull_request(action, base)
+        .as_target()
+        .expect("it is of a pull request")
+}
+
 pub(crate) fn dispatch(inputs: &[(&str, &str)]) -> Event {
     event(EventKind::WorkflowDispatch(WorkflowDispatch {
         workflow: PATH.to_owned(),
@@ -302,6 +309,7 @@ pub(crate) fn attempt<'a>(
             repository: "octo/hello".to_owned(),
             sha: sha('2').to_string(),
             git_ref: "refs/heads/main".to_owned(),
+            only: None,
         },
         callback: None,
         actions: &world.actions,

@@ -2,7 +2,8 @@
 //! trigger workflows".
 
 use crate::support::{
-    PATH, comment, dispatch, ended_run, event, pull_request, push, release, schedule, sha, workflow,
+    PATH, comment, dispatch, ended_run, event, pull_request, pull_request_target, push, release, schedule,
+    sha, workflow,
 };
 use checkmill_core::CheckRunId;
 use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, MergeGroup, Push};
@@ -232,6 +233,53 @@ fn paths() {
         ask(on, &pull_request("closed", "main"), None),
         no("`closed` is not among the `types` of `pull_request`")
     );
+}
+
+/// The same keys as those of `pull_request`, and its own event.
+#[test]
+fn the_target_of_a_pull_request() {
+    let opened = pull_request_target("opened", "main");
+    for (on, event, changed, expected) in [
+        (" pull_request_target", &opened, None, Match::Yes),
+        (
+            " pull_request",
+            &opened,
+            None,
+            no("`on` does not name `pull_request_target`"),
+        ),
+        (
+            " pull_request_target",
+            &pull_request("opened", "main"),
+            None,
+            no("`on` does not name `pull_request`"),
+        ),
+        (
+            " pull_request_target",
+            &pull_request_target("labeled", "main"),
+            None,
+            no("`labeled` is not among the `types` of `pull_request_target`"),
+        ),
+        (
+            " {pull_request_target: {branches: ['release/**']}}",
+            &opened,
+            None,
+            no("the base branch `main` does not match `branches` (`release/**`)"),
+        ),
+        (
+            " {pull_request_target: {paths: ['src/**']}}",
+            &opened,
+            None,
+            Match::NeedsChangedFiles,
+        ),
+        (
+            " {pull_request_target: {paths-ignore: ['docs/**']}}",
+            &opened,
+            Some(&["docs/a.md"][..]),
+            no("all changed files match `paths-ignore` (`docs/**`); changed: `docs/a.md`"),
+        ),
+    ] {
+        assert_eq!(ask(on, event, changed), expected, "{on}");
+    }
 }
 
 /// The file itself, else the first of its name for a file that GitHub can show its form for.

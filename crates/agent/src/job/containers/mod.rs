@@ -28,7 +28,7 @@ pub(super) struct Containers {
     /// Of the job's container, for the containers of actions too.
     pub(super) volumes: Vec<String>,
     services: Vec<Started>,
-    job: Option<JobContainer>,
+    pub(super) job: Option<JobContainer>,
 }
 
 /// A container by the id of its service.

@@ -411,3 +411,71 @@ async fn reports_of_the_repository_are_not_the_jobs() {
         .collect();
     assert_eq!(names, ["of the job"], "{}", ran.log);
 }
+
+/// A job that a stranger started gets the repository's own commits: what is a fork's is refused, by whatever name it is asked
+/// for, before anything of it is fetched.
+#[tokio::test]
+async fn where_a_stranger_started_it_only_the_repositorys_own_commits() {
+    let origin = Origin::new();
+    let (base, main) = (origin.git(&["rev-parse", "HEAD~1"]), origin.head());
+    origin.git(&["branch", "other", "HEAD~1"]);
+    origin.git(&["tag", "v1", "HEAD~1"]);
+    origin.git(&["checkout", "-q", "-b", "evil"]);
+    let evil = origin.commit("evil");
+    origin.git(&["update-ref", "refs/pull/7/head", "HEAD"]);
+    origin.git(&["checkout", "-q", "main"]);
+    origin.git(&["branch", "-q", "-D", "evil"]);
+    let world = |git_ref: &str| {
+        let with = json!({"ref": git_ref});
+        origin
+            .world(&main, "refs/heads/main", json!([checkout(with), run("cat file")]))
+            .with(
+                "checkout",
+                json!({
+                    "clone_url": format!("file://{}", origin.path().display()), "repository": "octo/hello",
+                    "sha": main, "git_ref": "refs/heads/main", "only": [main, base],
+                }),
+            )
+    };
+    for own in ["", "main", "refs/heads/other", "v1", "refs/tags/v1", &main, &base] {
+        let ran = world(own).run().await;
+        assert_eq!(ran.result.conclusion, JobVerdict::Success, "{own}: {}", ran.log);
+    }
+    let upper = evil.to_uppercase();
+    for strange in [
+        evil.as_str(),
+        &upper,
+        "refs/pull/7/head",
+        "refs/pull/7/merge",
+        "refs/remotes/fork/x",
+    ] {
+        let world = world(strange);
+        let ran = world.run().await;
+        assert_ne!(
+            ran.result.conclusion,
+            JobVerdict::Success,
+            "{strange}: {}",
+            ran.log
+        );
+        assert!(
+            ran.result
+                .detail
+                .contains("is no branch or tag of the repository"),
+            "{}",
+            ran.result.detail
+        );
+        assert!(
+            !world.surroundings.layout.workspace.join("file").exists(),
+            "{strange}"
+        );
+    }
+    // Such a name is none of a branch or tag.
+    for nothing in ["pull/7/head", "evil", "HEAD"] {
+        let ran = world(nothing).run().await;
+        assert!(
+            ran.result.detail.contains("the repository has no branch or tag"),
+            "{}",
+            ran.result.detail
+        );
+    }
+}

@@ -186,3 +186,18 @@ async fn a_lot_of_output_arrives_whole() {
     assert_eq!(lines, 20_000);
     assert_eq!(ran.result.steps[0].tail, Vec::<String>::new());
 }
+
+/// GitHub docs, "Contexts": `github.env` and `github.path` are the files of the step, as `$GITHUB_ENV` and `$GITHUB_PATH`.
+#[tokio::test]
+async fn expressions_give_the_steps_files() {
+    let ran = World::new(json!([
+        run(
+            "[ ${{ github.env }} = $GITHUB_ENV ]\n[ ${{ github.path }} = $GITHUB_PATH ]\n[ ${{ github.step_summary }} = $GITHUB_STEP_SUMMARY ]\n\
+             [ ${{ github.state }} = $GITHUB_STATE ]\n[ ${{ github.output }} = $GITHUB_OUTPUT ]\necho LATER=yes >> ${{ github.env }}"
+        ),
+        run("[ $LATER = yes ]; [ ${{ github.env }} = $GITHUB_ENV ]"),
+    ]))
+    .run()
+    .await;
+    assert_eq!(ran.result.conclusion, JobVerdict::Success, "{}", ran.log);
+}

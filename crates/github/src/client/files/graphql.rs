@@ -1,12 +1,12 @@
 //! All files in one GraphQL request.
 
-use super::{Content, Listed, Wanted, complete, is_workflow_file, too_large};
+use super::{Content, Listed, ListedAt, Wanted, complete, is_workflow_file, too_large};
 use crate::client::api::{Api, json};
 use crate::client::failure::Failure;
 use crate::client::http::Request;
 use crate::client::retry::Repeat;
-use crate::forge::{ForgeError, PlanningFiles, SourceContent};
-use checkmill_core::Millis;
+use crate::forge::{Beside, ForgeError, PlanningFiles, SourceContent};
+use checkmill_core::{CommitSha, Millis};
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -65,6 +65,7 @@ pub(super) struct GraphqlError {
 #[serde(default)]
 struct Object {
     message: Option<String>,
+    oid: Option<CommitSha>,
     entries: Option<Vec<Entry>>,
     #[serde(flatten)]
     blob: Blob,
@@ -94,6 +95,7 @@ enum Read {
     Found {
         policy: Option<Listed>,
         listed: Vec<Listed>,
+        default_branch: Option<ListedAt>,
         message: String,
         archived: bool,
     },
@@ -120,10 +122,11 @@ pub(in crate::client) async fn by_graphql(
         Read::Found {
             policy,
             listed,
+            default_branch,
             message,
             archived,
         } => {
-            let files = complete(api, wanted, policy, listed, message).await;
+            let files = complete(api, wanted, policy, listed, default_branch, message).await;
             files
                 .map(|files| ByGraphql::Files(PlanningFiles { archived, ..files }))
                 .map_err(|failure| failure.into_forge(&what()))
@@ -139,7 +142,7 @@ pub(in crate::client) async fn by_graphql(
 }
 
 async fn ask(api: &Api<'_>, wanted: &Wanted<'_>) -> Result<Read, Failure> {
-    let body = json!({ "query": query(wanted.dirs.len()), "variables": variables(wanted) });
+    let body = json!({ "query": query(wanted.dirs.len(), wanted.beside), "variables": variables(wanted) });
     // A query changes nothing.
     let request = Request::send(Method::POST, api.url.graphql(), &body, Repeat::Safe);
     let response = match api.call(wanted.repo.installation, &request).await {
@@ -159,17 +162,34 @@ async fn ask(api: &Api<'_>, wanted: &Wanted<'_>) -> Result<Read, Failure> {
     Ok(found(wanted, repository))
 }
 
+/// The alias of a directory at the commit, and of one at the default branch's head.
+const AT_COMMIT: &str = "d";
+const AT_HEAD: &str = "h";
+
+const fn trees(beside: Beside) -> &'static [&'static str] {
+    match beside {
+        Beside::Nothing => &[AT_COMMIT],
+        Beside::DefaultBranch => &[AT_COMMIT, AT_HEAD],
+    }
+}
+
 /// The text of the query. What comes from outside goes into its variables, never into its text.
-fn query(dirs: usize) -> String {
+fn query(dirs: usize, beside: Beside) -> String {
     let mut parameters = String::from("$owner: String!, $name: String!, $policy: String!, $commit: String!");
     let mut fields = String::new();
+    if beside == Beside::DefaultBranch {
+        parameters.push_str(", $head: String!");
+        fields.push_str(" head: object(expression: $head) { ... on Commit { oid } }");
+    }
     for at in 0..dirs {
-        // Writing to a String can't fail.
-        let _ = write!(parameters, ", $d{at}: String!");
-        let _ = write!(
-            fields,
-            " d{at}: object(expression: $d{at}) {{ ... on Tree {{ entries {{ name type object {{ {BLOB} }} }} }} }}"
-        );
+        for alias in trees(beside) {
+            // Writing to a String can't fail.
+            let _ = write!(parameters, ", ${alias}{at}: String!");
+            let _ = write!(
+                fields,
+                " {alias}{at}: object(expression: ${alias}{at}) {{ ... on Tree {{ entries {{ name type object {{ {BLOB} }} }} }} }}"
+            );
+        }
     }
     format!(
         "query PlanningFiles({parameters}) {{ repository(owner: $owner, name: $name) {{ \
@@ -187,7 +207,13 @@ fn variables(wanted: &Wanted<'_>) -> Map<String, Value> {
         ("commit".to_owned(), json!(wanted.sha)),
     ]);
     for (at, dir) in wanted.dirs.iter().enumerate() {
-        variables.insert(format!("d{at}"), json!(format!("{}:{dir}", wanted.sha)));
+        variables.insert(format!("{AT_COMMIT}{at}"), json!(format!("{}:{dir}", wanted.sha)));
+        if wanted.beside == Beside::DefaultBranch {
+            variables.insert(format!("{AT_HEAD}{at}"), json!(format!("HEAD:{dir}")));
+        }
+    }
+    if wanted.beside == Beside::DefaultBranch {
+        variables.insert("head".to_owned(), json!("HEAD"));
     }
     variables
 }
@@ -198,9 +224,26 @@ fn found(wanted: &Wanted<'_>, mut repository: Repository) -> Read {
         return Read::NoCommit;
     };
     let policy = take("policy").and_then(|object| listed(wanted.policy.to_owned(), object.blob));
+    let files = files(wanted, AT_COMMIT, &mut take);
+    let head = take("head").and_then(|commit| commit.oid);
+    let default_branch = head.map(|sha| ListedAt {
+        sha,
+        files: self::files(wanted, AT_HEAD, &mut take),
+    });
+    Read::Found {
+        policy,
+        listed: files,
+        default_branch,
+        message,
+        archived: repository.is_archived,
+    }
+}
+
+/// The workflow files of the directories under this alias.
+fn files(wanted: &Wanted<'_>, alias: &str, take: &mut dyn FnMut(&str) -> Option<Object>) -> Vec<Listed> {
     let mut files = Vec::new();
     for (at, dir) in wanted.dirs.iter().enumerate() {
-        let entries = take(&format!("d{at}"))
+        let entries = take(&format!("{alias}{at}"))
             .and_then(|tree| tree.entries)
             .unwrap_or_default();
         let of_dir = entries
@@ -215,12 +258,7 @@ fn found(wanted: &Wanted<'_>, mut repository: Repository) -> Read {
             })
         }));
     }
-    Read::Found {
-        policy,
-        listed: files,
-        message,
-        archived: repository.is_archived,
-    }
+    files
 }
 
 /// None where the object is no blob.

@@ -1,14 +1,16 @@
 //! The same files without GraphQL, for emulators: a request for the commit, one for each directory, one for each file.
 
-use super::{Content, Listed, Wanted, complete, is_workflow_file, too_large};
+use super::{Content, Listed, ListedAt, Wanted, complete, is_workflow_file, too_large};
 use crate::client::api::Api;
 use crate::client::failure::Failure;
 use crate::client::path::segments;
-use crate::forge::{ForgeError, PlanningFiles, SourceContent};
+use crate::forge::{Beside, ForgeError, PlanningFiles, SourceContent};
+use checkmill_core::CommitSha;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 struct CommitPage {
+    sha: CommitSha,
     commit: Commit,
 }
 
@@ -51,28 +53,71 @@ pub(in crate::client) async fn by_rest(
             )));
         }
     };
-    let mut listed = Vec::new();
     let outcome = async {
-        for dir in wanted.dirs {
-            listed.extend(directory(api, wanted, dir).await?);
-        }
+        let listed = directories(api, wanted, wanted.sha).await?;
+        let default_branch = match wanted.beside {
+            Beside::Nothing => None,
+            Beside::DefaultBranch => head(api, wanted).await?,
+        };
         let policy = Listed {
             path: wanted.policy.to_owned(),
             content: Content::Unread,
         };
-        complete(api, wanted, Some(policy), listed, commit.commit.message).await
+        complete(
+            api,
+            wanted,
+            Some(policy),
+            listed,
+            default_branch,
+            commit.commit.message,
+        )
+        .await
     };
     outcome
         .await
         .map_err(|failure| failure.into_forge(&format!("the workflow files of {}", wanted.repo.name)))
 }
 
-async fn directory(api: &Api<'_>, wanted: &Wanted<'_>, dir: &str) -> Result<Vec<Listed>, Failure> {
+/// The default branch's head and its files.
+async fn head(api: &Api<'_>, wanted: &Wanted<'_>) -> Result<Option<ListedAt>, Failure> {
+    let path = format!("/repos/{}/commits/HEAD", wanted.repo.name);
+    let head: CommitPage = match api.get(wanted.repo.installation, &path).await {
+        Ok(head) => head,
+        // 409: the repository is empty.
+        Err(failure)
+            if [404, 409, 422]
+                .iter()
+                .any(|status| failure.is_refused_with(*status)) =>
+        {
+            return Ok(None);
+        }
+        Err(failure) => return Err(failure),
+    };
+    Ok(Some(ListedAt {
+        files: directories(api, wanted, &head.sha).await?,
+        sha: head.sha,
+    }))
+}
+
+async fn directories(api: &Api<'_>, wanted: &Wanted<'_>, sha: &CommitSha) -> Result<Vec<Listed>, Failure> {
+    let mut listed = Vec::new();
+    for dir in wanted.dirs {
+        listed.extend(directory(api, wanted, sha, dir).await?);
+    }
+    Ok(listed)
+}
+
+async fn directory(
+    api: &Api<'_>,
+    wanted: &Wanted<'_>,
+    sha: &CommitSha,
+    dir: &str,
+) -> Result<Vec<Listed>, Failure> {
     let path = format!(
         "/repos/{}/contents/{}?ref={}",
         wanted.repo.name,
         segments(dir),
-        wanted.sha
+        sha
     );
     let entries: Vec<Entry> = match api.get(wanted.repo.installation, &path).await {
         Ok(entries) => entries,

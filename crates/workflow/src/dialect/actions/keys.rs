@@ -3,11 +3,12 @@
 use crate::keys::{Key, Keys, full, no_effect, refused};
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 29] = [
+pub(crate) const ALL: [&Keys; 30] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
     &PULL_REQUEST,
+    &PULL_REQUEST_TARGET,
     &MERGE_GROUP,
     &SCHEDULE,
     &RELEASE,
@@ -52,8 +53,8 @@ pub(super) const WORKFLOW: Keys = Keys {
 };
 
 /// What to do instead of an event that this version doesn't listen to.
-const OTHER_EVENT: &str = "remove it; the events are `push`, `pull_request`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, \
-     `issue_comment` and `workflow_run`";
+const OTHER_EVENT: &str = "remove it; the events are `push`, `pull_request`, `pull_request_target`, `merge_group`, `workflow_dispatch`, `schedule`, \
+     `release`, `issue_comment` and `workflow_run`";
 
 pub(super) const EVENTS: Keys = Keys {
     path: "on",
@@ -61,6 +62,7 @@ pub(super) const EVENTS: Keys = Keys {
     keys: &[
         full("push"),
         full("pull_request"),
+        full("pull_request_target"),
         full("merge_group"),
         full("workflow_dispatch"),
         full("workflow_call"),
@@ -68,10 +70,6 @@ pub(super) const EVENTS: Keys = Keys {
         full("release"),
         full("issue_comment"),
         full("workflow_run"),
-        refused(
-            "pull_request_target",
-            "use `pull_request`; pull requests from forks run after an approval of their commit",
-        ),
         refused("repository_dispatch", "use `workflow_dispatch`"),
         refused("branch_protection_rule", OTHER_EVENT),
         refused("check_run", OTHER_EVENT),
@@ -128,6 +126,12 @@ pub(super) const PULL_REQUEST: Keys = Keys {
         full("paths"),
         full("paths-ignore"),
     ],
+};
+
+pub(super) const PULL_REQUEST_TARGET: Keys = Keys {
+    path: "on.pull_request_target",
+    noun: "key",
+    keys: PULL_REQUEST.keys,
 };
 
 pub(super) const MERGE_GROUP: Keys = Keys {

@@ -14,7 +14,7 @@ use crate::text::Text;
 use crate::yaml::{Entry, Node, Value};
 use checkmill_core::limits::FOLLOWED_WORKFLOWS;
 
-/// The activity types of `pull_request`. GitHub docs: "Events that trigger workflows".
+/// The activity types of `pull_request` and `pull_request_target`. GitHub docs: "Events that trigger workflows".
 const PULL_REQUEST_TYPES: [&str; 21] = [
     "assigned",
     "unassigned",
@@ -105,7 +105,11 @@ fn from_mapping(reader: &mut Reader<'_>, fields: &Fields<'_>, triggers: &mut Tri
         triggers.push = Some(push(reader, node));
     }
     if let Some(node) = fields.get("pull_request") {
-        triggers.pull_request = Some(pull_request(reader, node));
+        triggers.pull_request = Some(pull_request(reader, node, "pull_request", &keys::PULL_REQUEST));
+    }
+    if let Some(node) = fields.get("pull_request_target") {
+        let keys = &keys::PULL_REQUEST_TARGET;
+        triggers.pull_request_target = Some(pull_request(reader, node, "pull_request_target", keys));
     }
     if let Some(node) = fields.get("merge_group") {
         merge_group(reader, node);
@@ -162,9 +166,9 @@ fn push(reader: &mut Reader<'_>, node: &Node) -> PushTrigger {
     }
 }
 
-fn pull_request(reader: &mut Reader<'_>, node: &Node) -> PullRequestTrigger {
+fn pull_request(reader: &mut Reader<'_>, node: &Node, event: &str, keys: &Keys) -> PullRequestTrigger {
     let default = || PULL_REQUEST_DEFAULT.map(str::to_owned).to_vec();
-    let Some(fields) = settings(reader, node, &keys::PULL_REQUEST, "`pull_request`") else {
+    let Some(fields) = settings(reader, node, keys, &format!("`{event}`")) else {
         return PullRequestTrigger {
             types: default(),
             branches: None,
@@ -173,7 +177,7 @@ fn pull_request(reader: &mut Reader<'_>, node: &Node) -> PullRequestTrigger {
     };
     let types = fields
         .get("types")
-        .map(|node| activity_types(reader, node, "pull_request", &PULL_REQUEST_TYPES));
+        .map(|node| activity_types(reader, node, event, &PULL_REQUEST_TYPES));
     PullRequestTrigger {
         types: types.unwrap_or_else(default),
         branches: filter(reader, &fields, "branches", "branches-ignore"),

@@ -14,7 +14,7 @@ pub(super) struct Case<'t> {
 
 /// An event, and how jobs end.
 ///
-/// `push BRANCH`, `push tag TAG`, `pull_request ACTION BASE`, `merge_group`, `release ACTION`, `comment ACTION on issue|pull`,
+/// `push BRANCH`, `push tag TAG`, `pull_request[_target] ACTION BASE`, `merge_group`, `release ACTION`, `comment ACTION on issue|pull`,
 /// `workflow_run NAME on BRANCH`, `schedule CRON`, `workflow_dispatch [NAME=VALUE …]`; then, each behind a `;`,
 /// `touching FILE …`, `JOB fails`, `JOB gives NAME=VALUE`, `vars NAME=VALUE`.
 pub(super) struct Start<'t> {
@@ -98,6 +98,7 @@ fn event(text: &str) -> Option<Event> {
         ("push", ["tag", tag]) => support::push(&format!("refs/tags/{tag}")),
         ("push", [branch]) => support::push(&format!("refs/heads/{branch}")),
         ("pull_request", [action, base]) => support::pull_request(action, base),
+        ("pull_request_target", [action, base]) => support::pull_request_target(action, base),
         ("merge_group", []) => merge_group(),
         ("release", [action]) => support::release(action),
         ("comment", [action, "on", "issue"]) => support::comment(action, false),

@@ -6,6 +6,7 @@ mod hostile;
 mod javascript;
 mod storage;
 mod translated;
+mod translated_run;
 
 use super::checkout::git;
 use crate::testing::World;

@@ -61,6 +61,16 @@ async fn an_unreachable_checkmill_fails_artifacts_and_not_caches() {
     ] {
         assert!(ran.log.contains(line), "{line}: {}", ran.log);
     }
+    let restore = json!({"with": {"path": "deps", "key": "k", "fail-on-cache-miss": "true"}});
+    let ran = far(json!([uses("actions/cache/restore@v4", restore)]))
+        .run()
+        .await;
+    assert_eq!(ran.result.conclusion, JobVerdict::Infrastructure, "{}", ran.log);
+    assert!(
+        ran.result.detail.contains("Checkmill could not be reached"),
+        "{}",
+        ran.result.detail
+    );
     let table = [
         (
             json!({"path": "x"}),

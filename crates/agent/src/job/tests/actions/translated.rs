@@ -4,7 +4,7 @@ use super::{Server, uses};
 use crate::environment::find_program;
 use crate::testing::{JOB_TOKEN, Ran, World, run, run_with};
 use checkmill_workflow::job::JobVerdict;
-use checkmill_workflow::translation::{Lacking, Untranslatable};
+use checkmill_workflow::translation::{Lacking, Untranslatable, UntranslatableAction};
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -19,7 +19,7 @@ const PROGRAMS: [&str; 9] = [
     "bash", "sh", "git", "cat", "env", "sort", "grep", "mkdir", "chmod",
 ];
 
-fn server() -> Server {
+pub(super) fn server() -> Server {
     let server = Server::new();
     let js = |name: &str| format!("console.log('{name} by node')");
     server.commit(
@@ -44,8 +44,15 @@ fn server() -> Server {
     server
 }
 
+fn action(what: &Untranslatable) -> &UntranslatableAction {
+    match what {
+        Untranslatable::Action(action) => action,
+        Untranslatable::Run(step) => panic!("{step:?}"),
+    }
+}
+
 /// A machine that has those programs and no others.
-fn world(server: &Server, steps: Value) -> World {
+pub(super) fn world(server: &Server, steps: Value) -> World {
     let mut world = server.world(steps);
     let bin = world.temp.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
@@ -63,7 +70,7 @@ fn world(server: &Server, steps: Value) -> World {
 }
 
 /// The same job with a script for what the first run came to need.
-async fn with_script(server: &Server, steps: &Value, script: &str) -> (Ran, Ran) {
+pub(super) async fn with_script(server: &Server, steps: &Value, script: &str) -> (Ran, Ran) {
     let first = world(server, steps.clone())
         .with("translations", json!({"known": []}))
         .run()
@@ -106,7 +113,12 @@ async fn what_is_told_of_a_step_and_nothing_of_its_values() {
         .run()
         .await;
     assert_eq!(ran.result.conclusion, JobVerdict::Configuration);
-    let told: Vec<&Untranslatable> = ran.result.wanted.iter().map(|wanted| &wanted.what).collect();
+    let told: Vec<&UntranslatableAction> = ran
+        .result
+        .wanted
+        .iter()
+        .map(|wanted| action(&wanted.what))
+        .collect();
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(
         (told[0].lacking, told[1].lacking),
@@ -201,7 +213,7 @@ async fn a_script_gets_what_the_action_would_have_got_and_nothing_more() {
     let steps = json!([uses("tools/box@main", json!({"with": {"who": "Mona"}}))]);
     let (first, ran) = with_script(&server(), &steps, GREEDY).await;
     assert_eq!(
-        first.result.wanted[0].what.dockerfile.as_deref(),
+        action(&first.result.wanted[0].what).dockerfile.as_deref(),
         Some("FROM alpine:3\nENTRYPOINT [\"echo\"]\n")
     );
     assert_eq!(ran.result.conclusion, JobVerdict::Success, "{}", ran.log);

@@ -4,7 +4,7 @@ use checkmill_core::{InstallationId, RepositoryId};
 
 const SHA: &str = "6113728f27ae82c7b1a177c8d03f9e96e0adf246";
 
-fn with_wanted<T>(dirs: &[&str], test: impl FnOnce(&Wanted<'_>) -> T) -> T {
+fn with_wanted<T>(dirs: &[&str], beside: Beside, test: impl FnOnce(&Wanted<'_>) -> T) -> T {
     let repo = RepoRef {
         installation: InstallationId(1),
         id: RepositoryId(2),
@@ -16,20 +16,51 @@ fn with_wanted<T>(dirs: &[&str], test: impl FnOnce(&Wanted<'_>) -> T) -> T {
         sha: &sha,
         dirs,
         policy: ".checkmill/config.yml",
+        beside,
     })
 }
 
 fn read(repository: Value) -> Read {
     let repository = serde_json::from_value(repository).unwrap();
-    with_wanted(&["w", "l"], |wanted| found(wanted, repository))
+    with_wanted(&["w", "l"], Beside::DefaultBranch, |wanted| {
+        found(wanted, repository)
+    })
 }
 
 #[test]
 fn the_query_holds_no_text_from_outside() {
-    insta::assert_snapshot!(query(2), @"query PlanningFiles($owner: String!, $name: String!, $policy: String!, $commit: String!, $d0: String!, $d1: String!) { repository(owner: $owner, name: $name) { isArchived policy: object(expression: $policy) { ... on Blob { text byteSize isBinary isTruncated } } commit: object(expression: $commit) { ... on Commit { message } } d0: object(expression: $d0) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } d1: object(expression: $d1) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } } }");
-    with_wanted(&[".checkmill/workflows"], |wanted| {
+    insta::assert_snapshot!(query(2, Beside::Nothing), @"query PlanningFiles($owner: String!, $name: String!, $policy: String!, $commit: String!, $d0: String!, $d1: String!) { repository(owner: $owner, name: $name) { isArchived policy: object(expression: $policy) { ... on Blob { text byteSize isBinary isTruncated } } commit: object(expression: $commit) { ... on Commit { message } } d0: object(expression: $d0) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } d1: object(expression: $d1) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } } }");
+    with_wanted(&[".checkmill/workflows"], Beside::Nothing, |wanted| {
         insta::assert_snapshot!(Value::Object(variables(wanted)), @r#"{"commit":"6113728f27ae82c7b1a177c8d03f9e96e0adf246","d0":"6113728f27ae82c7b1a177c8d03f9e96e0adf246:.checkmill/workflows","name":"r","owner":"o","policy":"HEAD:.checkmill/config.yml"}"#);
     });
+}
+
+#[test]
+fn the_default_branchs_files_come_in_the_same_query() {
+    insta::assert_snapshot!(query(1, Beside::DefaultBranch), @"query PlanningFiles($owner: String!, $name: String!, $policy: String!, $commit: String!, $head: String!, $d0: String!, $h0: String!) { repository(owner: $owner, name: $name) { isArchived policy: object(expression: $policy) { ... on Blob { text byteSize isBinary isTruncated } } commit: object(expression: $commit) { ... on Commit { message } } head: object(expression: $head) { ... on Commit { oid } } d0: object(expression: $d0) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } h0: object(expression: $h0) { ... on Tree { entries { name type object { ... on Blob { text byteSize isBinary isTruncated } } } } } } }");
+    with_wanted(&["w"], Beside::DefaultBranch, |wanted| {
+        let variables = variables(wanted);
+        assert_eq!(
+            (&variables["head"], &variables["h0"]),
+            (&json!("HEAD"), &json!("HEAD:w"))
+        );
+    });
+    let blob = json!({"text": "on: push", "byteSize": 8, "isBinary": false, "isTruncated": false});
+    let entry = json!({"name": "a.yml", "type": "blob", "object": blob});
+    let Read::Found {
+        listed,
+        default_branch: Some(head),
+        ..
+    } = read(json!({
+        "commit": {"message": "Hi"}, "head": {"oid": SHA}, "d0": null, "h0": {"entries": [entry]}, "h1": null,
+    }))
+    else {
+        panic!("it is found");
+    };
+    assert!(listed.is_empty());
+    assert_eq!(head.sha.as_str(), SHA);
+    let paths: Vec<&str> = head.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["w/a.yml"]);
 }
 
 #[test]
@@ -42,6 +73,7 @@ fn what_is_read_and_what_must_be_asked_for_again() {
     let Read::Found {
         policy,
         listed,
+        default_branch,
         message,
         archived,
     } = read(json!({
@@ -62,6 +94,7 @@ fn what_is_read_and_what_must_be_asked_for_again() {
     else {
         panic!()
     };
+    assert!(default_branch.is_none());
     assert_eq!((message.as_str(), archived), ("Hi", true));
     let known = |path: &str, content| Listed {
         path: path.to_owned(),

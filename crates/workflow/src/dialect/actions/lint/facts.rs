@@ -1,13 +1,17 @@
 //! The names that a file gives to its parts, as far as they are written out.
 
 use super::super::strategy::holds_expression;
-use crate::yaml::{Node, Value};
+use crate::yaml::{Entry, Node, Value};
+use std::collections::BTreeSet;
 
 /// The names of a file.
 pub(super) struct Facts<'n> {
     pub(super) jobs: Vec<JobFacts<'n>>,
     /// The inputs of all events.
     pub(super) inputs: Vec<&'n str>,
+    /// Those, in lower case, whose values are checked against a type that no command fits: numbers, booleans and the file's own
+    /// choices.
+    pub(super) closed_inputs: BTreeSet<String>,
 }
 
 pub(super) struct JobFacts<'n> {
@@ -29,7 +33,8 @@ impl<'n> Facts<'n> {
                 .iter()
                 .map(|entry| JobFacts::of(&entry.key, &entry.value))
                 .collect(),
-            inputs: inputs(root.get("on")),
+            inputs: declared(root.get("on")).map(|entry| entry.key.as_str()).collect(),
+            closed_inputs: closed(root.get("on")),
         }
     }
 
@@ -39,17 +44,33 @@ impl<'n> Facts<'n> {
     }
 }
 
-fn inputs(on: Option<&Node>) -> Vec<&str> {
+/// The inputs of all events that have some.
+fn declared(on: Option<&Node>) -> impl Iterator<Item = &Entry> {
     let events = match on.map(|on| &on.value) {
         Some(Value::Map(events)) => events.as_slice(),
         _ => &[],
     };
     let with_inputs = ["workflow_dispatch", "workflow_call"];
-    let declared = events
+    let of_events = events
         .iter()
-        .filter(|event| with_inputs.contains(&event.key.as_str()))
+        .filter(move |event| with_inputs.contains(&event.key.as_str()))
         .filter_map(|event| event.value.get("inputs"));
-    declared.flat_map(keys).collect()
+    of_events.flat_map(|inputs| inputs.entries().unwrap_or_default())
+}
+
+fn closed(on: Option<&Node>) -> BTreeSet<String> {
+    let is_closed = |input: &Entry| {
+        let kind = input.value.get("type").and_then(text);
+        matches!(kind, Some("number" | "boolean" | "choice"))
+    };
+    let names = |wanted: bool| {
+        let of_kind = declared(on).filter(move |input| is_closed(input) == wanted);
+        of_kind
+            .map(|input| input.key.to_ascii_lowercase())
+            .collect::<BTreeSet<_>>()
+    };
+    // Both events can have an input of one name.
+    names(true).difference(&names(false)).cloned().collect()
 }
 
 impl<'n> JobFacts<'n> {

@@ -153,7 +153,7 @@ impl Lint<'_> {
     }
 
     fn script(&mut self, script: &str, span: Span) {
-        for reference in expr::untrusted_references(script) {
+        for reference in expr::untrusted_references_but(script, &self.facts.closed_inputs) {
             // What can't be parsed counts as untrusted; here, it is an error and has been told as one.
             if !expr::is_expression(&reference.expression) {
                 continue;

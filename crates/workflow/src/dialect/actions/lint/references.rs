@@ -18,6 +18,7 @@ pub(super) fn judge(read: &Read, facts: &Facts<'_>, scope: &Scope<'_>) -> Option
         ("needs", Some(job)) => need(&names, job, facts),
         ("matrix", Some(job)) => matrix(names.first()?, job),
         ("jobs", None) => called(&names, facts),
+        ("github", _) => github(names.first()?),
         ("inputs", _) => input(names.first()?, facts),
         _ => None,
     }
@@ -139,6 +140,73 @@ fn matrix(name: &str, job: &JobFacts<'_>) -> Option<Verdict> {
         message,
         did_you_mean(name, known.iter().copied()),
     ))
+}
+
+/// What the `github` context has here.
+const GITHUB: [&str; 35] = [
+    "action",
+    "action_path",
+    "action_ref",
+    "action_repository",
+    "actor",
+    "api_url",
+    "base_ref",
+    "env",
+    "event",
+    "event_name",
+    "event_path",
+    "graphql_url",
+    "head_ref",
+    "job",
+    "output",
+    "path",
+    "ref",
+    "ref_name",
+    "ref_type",
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repositoryurl",
+    "run_attempt",
+    "run_id",
+    "server_url",
+    "sha",
+    "state",
+    "step_summary",
+    "token",
+    "triggering_actor",
+    "workflow",
+    "workflow_ref",
+    "workflow_sha",
+    "workspace",
+];
+/// What GitHub's has beside.
+const GITHUB_ONLY: [&str; 7] = [
+    "action_status",
+    "actor_id",
+    "ref_protected",
+    "repository_owner_id",
+    "retention_days",
+    "run_number",
+    "secret_source",
+];
+
+fn github(name: &str) -> Option<Verdict> {
+    if GITHUB.iter().any(|known| same(known, name)) {
+        return None;
+    }
+    let name_there = GITHUB_ONLY.iter().find(|known| same(known, name));
+    let (message, hint) = match name_there {
+        Some(name) => (
+            format!("`github.{name}` is set by GitHub, and empty here"),
+            Some("`github.run_id` tells runs apart; `github.repository_id` and `github.actor` say whose they are".to_owned()),
+        ),
+        None => (
+            format!("there is no `github.{}`", quoted(name)),
+            did_you_mean(name, GITHUB),
+        ),
+    };
+    Some((Rule::UnknownGithubProperty, message, hint))
 }
 
 fn input(name: &str, facts: &Facts<'_>) -> Option<Verdict> {
