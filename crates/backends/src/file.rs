@@ -13,6 +13,10 @@
 //! [backend.process]
 //! ```
 
+mod slurm;
+
+pub use slurm::{SlurmCredentials, SlurmEntry};
+
 use crate::labels::Labels;
 use checkmill_core::Millis;
 use serde::Deserialize;
@@ -42,6 +46,7 @@ pub enum BackendKind {
     /// Jobs as processes of this machine.
     Process,
     Exec(ExecEntry),
+    Slurm(Box<SlurmEntry>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +89,7 @@ struct Entry {
     labels: Option<Spanned<Vec<String>>>,
     process: Option<Process>,
     exec: Option<Exec>,
+    slurm: Option<slurm::Slurm>,
 }
 
 #[derive(Deserialize)]
@@ -150,20 +156,26 @@ pub fn parse(text: &str) -> Result<Vec<BackendEntry>, FileError> {
             .labels
             .as_ref()
             .map(|labels| labelled(labels.get_ref()).map_err(|message| at(labels.span().start, message)));
-        let kind = match (entry.process, entry.exec) {
-            (Some(Process {}), None) => BackendKind::Process,
-            (None, Some(exec)) => BackendKind::Exec(exec_entry(exec, &at)?),
-            (None, None) => {
+        let kind = match (entry.process, entry.exec, entry.slurm) {
+            (Some(Process {}), None, None) => BackendKind::Process,
+            (None, Some(exec), None) => BackendKind::Exec(exec_entry(exec, &at)?),
+            (None, None, Some(slurm)) => BackendKind::Slurm(Box::new(slurm::entry(slurm, table, &at)?)),
+            (None, None, None) => {
                 return Err(at(
                     table,
-                    format!("the backend {name:?} has no kind: [backend.process] or [backend.exec]"),
+                    format!(
+                        "the backend {name:?} has no kind: [backend.process], [backend.exec] or [backend.slurm]"
+                    ),
                 ));
             }
-            (Some(_), Some(_)) => {
+            _ => {
                 return Err(at(table, format!("the backend {name:?} has more than one kind")));
             }
         };
-        let labels = labels.transpose()?;
+        let labels = labels.transpose()?.or_else(|| match &kind {
+            BackendKind::Slurm(slurm) => slurm.labels(),
+            BackendKind::Process | BackendKind::Exec(_) => None,
+        });
         if labels.is_none() && !matches!(kind, BackendKind::Process) {
             return Err(at(
                 table,
@@ -238,6 +250,7 @@ impl fmt::Display for BackendKind {
         f.write_str(match self {
             Self::Process => "process",
             Self::Exec(_) => "exec",
+            Self::Slurm(_) => "slurm",
         })
     }
 }
@@ -309,7 +322,7 @@ mod tests {
             ("[[backend]\n", "1:11: unclosed array table, expected `]`"),
             (
                 "[[backend]]\nname = \"a\"\nlabel = [\"x\"]\n[backend.process]\n",
-                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`",
+                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`",
             ),
             ("[[backend]]\n[backend.process]\n", "1:1: missing field `name`"),
             (
@@ -322,7 +335,7 @@ mod tests {
             ),
             (
                 "\n[[backend]]\nname = \"a\"\n",
-                "2:1: the backend \"a\" has no kind: [backend.process] or [backend.exec]",
+                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec] or [backend.slurm]",
             ),
             (
                 "[[backend]]\nname = \"a\"\n[backend.process]\n[backend.exec]\nprogram = \"/x\"\n",
@@ -354,5 +367,134 @@ mod tests {
         }
         let long = format!("# {}", "x".repeat(FILE_BYTES));
         assert!(parse(&long).is_err());
+    }
+
+    const SLURM: &str = r#"
+[[backend]]
+name = "cluster"
+[backend.slurm]
+url = "http://head:6820"
+api-version = "v0.0.38"
+user = "ci"
+key-file = "/etc/checkmill/jwt.key"
+agent = "/shared/bin/checkmill-agent"
+shared-directory = "/scratch/checkmill"
+[[backend.slurm.for]]
+partition = "ci"
+[[backend.slurm.for]]
+label = "32GB"
+partition = "big"
+memory-mb = 32768
+[[backend.slurm.for]]
+label = "gpu"
+gpus = 2
+[[backend.slurm.for]]
+repository = "Octo/*"
+user = "octo-ci"
+"#;
+
+    #[test]
+    fn a_cluster_takes_the_labels_of_its_table() {
+        let entries = parse(SLURM).unwrap();
+        let labels = ["32gb".to_owned(), "gpu".to_owned()];
+        assert_eq!(entries[0].labels, Some(Labels::listed(&labels)));
+        let BackendKind::Slurm(slurm) = &entries[0].kind else {
+            panic!("{:?}", entries[0].kind)
+        };
+        let jobs: Vec<_> = slurm
+            .rows
+            .iter()
+            .map(|row| {
+                let job = &row.job;
+                (
+                    row.label.as_deref(),
+                    row.repository.as_deref(),
+                    job.partition.as_deref(),
+                    job.gres.as_deref(),
+                    job.user.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            jobs,
+            [
+                (None, None, Some("ci"), None, None),
+                (Some("32gb"), None, Some("big"), None, None),
+                (Some("gpu"), None, None, Some("gpu:2"), None),
+                (None, Some("octo/*"), None, None, Some("octo-ci")),
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_in_a_cluster_are_told_where_they_are() {
+        let table = [
+            (
+                "url = \"http://head:6820\"",
+                "url = \"head\"",
+                "5:7: \"head\" is not http://HOST:PORT, https://HOST:PORT or unix:///PATH",
+            ),
+            (
+                "v0.0.38",
+                "0.38",
+                "6:15: \"0.38\" is no version of slurmrestd's API from v0.0.36 on",
+            ),
+            (
+                "user = \"ci\"",
+                "user = \"c:i\"",
+                "7:8: \"c:i\" is no name of a user",
+            ),
+            (
+                "key-file = \"/etc",
+                "key-file = \"etc",
+                "8:12: etc/checkmill/jwt.key is not an absolute path",
+            ),
+            (
+                "key-file = \"/etc/checkmill/jwt.key\"",
+                "",
+                "2:1: [backend.slurm] wants one of token-file, token-environment and key-file",
+            ),
+            (
+                "agent = \"/",
+                "agent = \"",
+                "9:9: shared/bin/checkmill-agent is not an absolute path",
+            ),
+            (
+                "memory-mb",
+                "memory",
+                "16:1: unknown field `memory`, expected one of `label`, `repository`, `user`, `partition`, `account`, `qos`, `reservation`, `constraint`, `gres`, `gpus`, `cpus`, `memory-mb`, `nodes`, `time-limit-minutes`, `exclusive`",
+            ),
+            (
+                "gpus = 2",
+                "gpus = 2\ngres = \"gpu:1\"",
+                "19:8: gpus = N is gres = \"gpu:N\": one of the two",
+            ),
+            ("Octo/*", "*", "21:14: \"*\" is not owner/name or owner/*"),
+            (
+                "user = \"ci\"",
+                "user = \"ci\"\nrequest-seconds = 20",
+                "8:19: a request has between 1 and 16 seconds",
+            ),
+        ];
+        for (before, after, expected) in table {
+            let text = SLURM.replacen(before, after, 1);
+            assert_eq!(parse(&text).unwrap_err().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_documents_is_one() {
+        let text = include_str!("../../../docs/slurm.md");
+        let (_, example) = text.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let entries = parse(example).unwrap();
+        assert!(matches!(
+            entries[..],
+            [BackendEntry {
+                kind: BackendKind::Slurm(_),
+                labels: Some(_),
+                ..
+            }]
+        ));
     }
 }

@@ -11,3 +11,5 @@ pub mod labels;
 pub mod port;
 pub mod process;
 pub mod registry;
+#[cfg(feature = "slurm")]
+pub mod slurm;

@@ -18,6 +18,8 @@ pub mod key;
 pub mod model;
 mod server;
 mod shared;
+#[cfg(feature = "slurm")]
+pub mod slurm;
 pub mod state;
 pub mod timestamp;
 mod wait;

@@ -21,6 +21,7 @@ LIST is one or more of these, with commas between them, in the order in which th
   tests         unit, property and end-to-end tests
   agent         the agent built as one static binary, and its tests with that one
   dynamodb      the store's tests against AWS's DynamoDB Local, where there is Java
+  slurm         the Slurm backend on a real cluster of one node, where Slurm is or can be installed
   doc           the examples in doc comments
   deny          licences and advisories of the dependencies
   functions     cargo lambda build

@@ -162,14 +162,61 @@ fn node_from_python(workspace: &Workspace) -> anyhow::Result<(PathBuf, Command)>
     Ok((node, npm))
 }
 
+/// Slurm's programs, as Debian's packages are named. Root alone can have them installed, and can start the daemons.
+const SLURM_PACKAGES: &[&str] = &[
+    "munge",
+    "slurm-client",
+    "slurm-wlm-jwt-plugin",
+    "slurmctld",
+    "slurmd",
+    "slurmrestd",
+];
+
+/// Slurm, from the system; on Debian, where we may, installed. Nothing is configured or started by that.
+pub(crate) fn slurm() -> anyhow::Result<()> {
+    if !is_root() {
+        bail!("only root can start slurmd");
+    }
+    if has_slurm() {
+        return Ok(());
+    }
+    let Some(apt) = settings::program("apt-get") else {
+        bail!(
+            "there is no Slurm (on Debian the packages {})",
+            SLURM_PACKAGES.join(", ")
+        );
+    };
+    command::must(
+        Command::new(apt)
+            .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+            .args(SLURM_PACKAGES)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            // As in a rescue system: packages start no services of theirs.
+            .env("RUNLEVEL", "1"),
+    )?;
+    anyhow::ensure!(has_slurm(), "the installed Slurm can't be found");
+    Ok(())
+}
+
+fn has_slurm() -> bool {
+    let plugin = |directory: &str| Path::new(directory).join("slurm-wlm/auth_jwt.so").is_file();
+    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let programs = ["munged", "slurmctld", "slurmd", "slurmrestd", "scontrol"];
+    programs.into_iter().all(|name| settings::program(name).is_some())
+        && (plugin(&multiarch) || Path::new("/usr/lib64/slurm/auth_jwt.so").is_file())
+}
+
+fn is_root() -> bool {
+    command::answer(Command::new("id").arg("-u")).as_deref() == Some("0")
+}
+
 /// A Java 17 or newer with its compiler, from the system; on Debian, where we may, installed.
 pub(crate) fn java() -> anyhow::Result<PathBuf> {
     if let Some(java) = java_with_compiler() {
         return Ok(java);
     }
-    let is_root = command::answer(Command::new("id").arg("-u")).as_deref() == Some("0");
     match settings::program("apt-get") {
-        Some(apt) if is_root => {
+        Some(apt) if is_root() => {
             command::must(Command::new(apt).args([
                 "install",
                 "--yes",

@@ -62,7 +62,7 @@ impl Subject {
     }
 }
 
-fn kill(pids: &[i32]) {
+pub(crate) fn kill(pids: &[i32]) {
     let pids = pids.iter().map(i32::to_string);
     assert!(
         Command::new("kill")
@@ -74,7 +74,7 @@ fn kill(pids: &[i32]) {
     );
 }
 
-fn children(pid: i32) -> Vec<i32> {
+pub(crate) fn children(pid: i32) -> Vec<i32> {
     let output = Command::new("pgrep")
         .args(["-P", &pid.to_string()])
         .output()
@@ -84,6 +84,37 @@ fn children(pid: i32) -> Vec<i32> {
         .lines()
         .map(|line| line.parse().unwrap())
         .collect()
+}
+
+pub(crate) fn submission(key: SubmitKey, script: &str) -> Submission {
+    let description = json!({
+        "job": key.job.to_string(),
+        "attempt": key.attempt.0,
+        "name": "contract",
+        "checkout": {"clone_url": "file:///nowhere", "repository": "octo/hello", "sha": "a".repeat(40), "git_ref": "refs/heads/main"},
+        "contexts": {"github": {"event": {}}},
+        "env": [],
+        "defaults": {},
+        "steps": [{"type": "run", "run": script, "shell": "bash"}],
+        "outputs": {},
+        "timeout_ms": 600_000,
+        "callback": null,
+    });
+    Submission {
+        key,
+        name: "contract".to_owned(),
+        description: serde_json::to_vec(&description).unwrap(),
+        secrets: vec![("GITHUB_TOKEN".to_owned(), "ghs_contract".into())],
+        labels: Vec::new(),
+        queue_timeout: Millis::from_minutes(10),
+        run_timeout: Millis::from_minutes(10),
+    }
+}
+
+pub(crate) fn alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
 }
 
 #[async_trait]
@@ -113,28 +144,7 @@ impl ContractSubject for Subject {
     }
 
     fn submission(&self, key: SubmitKey, script: &str) -> Submission {
-        let description = json!({
-            "job": key.job.to_string(),
-            "attempt": key.attempt.0,
-            "name": "contract",
-            "checkout": {"clone_url": "file:///nowhere", "repository": "octo/hello", "sha": "a".repeat(40), "git_ref": "refs/heads/main"},
-            "contexts": {"github": {"event": {}}},
-            "env": [],
-            "defaults": {},
-            "steps": [{"type": "run", "run": script, "shell": "bash"}],
-            "outputs": {},
-            "timeout_ms": 600_000,
-            "callback": null,
-        });
-        Submission {
-            key,
-            name: "contract".to_owned(),
-            description: serde_json::to_vec(&description).unwrap(),
-            secrets: vec![("GITHUB_TOKEN".to_owned(), "ghs_contract".into())],
-            labels: Vec::new(),
-            queue_timeout: Millis::from_minutes(10),
-            run_timeout: Millis::from_minutes(10),
-        }
+        submission(key, script)
     }
 
     fn shared(&self) -> &Path {
@@ -142,9 +152,7 @@ impl ContractSubject for Subject {
     }
 
     fn is_alive(&self, pid: u32) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit_once(')')
-            .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+        alive(pid)
     }
 
     fn kill_agent(&self) -> Option<String> {

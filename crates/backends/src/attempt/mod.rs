@@ -20,6 +20,7 @@ mod remove;
 pub use dir::{AttemptDir, DirError, LockState, open_ours};
 pub use remove::remove_tree;
 
+use crate::port::BackendEnd;
 use serde::{Deserialize, Serialize};
 
 /// The job: a [`checkmill_workflow::job::JobDescription`].
@@ -110,4 +111,16 @@ pub enum AttemptEnd {
     Lost {
         detail: String,
     },
+}
+
+impl From<AttemptEnd> for BackendEnd {
+    fn from(end: AttemptEnd) -> Self {
+        match end {
+            AttemptEnd::Exited { code } => Self::Exited { code },
+            AttemptEnd::Signalled { signal } => Self::Signalled { signal },
+            AttemptEnd::Cancelled => Self::Cancelled,
+            AttemptEnd::TimedOut => Self::TimedOut,
+            AttemptEnd::Lost { detail } => Self::Lost { detail },
+        }
+    }
 }

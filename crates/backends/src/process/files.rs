@@ -31,7 +31,7 @@ pub(super) fn keep_usable(path: &Path) -> io::Result<()> {
 }
 
 /// A piece of the log. `ended` is what was known before this call.
-pub(super) fn read_log(attempt: &AttemptDir, offset: u64, ended: bool) -> Result<LogChunk, DirError> {
+pub(crate) fn read_log(attempt: &AttemptDir, offset: u64, ended: bool) -> Result<LogChunk, DirError> {
     let path = attempt.file(LOG_FILE);
     let read = || -> io::Result<LogChunk> {
         let mut file = open_ours(&path)?;

@@ -7,7 +7,7 @@
 //! There is no isolation: a job has the rights of the user that runs us. Use it for code you trust.
 
 mod cancel;
-mod files;
+pub(crate) mod files;
 mod host;
 mod settings;
 mod spawn;

@@ -2,7 +2,7 @@
 
 use super::{Inner, spawn};
 use crate::attempt::{AttemptDir, AttemptEnd, Claim, ExitRecord, LockState, SubmitRecord};
-use crate::port::{BackendEnd, BackendError, BackendState};
+use crate::port::{BackendError, BackendState};
 use checkmill_core::UnixMillis;
 use std::io::ErrorKind;
 use std::time::UNIX_EPOCH;
@@ -134,11 +134,5 @@ fn made_at(attempt: &AttemptDir) -> Option<UnixMillis> {
 }
 
 fn ended(end: AttemptEnd) -> BackendState {
-    BackendState::Ended(match end {
-        AttemptEnd::Exited { code } => BackendEnd::Exited { code },
-        AttemptEnd::Signalled { signal } => BackendEnd::Signalled { signal },
-        AttemptEnd::Cancelled => BackendEnd::Cancelled,
-        AttemptEnd::TimedOut => BackendEnd::TimedOut,
-        AttemptEnd::Lost { detail } => BackendEnd::Lost { detail },
-    })
+    BackendState::Ended(end.into())
 }

@@ -5,11 +5,12 @@ use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_backends::environment;
 use checkmill_backends::exec::{ExecBackend, ExecSettings};
-use checkmill_backends::file::{self, BackendEntry, BackendKind, FILE_BYTES};
+use checkmill_backends::file::{self, BackendEntry, BackendKind, FILE_BYTES, SlurmCredentials, SlurmEntry};
 use checkmill_backends::labels::{self, Labels};
 use checkmill_backends::port::{Backend, Capabilities};
 use checkmill_backends::process::{AgentCommand, Host, Orphans, ProcessBackend, ProcessSettings};
 use checkmill_backends::registry::Backends;
+use checkmill_backends::slurm::{Credentials, Secret, SlurmBackend, SlurmSettings};
 use checkmill_phases::ports::Clock as _;
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -94,5 +95,46 @@ fn backend(entry: &BackendEntry, here: Here<'_>) -> anyhow::Result<Arc<dyn Backe
             },
             call: exec.call,
         })),
+        BackendKind::Slurm(slurm) => Arc::new(SlurmBackend::new(cluster(&entry.name, slurm))?),
+    })
+}
+
+fn cluster(name: &str, slurm: &SlurmEntry) -> SlurmSettings {
+    SlurmSettings {
+        name: name.to_owned(),
+        server: slurm.server.clone(),
+        version: slurm.version,
+        credentials: match &slurm.credentials {
+            SlurmCredentials::TokenFile(path) => Credentials::Token(of_file(path)),
+            SlurmCredentials::TokenEnvironment(name) => Credentials::Token(of_environment(name)),
+            SlurmCredentials::KeyFile(path) => Credentials::Key(of_file(path)),
+        },
+        user: slurm.user.clone(),
+        agent: slurm.agent.clone(),
+        shared_directory: slurm.shared_directory.clone(),
+        environment: slurm.environment.clone(),
+        accounting: slurm.accounting,
+        callback: slurm.callback,
+        containers: slurm.containers,
+        rows: slurm.rows.clone(),
+        request: slurm.request,
+        now: Arc::new(|| SystemClock.now()),
+    }
+}
+
+/// Read each time: somebody renews it.
+fn of_file(path: &Path) -> Secret {
+    let path = path.to_owned();
+    Arc::new(move || {
+        std::fs::read(&path).map_err(|error| format!("{} can't be read: {error}", path.display()))
+    })
+}
+
+fn of_environment(name: &str) -> Secret {
+    let name = name.to_owned();
+    Arc::new(move || {
+        let value =
+            std::env::var_os(&name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
+        Ok(value.into_encoded_bytes())
     })
 }

@@ -39,6 +39,7 @@ mod reruns;
 mod run_steps;
 mod schedules;
 mod secrets;
+mod slurm;
 mod targets;
 mod timeouts;
 mod troubles;

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod emulator;
 mod infra;
 pub(crate) mod rust;
+mod slurm;
 mod statemachine;
 
 use crate::outcome::{Counts, Row, table};
@@ -20,6 +21,7 @@ pub(crate) enum StepName {
     Tests,
     Agent,
     DynamoDb,
+    Slurm,
     Doc,
     Deny,
     Functions,
@@ -28,7 +30,7 @@ pub(crate) enum StepName {
 
 impl StepName {
     /// In the order in which they run: what answers soonest comes first.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Fmt,
         Self::Clippy,
         Self::StateMachine,
@@ -36,6 +38,7 @@ impl StepName {
         Self::Tests,
         Self::Agent,
         Self::DynamoDb,
+        Self::Slurm,
         Self::Doc,
         Self::Deny,
         Self::Functions,
@@ -51,6 +54,7 @@ impl StepName {
             Self::Tests => "tests",
             Self::Agent => "agent",
             Self::DynamoDb => "dynamodb",
+            Self::Slurm => "slurm",
             Self::Doc => "doc",
             Self::Deny => "deny",
             Self::Functions => "functions",
@@ -67,6 +71,7 @@ impl StepName {
             Self::Tests => rust::tests(workspace),
             Self::Agent => agent::test(workspace),
             Self::DynamoDb => rust::dynamodb(workspace),
+            Self::Slurm => slurm::test(workspace),
             Self::Doc => rust::doc(workspace),
             Self::Deny => rust::deny(workspace),
             Self::Functions => emulator::build_functions(workspace),
