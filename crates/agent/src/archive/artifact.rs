@@ -2,7 +2,6 @@
 
 use super::find::{Found, Mode};
 use super::pack::Item;
-use crate::hash_files::glob;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -157,10 +156,8 @@ impl Download {
             Which::Name(wanted) => name == wanted,
             Which::Ids(ids) => ids.iter().any(|wanted| wanted == id),
             Which::Pattern(pattern) if pattern.is_empty() => true,
-            Which::Pattern(pattern) => glob::parse(std::slice::from_ref(pattern), "").is_ok_and(|patterns| {
-                let last = patterns.iter().rev().find(|pattern| pattern.matches(&[name]));
-                last.is_some_and(|pattern| !pattern.exclude)
-            }),
+            // GitHub's action has minimatch: braces, and `!` in front for all others.
+            Which::Pattern(pattern) => fast_glob::glob_match(pattern, name),
         }
     }
 
@@ -180,6 +177,8 @@ impl Download {
         );
         match &self.which {
             Which::Name(_) => base,
+            // As of version 5 of GitHub's action; before, it had a directory of its own.
+            Which::Ids(ids) if ids.len() == 1 => base,
             _ if self.merge || !is_plain => base,
             _ => base.join(own),
         }
@@ -247,8 +246,22 @@ mod tests {
         let some = parse(&[("pattern", "logs-*"), ("merge-multiple", "true")]).unwrap();
         assert!(some.wants("logs-1", "") && !some.wants("log-1", ""));
         assert_eq!(some.directory(Path::new("/w"), None, "logs-1"), Path::new("/w/"));
+        for (pattern, wanted, others) in [
+            ("!logs", &["dist", "logs-1"][..], &["logs"][..]),
+            ("{linux,mac}-*", &["linux-1", "mac-2"], &["windows-1", "linux"]),
+            ("a[0-9]?", &["a1x"], &["ab1", "a1"]),
+            ("*", &["a", "a.b"], &[]),
+        ] {
+            let some = parse(&[("pattern", pattern)]).unwrap();
+            let is_wanted = |name: &&&str| some.wants(name, "");
+            assert_eq!(wanted.iter().filter(is_wanted).count(), wanted.len(), "{pattern}");
+            assert_eq!(others.iter().filter(is_wanted).count(), 0, "{pattern}");
+        }
         let ids = parse(&[("artifact-ids", "1, 2")]).unwrap();
         assert!(ids.wants("x", "2") && !ids.wants("x", "3"));
+        assert_eq!(ids.directory(Path::new("/w"), None, "x"), Path::new("/w/x"));
+        let id = parse(&[("artifact-ids", "1")]).unwrap();
+        assert_eq!(id.directory(Path::new("/w"), None, "x"), Path::new("/w/"));
         for (pairs, expected) in [
             (
                 &[("run-id", "9")][..],

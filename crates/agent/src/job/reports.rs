@@ -116,10 +116,16 @@ impl JobRunner<'_> {
         let shown = path.display();
         if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
             match sarif::parse(text) {
-                Ok(annotations) => {
-                    let count = annotations.len();
+                Ok(findings) => {
+                    let count = findings.annotations.len();
                     self.log.text(&format!("Report {shown}: {count} results."));
-                    for annotation in annotations {
+                    if let Some(problem) = &findings.problem {
+                        let broken = findings.broken;
+                        self.warn(&format!(
+                            "Of the report {shown} {broken} results are not used: {problem}"
+                        ));
+                    }
+                    for annotation in findings.annotations {
                         let annotation = self.masked(annotation);
                         self.reports.found(annotation, &paths);
                     }

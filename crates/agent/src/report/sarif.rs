@@ -10,24 +10,39 @@ const BASE_DEPTH: usize = 8;
 /// Of a message with arguments, and of each of these.
 const PART_BYTES: usize = 2000;
 
+/// What a log holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    pub annotations: Vec<Annotation>,
+    /// Results that are none by the standard, such as one at line -1, with what is wrong with the first.
+    pub broken: usize,
+    pub problem: Option<String>,
+}
+
 /// Reads a SARIF log: its results as annotations, the files as the log names them. Left out are results that are suppressed,
 /// absent, no failures, or have no place in a file.
 ///
 /// # Errors
 /// Where the text is no SARIF of version 2.
-pub fn parse(text: &str) -> Result<Vec<Annotation>, String> {
+pub fn parse(text: &str) -> Result<Findings, String> {
     let log: Log =
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| error.to_string())?;
     if !log.version.starts_with("2.") {
         return Err(format!("its version is {:?}, not 2.1.0", log.version));
     }
-    let annotations = log.runs.iter().flat_map(|run| {
-        run.results
-            .iter()
-            .flatten()
-            .filter_map(|result| run.annotation(result))
-    });
-    Ok(annotations.collect())
+    let mut findings = Findings::default();
+    for run in &log.runs {
+        for result in run.results.iter().flatten() {
+            match Found::deserialize(result) {
+                Ok(found) => findings.annotations.extend(run.annotation(&found)),
+                Err(problem) => {
+                    findings.broken += 1;
+                    findings.problem.get_or_insert_with(|| problem.to_string());
+                }
+            }
+        }
+    }
+    Ok(findings)
 }
 
 #[derive(Deserialize)]
@@ -42,7 +57,7 @@ struct Run {
     tool: Tool,
     /// `null` where the tool could not run.
     #[serde(default)]
-    results: Option<Vec<Found>>,
+    results: Option<Vec<serde_json::Value>>,
     #[serde(default)]
     original_uri_base_ids: BTreeMap<String, Artifact>,
     #[serde(default)]

@@ -2,7 +2,7 @@ use super::*;
 
 fn shown(text: &str) -> String {
     let found = match parse(text) {
-        Ok(found) => found,
+        Ok(found) => found.annotations,
         Err(error) => return error,
     };
     let lines = found.iter().map(|found| {
@@ -77,6 +77,26 @@ fn what_is_no_sarif() {
     for (text, expected) in table {
         assert_eq!(shown(text), expected);
     }
+}
+
+/// One result that is none takes no other with it.
+#[test]
+fn a_result_at_no_line() {
+    let result = |line: &str| {
+        format!(
+            r#"{{"message": {{"text": "said"}}, "locations": [{{"physicalLocation": {{"artifactLocation": {{"uri": "a.c"}},
+            "region": {{"startLine": {line}}}}}}}]}}"#
+        )
+    };
+    let results = [result("-1"), result("2.5"), result("7")].join(",");
+    let text = format!(
+        r#"{{"version": "2.1.0", "runs": [{{"tool": {{"driver": {{}}}}, "results": [{results}]}}]}}"#
+    );
+    let findings = parse(&text).unwrap();
+    assert_eq!(findings.broken, 2);
+    assert!(findings.problem.unwrap().contains("`-1`"));
+    let lines: Vec<_> = findings.annotations.iter().map(|one| one.line).collect();
+    assert_eq!(lines, [Some(7)]);
 }
 
 #[test]
