@@ -97,21 +97,33 @@ impl Run {
     }
 
     /// Where its jobs may check out nothing but the repository's own branches and tags: these commits besides. A stranger
-    /// has started them and nobody has read his commit, which would run with their rights ("pwn request"). GitHub's own
-    /// checkout refuses a fork's commits there since version 7.
+    /// has started them, and what he pushes would run with their rights ("pwn request"). An approval is for the one commit
+    /// that was there to be read. GitHub's own checkout refuses a fork's commits there since version 7.
     #[must_use]
     pub fn only_own_commits(&self) -> Option<Vec<CommitSha>> {
         let head_is_strange = match &self.event.kind {
-            EventKind::PullRequestTarget(_) => {
-                self.event.is_from_fork() && !matches!(self.trust, Trust::ForkApproved { .. })
-            }
+            EventKind::PullRequestTarget(_) => self.event.is_from_fork(),
             EventKind::WorkflowRun(ended) => {
                 ended.head_repository.as_ref() != Some(&self.event.repository.name)
             }
             _ => false,
         };
         let base = self.event.pull_request().map(|pull| pull.base_sha.clone());
-        head_is_strange.then(|| [self.sha.clone()].into_iter().chain(base).collect())
+        let is_approved = matches!(self.trust, Trust::ForkApproved { .. });
+        let approved = is_approved.then(|| self.check_sha().clone());
+        let known = [self.sha.clone()].into_iter().chain(base).chain(approved);
+        head_is_strange.then(|| known.collect())
+    }
+
+    /// Whether who approves `pressed` approves this one of the same commit, too: what they grant is not the same where one of
+    /// them is of `pull_request_target`, and then it is about one pull request.
+    #[must_use]
+    pub fn is_approved_with(&self, pressed: &Self) -> bool {
+        let about = |run: &Self| match &run.event.kind {
+            EventKind::PullRequestTarget(pull) => Some(pull.number),
+            _ => None,
+        };
+        about(self) == about(pressed)
     }
 
     /// Whether a later attempt of the job than the one it is at was asked for.

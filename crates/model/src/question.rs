@@ -89,8 +89,10 @@ fn for_run() -> String {
          `run`.\n\
          - It has no root rights that `run` did not have. It uses only the programs that are installed or that it downloads over \
          https from the project that publishes them into $RUNNER_TEMP or the home directory.\n\
-         - Where `run` has an expression it reads its variable from `expressions`, always in double quotes, never in an \
-         arithmetic expression and never as code: no eval, no script put together from it. It never has `${{{{`.\n\
+         - Where `run` has an expression it reads its variable from `expressions`, always in double quotes and as \
+         text, never as code. A script that reads one has no arithmetic (`((`), array index, substring, here-document, \
+         `[[ -eq ]]` or `-v`, and calls no eval, read, declare, local, source, trap, shell, interpreter, sed, awk, find or \
+         xargs. It never has `${{{{`.\n\
          - What `run` appends to $GITHUB_OUTPUT, $GITHUB_ENV, $GITHUB_PATH and $GITHUB_STEP_SUMMARY it appends, too. It prints \
          no workflow commands but ::group::, ::endgroup::, ::error::, ::warning::, ::notice::, ::debug:: and ::add-mask::.\n\
          - It reads no secrets, tokens or files that `run` does not read.\n\

@@ -334,7 +334,7 @@ mod tests {
             (
                 "and is approved",
                 approved(under(target("main"), &asks)),
-                [true, true, true, true],
+                [true, true, true, false],
             ),
             (
                 "own, policy",
@@ -363,6 +363,13 @@ mod tests {
             (pull.check_sha(), target.check_sha()),
             (&pull.sha, &"3".repeat(40).parse().unwrap())
         );
+        let head = target.check_sha();
+        let only = approved(target.clone()).only_own_commits().unwrap();
+        assert!(
+            only.contains(&target.sha) && only.contains(head),
+            "the approved commit, and none that follows it: {only:?}"
+        );
+        assert!(!pull.is_approved_with(&target) && target.is_approved_with(&target));
         let only = target.only_own_commits().unwrap();
         assert!(
             only.contains(&target.sha) && !only.contains(target.check_sha()),

@@ -327,6 +327,8 @@ pub(crate) fn expand_with(
             jobs: Vec::new(),
             diagnosis: None,
         },
+        // A skipped check lets a merge pass, and the condition is a stranger's: `start` has it approved first.
+        Ok(Evaluated::Skipped { name, .. }) if !run.trust.may_run() => queued(run, key, &name, now),
         Ok(Evaluated::Skipped { reason, name }) => {
             ended(&name, Reason::Skipped, format!("Skipped: {reason}."))
         }

@@ -133,7 +133,7 @@ impl Plan<'_> {
             }
             EventKind::RequestedAction { action, check } => {
                 match action {
-                    ButtonAction::Approve => self.rerun().approve(event, &check.head_sha).await?,
+                    ButtonAction::Approve => self.rerun().approve(event, check).await?,
                     ButtonAction::Cancel => self.rerun().cancel(event, check).await?,
                 }
                 Ok(PlanOutcome::Acted)

@@ -105,16 +105,23 @@ impl Rerun<'_> {
     }
 
     /// Approves a fork's commit, if the sender may write to the repository, and starts what waited for it: the runs of
-    /// exactly this commit.
+    /// exactly this commit that get the same by it as the one on whose check the button was pressed.
     ///
     /// # Errors
     /// The ports'.
-    pub async fn approve(&self, event: &Event, sha: &CommitSha) -> Result<(), PhaseError> {
+    pub async fn approve(&self, event: &Event, check: &CheckRef) -> Result<(), PhaseError> {
+        let Some(pressed) = self.run_of(event, check).await? else {
+            return Ok(());
+        };
         if !self.may_act(event, "approve").await? {
             return Ok(());
         }
         let mut errors = Vec::new();
-        for run in self.runs.of_commit(event.repository.id, sha).await? {
+        for run in self.runs.of_commit(event.repository.id, &check.head_sha).await? {
+            let other = self.runs.load(&run).await?;
+            if !other.is_some_and(|other| other.is_approved_with(&pressed)) {
+                continue;
+            }
             if let Err(error) = self.approve_run(event, &run).await {
                 tracing::warn!(%run, %error, "could not start what was approved yet");
                 errors.push(error);
@@ -188,16 +195,22 @@ impl Rerun<'_> {
     /// The job of a check, if it is one of the event's repository and commit. The `external_id` alone proves nothing: a job
     /// whose token may write checks can give its own check any.
     async fn find(&self, event: &Event, check: &CheckRef) -> Result<Option<Job>, PhaseError> {
+        match (&check.job, self.run_of(event, check).await?) {
+            (Some(id), Some(_)) => Ok(self.jobs.load(id).await?),
+            _ => Ok(None),
+        }
+    }
+
+    /// The run of a check, where it is one of the repository and commit that the request is about.
+    async fn run_of(&self, event: &Event, check: &CheckRef) -> Result<Option<Run>, PhaseError> {
         let Some(id) = &check.job else { return Ok(None) };
-        let run = self.runs.load(&id.run()).await?;
-        let own = run.is_some_and(|run| {
+        let run = self.runs.load(&id.run()).await?.filter(|run| {
             run.event.repository.id == event.repository.id && *run.check_sha() == check.head_sha
         });
-        let job = if own { self.jobs.load(id).await? } else { None };
-        if job.is_none() {
+        if run.is_none() {
             tracing::info!(job = %id, repository = %event.repository.name, "a request for a job that is not here");
         }
-        Ok(job)
+        Ok(run)
     }
 
     async fn may_act(&self, event: &Event, what: &str) -> Result<bool, PhaseError> {

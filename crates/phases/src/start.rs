@@ -214,37 +214,34 @@ impl Start<'_> {
                 detail: cancelled.detail.clone(),
             });
         }
-        match &run.hold {
-            Some(Hold::Broken(diagnosis)) => {
-                return Some(Refusal {
-                    reason: Reason::Configuration,
-                    detail: view::first_line(&diagnosis.text),
-                });
-            }
-            Some(Hold::SkipCi) => {
-                let detail = "The head commit's message asks for no CI.".to_owned();
-                return Some(Refusal {
-                    reason: Reason::Skipped,
-                    detail,
-                });
-            }
-            Some(Hold::Unmatched { detail, .. }) => {
-                return Some(Refusal {
-                    reason: Reason::Skipped,
-                    detail: detail.clone(),
-                });
-            }
-            None => {}
+        if let Some(Hold::Broken(diagnosis)) = &run.hold {
+            return Some(Refusal {
+                reason: Reason::Configuration,
+                detail: view::first_line(&diagnosis.text),
+            });
         }
-        let untrusted = || Refusal {
-            reason: if may_be_approved(run) {
-                Reason::ApprovalRequired
-            } else {
-                Reason::ForkRefused
-            },
-            detail: view::untrusted(run),
-        };
-        (!run.trust.may_run()).then(untrusted)
+        // Before all that skips: a skipped check lets a merge pass, and what it says there is the stranger's.
+        if !run.trust.may_run() {
+            return Some(Refusal {
+                reason: if may_be_approved(run) {
+                    Reason::ApprovalRequired
+                } else {
+                    Reason::ForkRefused
+                },
+                detail: view::untrusted(run),
+            });
+        }
+        match &run.hold {
+            Some(Hold::SkipCi) => Some(Refusal {
+                reason: Reason::Skipped,
+                detail: "The head commit's message asks for no CI.".to_owned(),
+            }),
+            Some(Hold::Unmatched { detail, .. }) => Some(Refusal {
+                reason: Reason::Skipped,
+                detail: detail.clone(),
+            }),
+            Some(Hold::Broken(_)) | None => None,
+        }
     }
 
     /// The description and the backend; both decided before anything outside is touched.

@@ -66,7 +66,8 @@ fn not_own(asked: &str) -> CheckoutFault {
     CheckoutFault::Configuration(format!(
         "ref: {asked:?} is no branch or tag of the repository, and this job must not run what a fork's pull request holds: it \
          has rights that nobody gave the fork. Use `pull_request`; or let the fork's commits wait for an approval with \
-         `pull_request_target: {{forks: approval}}` in the policy, after which a job of `pull_request_target` may check them out"
+         `pull_request_target: {{forks: approval}}` in the policy, after which a job of \
+         `pull_request_target` may check out the approved one by its id, `github.event.pull_request.head.sha`"
     ))
 }
 

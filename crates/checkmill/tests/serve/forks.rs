@@ -3,7 +3,7 @@
 use crate::conversation::{CI, REPO};
 use crate::page::{page, verdict};
 use crate::served::Served;
-use checkmill_testkit::{CheckRun, NewCommit, NewPullRequest, NewRepository, Role};
+use checkmill_testkit::{CheckRun, NewCommit, NewPullRequest, NewRepository, Role, Status};
 
 const FORK: &str = "mallory/hello";
 const WORKFLOW: &str = r#"
@@ -127,5 +127,59 @@ async fn a_policy_can_keep_forks_out_for_good() {
     Queued TIME
     ");
     assert_eq!(served.mark_now("ran"), None);
+    served.finish().await;
+}
+
+/// A skipped check lets a merge pass. What a fork's files and messages skip by themselves nobody has read.
+#[tokio::test]
+async fn what_a_fork_skips_waits_for_the_approval_too() {
+    const SKIPS: &str = r#"
+name: CI
+on: pull_request
+jobs:
+  off:
+    if: false
+    runs-on: linux
+    steps:
+      - run: echo
+  test:
+    name: test (pull_request_target)
+    runs-on: linux
+    steps:
+      - run: echo
+"#;
+    let elsewhere = "name: Docs\non: {pull_request: {paths: [docs/**]}}\njobs:\n  build:\n    runs-on: linux\n    steps:\n      - run: echo\n";
+    let served = Served::start(repository()).await;
+    served.github.fork(REPO, "mallory").unwrap();
+    let commit = NewCommit::new("Improve")
+        .by("mallory")
+        .write(CI, SKIPS)
+        .write(".checkmill/workflows/docs.yml", elsewhere);
+    served
+        .on_github(|github| github.push(FORK, "better", commit))
+        .await;
+    let pull = NewPullRequest::from_fork(REPO, FORK, "better").by("mallory");
+    served.on_github(|github| github.open_pull_request(pull)).await;
+    let waiting = served.completed("CI / off").await;
+    served
+        .completed("CI / test (pull_request_target) (pull_request)")
+        .await;
+    insta::assert_snapshot!(served.checks_now(), @"
+    CI / off: action_required
+    CI / test (pull_request_target) (pull_request): action_required
+    ");
+    served.click(&waiting, "approve", "ann").await;
+    assert_eq!(served.after(&waiting).await.line(), "CI / off: skipped");
+
+    let commit = NewCommit::new("Again [skip ci]").by("mallory").write("x", "y");
+    let skipped = served
+        .on_github(|github| github.push(FORK, "better", commit))
+        .await;
+    let held = served
+        .check_that("CI / off", "of the newest commit", |check| {
+            check.head_sha == skipped && check.status == Status::Completed
+        })
+        .await;
+    assert_eq!(held.line(), "CI / off: action_required");
     served.finish().await;
 }

@@ -149,6 +149,46 @@ async fn a_job_that_would_run_what_the_fork_holds_is_stopped() {
     served.finish().await;
 }
 
+/// What somebody has read and approved may be checked out, and nothing that the fork pushes after it. (There is no git server
+/// here: what is not refused fails at its fetch.)
+#[tokio::test]
+async fn an_approval_is_for_one_commit() {
+    let policy = "pull_request_target: {forks: approval}\n";
+    for (git_ref, expected) in [
+        ("${{ github.event.pull_request.head.sha }}", "git fetch failed"),
+        ("refs/pull/1/head", "this job must not run what a fork"),
+    ] {
+        let served = Served::start(repository()).await;
+        let text = PWN.replace("${{ github.event.pull_request.head.sha }}", git_ref);
+        let files = served.first_commit(&text).write(".checkmill/config.yml", policy);
+        served.push(files).await;
+        served
+            .mallory_opens(NewCommit::new("Improve").write("test.sh", "echo first"))
+            .await;
+        let waiting = served.completed(TARGET).await;
+        served
+            .on_github(|github| {
+                let evil = NewCommit::new("More")
+                    .by("mallory")
+                    .write("test.sh", "echo second");
+                github.push(FORK, "better", evil)
+            })
+            .await;
+        served.click(&waiting, "approve", "ann").await;
+        let approved = served
+            .check_that(TARGET, "after the approval", |check| {
+                check.id != waiting.id
+                    && check.head_sha == waiting.head_sha
+                    && check.status == Status::Completed
+            })
+            .await;
+        let page = page(&approved);
+        assert!(page.contains(expected), "{page}");
+        assert_eq!(served.mark_now("pwned"), None);
+        served.finish().await;
+    }
+}
+
 #[tokio::test]
 async fn a_policy_can_want_an_approval_or_none_of_it() {
     let served = Served::start(repository()).await;
@@ -171,6 +211,11 @@ async fn a_policy_can_want_an_approval_or_none_of_it() {
     assert_eq!(served.mark_now("pull_request_target"), None);
     served.click(&waiting, "approve", "ann").await;
     assert_eq!(served.after(&waiting).await.line(), format!("{TARGET}: success"));
+    assert!(
+        served.checks_now().contains(&format!("{HEAD}: action_required")),
+        "the fork's own files were not what was approved: {}",
+        served.checks_now()
+    );
 
     let policy =
         NewCommit::new("Rather not").write(".checkmill/config.yml", "pull_request_target: {forks: never}\n");

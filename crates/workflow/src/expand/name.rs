@@ -92,11 +92,15 @@ pub(crate) fn check_name(workflow: &Workflow, job: &str) -> String {
     cut(&line, CHECK_NAME_CHARS)
 }
 
+/// Of the names of the checks of `pull_request_target`, and of no others.
+const TARGET_ENDING: &str = " (pull_request_target)";
+
 /// What a job's check is called for this event. A file with both events of a pull request has checks of both on one commit,
-/// and what is required of one must not be met by the other: GitHub shows the event in the same place.
+/// and what is required of one must not be met by the other: GitHub shows the event in the same place. A name of another event
+/// that ends so itself has its own event behind.
 #[must_use]
 pub fn name_for(event: &Event, name: &str) -> String {
-    if !event.is_target() {
+    if !event.is_target() && !name.trim_end().ends_with(TARGET_ENDING) {
         return name.to_owned();
     }
     let event = format!(" ({})", event.name());
