@@ -161,7 +161,7 @@ jobs:
     let pull = NewPullRequest::from_fork(REPO, FORK, "better").by("mallory");
     served.on_github(|github| github.open_pull_request(pull)).await;
     let waiting = served.completed("CI / off").await;
-    served
+    let named = served
         .completed("CI / test (pull_request_target) (pull_request)")
         .await;
     insta::assert_snapshot!(served.checks_now(), @"
@@ -170,16 +170,19 @@ jobs:
     ");
     served.click(&waiting, "approve", "ann").await;
     assert_eq!(served.after(&waiting).await.line(), "CI / off: skipped");
+    served.after(&named).await;
 
     let commit = NewCommit::new("Again [skip ci]").by("mallory").write("x", "y");
     let skipped = served
         .on_github(|github| github.push(FORK, "better", commit))
         .await;
-    let held = served
-        .check_that("CI / off", "of the newest commit", |check| {
-            check.head_sha == skipped && check.status == Status::Completed
-        })
-        .await;
-    assert_eq!(held.line(), "CI / off: action_required");
+    for name in ["CI / off", "CI / test (pull_request_target) (pull_request)"] {
+        let held = served
+            .check_that(name, "of the newest commit", |check| {
+                check.head_sha == skipped && check.status == Status::Completed
+            })
+            .await;
+        assert_eq!(held.line(), format!("{name}: action_required"));
+    }
     served.finish().await;
 }

@@ -54,61 +54,16 @@ const PLAIN: [&str; 14] = [
     "true",
 ];
 
-/// After them programs may be there that were not, or the script may have ended.
-const OPENING: [&str; 24] = [
-    ".",
-    "alias",
-    "ansible",
-    "ansible-playbook",
-    "bash",
-    "dash",
-    "enable",
-    "eval",
-    "exec",
-    "exit",
-    "hash",
-    "ksh",
-    "make",
-    "ml",
-    "module",
-    "nvm",
-    "return",
-    "sh",
-    "source",
-    "spack",
-    "trap",
-    "use",
-    "xargs",
-    "zsh",
+/// After these the same programs are there as before, and the script goes on. After all others, programs may be there that were
+/// not, or it may have ended.
+const HARMLESS: [&str; 52] = [
+    ":", "[", "aws", "cmake", "docker", "gh", "jq", "kubectl", "ninja", "yq", "basename", "cat", "cd",
+    "chmod", "cmp", "cut", "date", "df", "diff", "dirname", "du", "echo", "export", "false", "file", "free",
+    "git", "grep", "head", "id", "ls", "mkdir", "nproc", "popd", "printf", "pushd", "pwd", "realpath", "rm",
+    "set", "sleep", "sort", "stat", "tail", "test", "touch", "tr", "true", "uname", "uniq", "wc", "whoami",
 ];
-
-/// Package managers. They bring programs with one of [`INSTALLING`].
-const MANAGERS: [&str; 36] = [
-    "apk", "apt", "apt-get", "aptitude", "asdf", "brew", "bun", "cargo", "composer", "conda", "corepack",
-    "dnf", "dotnet", "dpkg", "gcloud", "gem", "ghcup", "go", "helm", "mamba", "nix", "nix-env", "npm",
-    "opam", "pacman", "pip", "pip3", "pipx", "pnpm", "python", "python3", "rpm", "rustup", "snap", "uv",
-    "yarn",
-];
-const MORE_MANAGERS: [&str; 2] = ["yum", "zypper"];
-const INSTALLING: [&str; 17] = [
-    "-S",
-    "-Sy",
-    "-Syu",
-    "-U",
-    "-i",
-    "add",
-    "components",
-    "default",
-    "enable",
-    "env",
-    "get",
-    "global",
-    "i",
-    "install",
-    "link",
-    "plugin",
-    "use",
-];
+/// They are as long as no directory of programs is among their words.
+const MOVING: [&str; 3] = ["cp", "mv", "tee"];
 
 /// Programs that run another one, which is the word behind them.
 const WRAPPERS: [&str; 6] = ["command", "env", "exec", "nohup", "sudo", "time"];
@@ -186,11 +141,14 @@ impl Surveyor {
             is_certain = false;
             at += 1;
         }
+        // The last command's end is the pipeline's: without `pipefail` the others may fail.
         loop {
+            let begin = self.mark();
             at = self.command(tokens, at, is_certain)?;
             if tokens.get(at) != Some(&Token::Pipe) {
                 return Ok(at);
             }
+            self.doubt(begin, self.mark());
             at = skip_newlines(tokens, at + 1);
         }
     }
@@ -219,7 +177,7 @@ impl Surveyor {
         self.depth -= 1;
         let mut end = end;
         while let Some(Token::Redirect(target)) = tokens.get(end) {
-            self.argument(target, false)?;
+            self.argument(target)?;
             end += 1;
         }
         Ok(end)
@@ -250,7 +208,7 @@ impl Surveyor {
         loop {
             match tokens.get(at) {
                 Some(Token::Word(word)) if word.is("do") => return self.compound(tokens, at, "done"),
-                Some(Token::Word(word)) => self.argument(word, false)?,
+                Some(Token::Word(word)) => self.argument(word)?,
                 Some(Token::Newline | Token::Semicolon) => {}
                 _ => return Err(Unread),
             }
@@ -263,7 +221,7 @@ impl Surveyor {
         let Some(Token::Word(word)) = tokens.get(at) else {
             return Err(Unread);
         };
-        self.argument(word, false)?;
+        self.argument(word)?;
         let mut at = reserved(tokens, skip_newlines(tokens, at + 1), "in")?;
         loop {
             at = skip_newlines(tokens, at);
@@ -287,7 +245,7 @@ impl Surveyor {
                 Some(Token::Word(word)) if word.is("]]") => return Ok(at + 1),
                 Some(Token::Word(word) | Token::Redirect(word)) => {
                     self.ask(word);
-                    self.argument(word, false)?;
+                    self.argument(word)?;
                 }
                 Some(_) => {}
                 None => return Err(Unread),
@@ -337,7 +295,7 @@ impl Surveyor {
         loop {
             match tokens.get(at) {
                 Some(Token::Close) => return Ok(at),
-                Some(Token::Word(word)) => self.argument(word, false)?,
+                Some(Token::Word(word)) => self.argument(word)?,
                 Some(Token::Newline) => {}
                 _ => return Err(Unread),
             }
@@ -345,7 +303,8 @@ impl Surveyor {
         }
     }
 
-    /// One command: its words, and what it redirects to.
+    /// One command: its words, and what it redirects to. A command does not fail for what is in its arguments: neither for a
+    /// variable that is empty nor for a substitution.
     fn run(&mut self, words: &[&Word], targets: &[&Word], is_certain: bool) -> Read<()> {
         // Who throws away what a program says expects that it may fail.
         let is_heard = targets.iter().all(|target| target.text != "/dev/null");
@@ -356,11 +315,13 @@ impl Surveyor {
         for word in rest.by_ref() {
             if let Some(variable) = assigned(word) {
                 opens |= self.set(variable);
-                self.argument(word, is_certain)?;
+                self.mention(word);
+                // Alone, its end is that of its substitution.
+                self.inside(word, is_certain && words.len() == 1)?;
                 continue;
             }
             let Some(literal) = word.literal().filter(|name| !name.contains('/')) else {
-                self.argument(word, is_certain)?;
+                self.program(word, is_certain)?;
                 opens = true;
                 break;
             };
@@ -368,11 +329,12 @@ impl Surveyor {
                 continue;
             }
             if literal.starts_with('-') {
-                self.argument(word, is_certain)?;
+                self.argument(word)?;
+                opens = true;
                 break;
             }
             name = literal;
-            opens |= OPENING.contains(&name) || self.survey.own.contains(name);
+            opens |= name == "exec" || self.survey.own.contains(name);
             self.survey.calls.push(Use {
                 name: name.to_owned(),
                 is_certain,
@@ -394,18 +356,30 @@ impl Surveyor {
                 opens |= self.set(assigned(word).unwrap_or(&word.text));
             }
             if is_shown {
-                self.inside(word, is_certain)?;
+                self.inside(word, false)?;
             } else {
-                self.argument(word, is_certain)?;
+                self.argument(word)?;
             }
         }
         for target in targets {
-            self.argument(target, is_certain)?;
+            self.argument(target)?;
         }
-        let has = |texts: &[&str]| arguments.iter().any(|word| texts.contains(&word.text.as_str()));
-        let is_manager = MANAGERS.contains(&name) || MORE_MANAGERS.contains(&name);
-        opens |= is_manager && has(&INSTALLING) || name == "set" && has(&["+e", "+o", "+eu", "+ex", "+eux"]);
+        let is_moving = MOVING.contains(&name) && !arguments.iter().any(|word| word.text.contains("bin"));
+        opens |= !(name.is_empty() || HARMLESS.contains(&name) || is_moving);
+        // `set +e`, and whatever has that among its letters.
+        opens |= name == "set" && arguments.iter().any(|word| word.text.starts_with('+'));
         self.is_open |= opens;
+        Ok(())
+    }
+
+    /// A program by its path, which is nowhere where a variable that begins it is not set.
+    fn program(&mut self, word: &Word, is_certain: bool) -> Read<()> {
+        let begin = self.survey.reads.len();
+        self.argument(word)?;
+        if let [read] = &mut self.survey.reads[begin..] {
+            let is_guarded = word.reads.iter().any(|read| read.is_guarded);
+            read.is_certain = is_certain && !is_guarded && word.text.contains('/');
+        }
         Ok(())
     }
 
@@ -421,7 +395,12 @@ impl Surveyor {
         self.survey.own.extend(names);
     }
 
-    fn argument(&mut self, word: &Word, is_certain: bool) -> Read<()> {
+    fn argument(&mut self, word: &Word) -> Read<()> {
+        self.mention(word);
+        self.inside(word, false)
+    }
+
+    fn mention(&mut self, word: &Word) {
         self.name_all(&word.text);
         for read in &word.reads {
             if read.is_guarded {
@@ -429,10 +408,9 @@ impl Surveyor {
             }
             self.survey.reads.push(Use {
                 name: read.name.clone(),
-                is_certain: is_certain && !read.is_guarded,
+                is_certain: false,
             });
         }
-        self.inside(word, is_certain)
     }
 
     fn inside(&mut self, word: &Word, is_certain: bool) -> Read<()> {

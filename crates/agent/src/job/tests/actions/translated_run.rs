@@ -77,7 +77,8 @@ async fn without_the_switch_a_step_runs_as_it_is_and_says_what_is_missing() {
 
 #[tokio::test]
 async fn what_is_told_of_a_script_and_nothing_of_its_values() {
-    let script = "jq . ${{ matrix.os }} '${{ secrets.GITHUB_TOKEN }}' ${{ matrix.os }} > \"$CONDA/$E\"";
+    let script =
+        "jq . ${{ matrix.os }} '${{ secrets.GITHUB_TOKEN }}' ${{ matrix.os }}\n$CONDA/bin/conda \"$E\"";
     let steps = json!([
         run("echo before"),
         run_with(
