@@ -1,14 +1,16 @@
 //! Reading and writing an attempt's directory, so that a crash at any point leaves whole files and one decision.
 
 use super::{
-    CANCEL_FILE, CLAIM_FILE, CancelRecord, Claim, EXIT_FILE, ExitRecord, JOB_FILE, LOCK_FILE, SUBMIT_FILE,
-    SubmitRecord,
+    CANCEL_FILE, CLAIM_FILE, CancelRecord, Claim, EXIT_FILE, ExitRecord, JOB_FILE, LOCK_FILE, RESULT_FILE,
+    SUBMIT_FILE, SubmitRecord,
 };
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,6 +37,9 @@ pub enum LockState {
     Free,
 }
 
+/// Of a file that is read whole. A description or result has some MiB at the most.
+const FILE_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Two writers in one process get different temporary files; those of two processes differ by the process id.
 static TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
@@ -60,9 +65,14 @@ impl AttemptDir {
     /// What the file system says, but for "not found".
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, DirError> {
         let path = self.file(name);
-        let read = open_ours(&path).and_then(|mut file| {
+        let read = open_ours(&path).and_then(|file| {
             let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map(|_| bytes)
+            file.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 > FILE_BYTES {
+                let text = format!("it has more than {FILE_BYTES} bytes");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            Ok(bytes)
         });
         match read {
             Ok(bytes) => Ok(Some(bytes)),
@@ -72,6 +82,20 @@ impl AttemptDir {
                 path,
                 source,
             }),
+        }
+    }
+
+    /// The agent's result; none, with a warning, where the job has put something else in its place.
+    ///
+    /// # Errors
+    /// As [`Self::read`]'s.
+    pub fn result(&self) -> Result<Option<Vec<u8>>, DirError> {
+        match self.read(RESULT_FILE) {
+            Err(error) if error.source.kind() == io::ErrorKind::InvalidData => {
+                tracing::warn!(%error, "a result is not used");
+                Ok(None)
+            }
+            result => result,
         }
     }
 
@@ -299,18 +323,40 @@ fn write_whole(path: &Path, bytes: &[u8], truncate: bool) -> io::Result<()> {
     file.write_all(bytes)
 }
 
-/// Opens a file of an attempt for reading. It is ours: where its job has taken our rights away, we take them back.
+/// Opens a file of an attempt for reading. It is ours: where its job has taken our rights away, we take them back. What the job
+/// has put in its place is none: a link to what the job may not read and we may, a pipe that never ends, or a file of somebody
+/// other than the directory's owner.
 ///
 /// # Errors
-/// What the file system says.
+/// What the file system says; [`io::ErrorKind::InvalidData`] for what is no file of the attempt.
 pub fn open_ours(path: &Path) -> io::Result<File> {
-    match File::open(path) {
+    let directory = fs::symlink_metadata(path.parent().unwrap_or(path))?;
+    let open = || {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(flags.bits().cast_signed());
+        options.open(path)
+    };
+    let file = match open() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            fs::set_permissions(path, Permissions::from_mode(0o600))?;
-            File::open(path)
+            if fs::symlink_metadata(path)?.is_file() {
+                fs::set_permissions(path, Permissions::from_mode(0o600))?;
+            }
+            open()?
         }
-        result => result,
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => return Err(no_file()),
+        result => result?,
+    };
+    let metadata = file.metadata()?;
+    if metadata.is_file() && directory.is_dir() && metadata.uid() == directory.uid() {
+        Ok(file)
+    } else {
+        Err(no_file())
     }
+}
+
+fn no_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it is no file of the attempt")
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -403,5 +449,40 @@ mod tests {
             error.contains("could not understand") && error.contains(CLAIM_FILE),
             "{error}"
         );
+    }
+
+    /// What a job may put in the place of its files, while we may read more than it.
+    #[test]
+    fn what_is_no_file_of_the_attempt_is_not_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let secret = temp.path().join("secret");
+        fs::write(&secret, "{}").unwrap();
+        let path = temp.path().join("attempt");
+        fs::create_dir(&path).unwrap();
+        let dir = AttemptDir::new(&path);
+        std::os::unix::fs::symlink(&secret, dir.file(EXIT_FILE)).unwrap();
+        let pipe = dir.file(CLAIM_FILE);
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
+        for error in [dir.exit().unwrap_err(), dir.claim().unwrap_err()] {
+            assert!(error.to_string().contains("no file of the attempt"), "{error}");
+        }
+        File::create(dir.file(RESULT_FILE))
+            .unwrap()
+            .set_len(FILE_BYTES + 1)
+            .unwrap();
+        assert_eq!(dir.result().unwrap(), None);
+        // Neither is the directory itself another's.
+        let link = temp.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        fs::write(dir.file(JOB_FILE), "{}").unwrap();
+        assert!(dir.read(JOB_FILE).unwrap().is_some());
+        assert!(AttemptDir::new(&link).read(JOB_FILE).is_err());
     }
 }

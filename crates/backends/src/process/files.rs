@@ -49,11 +49,14 @@ pub(crate) fn read_log(attempt: &AttemptDir, offset: u64, ended: bool) -> Result
         })
     };
     match read() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LogChunk {
-            bytes: Vec::new(),
-            next_offset: offset,
-            complete: ended,
-        }),
+        // Nothing, or nothing of the attempt's.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+            Ok(LogChunk {
+                bytes: Vec::new(),
+                next_offset: offset,
+                complete: ended,
+            })
+        }
         result => result.map_err(|source| DirError {
             action: "read",
             path,

@@ -18,7 +18,7 @@ mod tests;
 pub use host::Host;
 pub use settings::{AgentCommand, Now, Orphans, ProcessSettings, START_DEADLINE};
 
-use crate::attempt::{AttemptDir, DirError, RESULT_FILE};
+use crate::attempt::{AttemptDir, DirError};
 use crate::port::{
     Backend, BackendError, BackendState, Capabilities, LogChunk, Owned, Submission, SubmitKey,
 };
@@ -229,12 +229,8 @@ impl Backend for ProcessBackend {
 
     async fn result(&self, id: &str) -> Result<Option<Vec<u8>>, BackendError> {
         let id = id.to_owned();
-        self.blocking(move |inner| {
-            inner
-                .find(&id)
-                .map_or(Ok(None), |attempt| Ok(attempt.read(RESULT_FILE)?))
-        })
-        .await
+        self.blocking(move |inner| inner.find(&id).map_or(Ok(None), |attempt| Ok(attempt.result()?)))
+            .await
     }
 
     async fn list(&self) -> Result<Vec<Owned>, BackendError> {

@@ -111,19 +111,25 @@ impl Client {
             request = request.json(body);
         }
         let sent = async {
-            let answer = request.send().await?;
+            let mut answer = request.send().await?;
             let status = answer.status().as_u16();
-            let bytes = answer.bytes().await?;
-            Ok::<_, reqwest::Error>((status, bytes))
+            let mut bytes = Vec::new();
+            while let Some(chunk) = answer.chunk().await? {
+                if bytes.len() + chunk.len() > ANSWER_BYTES {
+                    return Ok(None);
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok::<_, reqwest::Error>(Some((status, bytes)))
         };
-        let (status, bytes) = sent
+        let sent = sent
             .await
             .map_err(|error| Fault::Transient(format!("slurmrestd: {}", causes(&error.without_url()))))?;
-        if bytes.len() > ANSWER_BYTES {
+        let Some((status, bytes)) = sent else {
             return Err(Fault::Refused(format!(
                 "its answer is longer than {ANSWER_BYTES} bytes"
             )));
-        }
+        };
         let problems: Problems = serde_json::from_slice(&bytes).unwrap_or_default();
         let fault = self.judge(settings, status, &bytes, &problems.errors);
         if status == 401 || is_of_token(&problems.errors) {
@@ -154,10 +160,12 @@ impl Client {
         if numbers().any(|number| FINISHED.contains(&number)) {
             return Some(Fault::Finished);
         }
-        if (200..300).contains(&status) {
-            return None;
-        }
         let said = said(problems, bytes);
+        if (200..300).contains(&status) {
+            // Half an answer must not pass for all of it: a list without our job has us submit it again.
+            let is_whole = numbers().all(|number| number == 0);
+            return (!is_whole).then(|| Fault::Transient(said));
+        }
         Some(match status {
             401 | 403 => Fault::Transient(format!("slurmrestd does not accept the token: {said}")),
             404 if problems.is_empty() => Fault::Refused(format!(

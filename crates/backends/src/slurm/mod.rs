@@ -110,7 +110,7 @@ impl Inner {
             .call(&self.settings, user, Method::GET, ("slurm", "jobs"), None)
             .await?;
         let ours = answer
-            .jobs
+            .ours()?
             .into_iter()
             .filter(|job| job.user_name.is_empty() || job.user_name == user);
         let mut ours: Vec<_> = ours.filter_map(|job| Some((job.key()?, job))).collect();
@@ -238,7 +238,7 @@ impl Inner {
             .client
             .call::<Jobs>(&self.settings, &id.user, Method::GET, ("slurm", &path), None);
         match call.await {
-            Ok(answer) => Ok(answer.jobs.into_iter().find(|job| is_of(job, id))),
+            Ok(answer) => Ok(answer.ours()?.into_iter().find(|job| is_of(job, id))),
             Err(Fault::UnknownJob) => Ok(None),
             Err(fault) => Err(fault),
         }
@@ -272,6 +272,8 @@ impl Inner {
                     accounted = job;
                     &accounted
                 }
+                // Anybody may have made the directory where several users share its parent, and Slurm no longer says.
+                None if self.users().len() > 1 => return Ok(BackendState::Unknown),
                 // The agent has written its end where we can read it, however long ago that is.
                 None => {
                     return Ok(self
@@ -406,7 +408,8 @@ impl Inner {
             None => self.accounted(&id).await?,
         };
         let by_slurm = |job: &Job| !state::is_live(&state::of(job)) && !state::is_of_script(job);
-        if record.as_ref().is_some_and(by_slurm) {
+        let is_not_told = record.is_none() && self.users().len() > 1;
+        if is_not_told || record.as_ref().is_some_and(by_slurm) {
             return Ok(None);
         }
         self.reports.result(&id.key).await.map_err(Fault::Transient)

@@ -1,7 +1,7 @@
 //! What the agent has left: its end, log and result, in the shared directory or in the job's comment.
 
 use super::script::directory_name;
-use crate::attempt::{AttemptDir, AttemptEnd, ExitRecord, RESULT_FILE, remove_tree};
+use crate::attempt::{AttemptDir, AttemptEnd, ExitRecord, remove_tree};
 use crate::port::{BackendEnd, LogChunk, SubmitKey};
 use crate::process::files::read_log;
 use base64::Engine as _;
@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -83,9 +84,7 @@ impl Reports {
 
     pub(super) async fn result(&self, key: &SubmitKey) -> Result<Option<Vec<u8>>, String> {
         match self.directory(key) {
-            Some(directory) => {
-                blocking(move || directory.read(RESULT_FILE).map_err(|error| error.to_string())).await
-            }
+            Some(directory) => blocking(move || directory.result().map_err(|error| error.to_string())).await,
             None => Ok(None),
         }
     }
@@ -101,7 +100,12 @@ impl Reports {
         let Some(tombstone) = self.tombstone(key) else {
             return false;
         };
-        blocking(move || Ok(tombstone.exists())).await.unwrap_or(false)
+        // Others may write beside it: only what we have made counts.
+        let is_ours = move || {
+            let of = fs::symlink_metadata(&tombstone);
+            Ok(of.is_ok_and(|of| of.is_file() && of.uid() == rustix::process::geteuid().as_raw()))
+        };
+        blocking(is_ours).await.unwrap_or(false)
     }
 
     fn tombstone(&self, key: &SubmitKey) -> Option<PathBuf> {
@@ -154,7 +158,14 @@ fn bury(tombstone: &Path) -> io::Result<()> {
     if let Some(directory) = tombstone.parent() {
         fs::create_dir_all(directory)?;
     }
-    fs::File::create(tombstone).map(|_| ())
+    match fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(tombstone)
+    {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Runs file work where it doesn't hold up others: the directory is on a network.

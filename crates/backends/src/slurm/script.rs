@@ -41,9 +41,9 @@ pub(super) fn text(
     place: Place<'_>,
 ) -> String {
     let name = directory_name(&submission.key);
-    let directory = match place {
-        Place::Shared(root) => quoted(&root.join(name).to_string_lossy()),
-        Place::Callback | Place::Comment => format!("${{TMPDIR:-/tmp}}/{name}"),
+    let make = match place {
+        Place::Shared(root) => SHARED.replace("@DIRECTORY@", &quoted(&root.join(name).to_string_lossy())),
+        Place::Callback | Place::Comment => LOCAL.replace("@NAME@", &name),
     };
     let secrets: String = submission
         .secrets
@@ -56,14 +56,14 @@ pub(super) fn text(
         .collect();
     let record = serde_json::to_vec(record).expect("a record of strings and numbers is JSON");
     let (once, report) = match place {
-        // The claim in the directory decides.
+        // Who makes the directory is the first.
         Place::Shared(_) => ("", String::new()),
         Place::Callback => (ONCE, REMOVE.to_owned()),
         Place::Comment => (ONCE, format!("{}{REMOVE}", comment())),
     };
     TEMPLATE
         .replace("@ONCE@", once)
-        .replace("@DIRECTORY@", &directory)
+        .replace("@MAKE@", &make)
         .replace("@JOB@", &STANDARD.encode(&submission.description))
         .replace("@RECORD@", &STANDARD.encode(record))
         .replace("@AGENT@", &agent.join(" "))
@@ -90,9 +90,7 @@ if [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ]; then
   echo "checkmill: this job ran before; it is not run again" >&2
   exit 75
 fi
-@ONCE@directory=@DIRECTORY@
-mkdir -p "$directory" && cd "$directory" || exit 75
-base64 -d > .job.json <<'END'
+@ONCE@@MAKE@base64 -d > .job.json <<'END'
 @JOB@
 END
 base64 -d > .submit.json <<'END'
@@ -115,6 +113,15 @@ case "$end" in
   *) code=75; cat agent.out >&2 ;;
 esac
 @REPORT@exit "${code:-75}"
+"#;
+
+/// A directory that is there was made by somebody else, for the name is no secret: nothing is done in it, and what is in it counts
+/// for nothing. The script always exits, but here, so that its death by a signal tells the server.
+const SHARED: &str = r#"directory=@DIRECTORY@
+mkdir -m 700 "$directory" && cd "$directory" || kill -KILL $$
+"#;
+
+const LOCAL: &str = r#"directory=$(mktemp -d "${TMPDIR:-/tmp}/@NAME@.XXXXXX") && cd "$directory" || exit 75
 "#;
 
 /// Of two jobs with one name, which a lost answer can make, the first runs. They never run at once: each depends on all

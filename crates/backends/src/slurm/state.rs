@@ -55,30 +55,35 @@ pub(super) fn of(job: &Job) -> BackendState {
     BackendState::Pending
 }
 
-/// Whether the record says how the script itself ended, so that the agent's own word may say more.
+/// Whether the record says that the script came to its own end, so that the agent's word may say more. One that died of a signal
+/// did not, or had no directory of its own.
 pub(super) fn is_of_script(job: &Job) -> bool {
-    is(job, &["COMPLETED", "FAILED"]) && job.restart_cnt == 0
+    let (_, signal) = job.exit_code.as_ref().map_or((0, 0), ExitCode::parts);
+    is(job, &["COMPLETED", "FAILED"]) && job.restart_cnt == 0 && signal == 0
 }
 
 pub(super) const fn is_live(state: &BackendState) -> bool {
     matches!(state, BackendState::Pending | BackendState::Running)
 }
 
-/// Whether Slurm still has something to do for it, whatever the port is told of it.
+/// Whether Slurm still has something to do for it, whatever the port is told of it: all but what is known to be over.
 pub(super) fn is_queued(job: &Job) -> bool {
-    is(
-        job,
-        &[
-            "PENDING",
-            "CONFIGURING",
-            "RUNNING",
-            "SUSPENDED",
-            "STOPPED",
-            "REQUEUED",
-            "REQUEUE_HOLD",
-            "SPECIAL_EXIT",
-        ],
-    )
+    const OVER: [&str; 13] = [
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "COMPLETING",
+        "DEADLINE",
+        "FAILED",
+        "LAUNCH_FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "RECONFIG_FAIL",
+        "REVOKED",
+        "TIMEOUT",
+    ];
+    is(job, &["REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"]) || !is(job, &OVER)
 }
 
 fn is(job: &Job, states: &[&str]) -> bool {
@@ -155,6 +160,39 @@ mod tests {
             BackendState::Running
         );
         assert_eq!(said(json!([]), json!(null)), BackendState::Pending);
+    }
+
+    /// What may still use compute can be cancelled.
+    #[test]
+    fn what_lives_is_queued() {
+        for state in [
+            "PENDING",
+            "CONFIGURING",
+            "RUNNING",
+            "SUSPENDED",
+            "STOPPED",
+            "RESIZING",
+            "SIGNALING",
+            "STAGE_OUT",
+            "RESV_DEL_HOLD",
+            "POWER_UP_NODE",
+            "REQUEUED",
+            "REQUEUE_FED",
+            "REQUEUE_HOLD",
+            "SPECIAL_EXIT",
+            "WHATEVER",
+        ] {
+            let job = json!({"job_id": 7, "job_state": [state]});
+            assert!(is_queued(&serde_json::from_value(job).unwrap()), "{state}");
+        }
+        for states in [
+            json!(["CANCELLED", "COMPLETING"]),
+            json!(["FAILED"]),
+            json!(["TIMEOUT"]),
+        ] {
+            let job = json!({"job_id": 7, "job_state": states});
+            assert!(!is_queued(&serde_json::from_value(job).unwrap()), "{states}");
+        }
     }
 
     #[test]

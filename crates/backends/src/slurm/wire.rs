@@ -1,6 +1,7 @@
 //! What slurmrestd answers, in the forms of all its versions: plain numbers and `{"set", "infinite", "number"}`, one state and a
 //! list of them, a raw wait status and an exit code in words.
 
+use super::client::Fault;
 use crate::port::SubmitKey;
 use serde::{Deserialize, Deserializer};
 
@@ -28,7 +29,31 @@ pub(super) struct Problem {
 #[derive(Debug, Deserialize)]
 pub(super) struct Jobs {
     #[serde(default, deserialize_with = "nullable")]
-    pub(super) jobs: Vec<Job>,
+    jobs: Vec<serde_json::Value>,
+}
+
+impl Jobs {
+    /// Those that may be ours, by their names. What form the others have is none of our business.
+    ///
+    /// # Errors
+    /// One of ours that is not understood.
+    pub(super) fn ours(self) -> Result<Vec<Job>, Fault> {
+        let name =
+            |job: &serde_json::Value| job.get("name").and_then(|name| name.as_str()).map(str::to_owned);
+        let ours = self
+            .jobs
+            .into_iter()
+            .filter(|job| name(job).is_some_and(|name| name.starts_with(NAME_PREFIX)));
+        let read = ours.map(|job| {
+            Job::deserialize(&job).map_err(|error| {
+                let name = name(&job).unwrap_or_default();
+                Fault::Transient(format!(
+                    "what slurmrestd says of {name} is not understood: {error}"
+                ))
+            })
+        });
+        read.collect()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -300,6 +325,18 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn jobs_of_others_may_have_any_form() {
+        let jobs = |text: &str| serde_json::from_str::<Jobs>(text).unwrap().ours();
+        let foreign =
+            r#"{"jobs":[{"job_id":"8","name":"train"},{"job_id":9},{"job_id":7,"name":"checkmill-x"}]}"#;
+        assert_eq!(jobs(foreign).unwrap().len(), 1);
+        assert!(matches!(
+            jobs(r#"{"jobs":[{"job_id":"8","name":"checkmill-x"}]}"#),
+            Err(Fault::Transient(_))
+        ));
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn every_rule_on_a_machine_that_has_everything() {
       7. docker://alpine:3
          container: an image is run by the machine's container engine
       8. Build and test
-         script: run by bash, else sh; this machine has no `cargo`, `npm` of GitHub's image, unless a step before brings it
+         script: run by bash, else sh; this machine has no `cargo` of GitHub's image, unless a step before brings it
          uses of GitHub's image: cargo, npm
          if: github.ref == 'refs/heads/main'
       9. Get-Item .
@@ -140,7 +140,7 @@ fn every_rule_on_a_machine_that_has_everything() {
       1. actions/cache@v4
          built in: actions/cache is part of Checkmill; nothing is downloaded
       2. cargo doc; curl -H "Authorization ${{ github.token }}" https
-         script: run by bash, else sh; this machine has no `cargo`, `curl` of GitHub's image, unless a step before brings it
+         script: run by bash, else sh; this machine has no `cargo` of GitHub's image, unless a step before brings it
          uses of GitHub's image: cargo, curl
       variables: RUST_LOG
       secrets: GITHUB_TOKEN
@@ -166,9 +166,9 @@ fn what_a_bare_machine_can_not_run() {
          refused: there is no `node` on this machine (as far as is known without downloading it)
             refused: there is no `node` on this machine (node20)
          refused: there is no container engine on this machine (an image)
-         script: run by bash, else sh; this machine has no `cargo`, `npm` of GitHub's image, unless a step before brings it
+         script: run by bash, else sh; this machine has no `cargo` of GitHub's image, unless a step before brings it
          script: run by pwsh; this machine has no `pwsh` of GitHub's image, unless a step before brings it
-         script: run by bash, else sh; this machine has no `cargo`, `curl` of GitHub's image, unless a step before brings it
+         script: run by bash, else sh; this machine has no `cargo` of GitHub's image, unless a step before brings it
     [1]
     ");
     world.write(
@@ -188,9 +188,9 @@ fn what_a_bare_machine_can_not_run() {
          translated: there is no `node` on this machine (as far as is known without downloading it); a language model may write a script (`model: translate: always`)
             translated: there is no `node` on this machine (node20); a language model may write a script (`model: translate: always`)
          translated: there is no container engine on this machine (an image); a language model may write a script (`model: translate: always`)
-         script: run by bash, else sh; this machine has no `cargo`, `npm` of GitHub's image, unless a step before brings it, and the policy has no `run-steps: true` of `model`
+         script: run by bash, else sh; this machine has no `cargo` of GitHub's image, unless a step before brings it, and the policy has no `run-steps: true` of `model`
          script: run by pwsh; this machine has no `pwsh` of GitHub's image, unless a step before brings it, and the policy has no `run-steps: true` of `model`
-         script: run by bash, else sh; this machine has no `cargo`, `curl` of GitHub's image, unless a step before brings it, and the policy has no `run-steps: true` of `model`
+         script: run by bash, else sh; this machine has no `cargo` of GitHub's image, unless a step before brings it, and the policy has no `run-steps: true` of `model`
     [0]
     ");
 }
@@ -229,8 +229,7 @@ jobs:
          script: run by bash, else sh
          uses of GitHub's image: jq
       3. ls "$CONDA"
-         translated: run by bash, else sh; this machine has no `CONDA` of GitHub's image, unless a step before brings it; a language model may write a script, which somebody has to accept (`model: translate: review`)
-         uses of GitHub's image: CONDA
+         script: run by bash, else sh
       4. echo jq
          script: run by bash, else sh
       5. print(1)
