@@ -42,7 +42,9 @@ pub(super) fn text(
 ) -> String {
     let name = directory_name(&submission.key);
     let make = match place {
-        Place::Shared(root) => SHARED.replace("@DIRECTORY@", &quoted(&root.join(name).to_string_lossy())),
+        Place::Shared(root) => SHARED
+            .replace("@ROOT@", &quoted(&root.to_string_lossy()))
+            .replace("@NAME@", &name),
         Place::Callback | Place::Comment => LOCAL.replace("@NAME@", &name),
     };
     let secrets: String = submission
@@ -117,8 +119,9 @@ esac
 
 /// A directory that is there was made by somebody else, for the name is no secret: nothing is done in it, and what is in it counts
 /// for nothing. The script always exits, but here, so that its death by a signal tells the server.
-const SHARED: &str = r#"directory=@DIRECTORY@
-mkdir -m 700 "$directory" && cd "$directory" || kill -KILL $$
+const SHARED: &str = r#"root=@ROOT@
+directory="$root/@NAME@"
+mkdir -p "$root" && mkdir "$directory" && cd "$directory" || kill -KILL $$
 "#;
 
 const LOCAL: &str = r#"directory=$(mktemp -d "${TMPDIR:-/tmp}/@NAME@.XXXXXX") && cd "$directory" || exit 75
