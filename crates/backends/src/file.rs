@@ -13,8 +13,10 @@
 //! [backend.process]
 //! ```
 
+mod firecracker;
 mod slurm;
 
+pub use firecracker::{FirecrackerEntry, TokenReference};
 pub use slurm::{SlurmCredentials, SlurmEntry};
 
 use crate::labels::Labels;
@@ -28,6 +30,7 @@ use toml::Spanned;
 /// Of a file, in bytes: what is longer is something else.
 pub const FILE_BYTES: usize = 256 * 1024;
 const NAME_CHARS: usize = 64;
+const KINDS: &str = "[backend.process], [backend.exec], [backend.slurm] or [backend.firecracker]";
 /// A call may be given so much of the minute that a phase has.
 const CALL_MAX: Millis = Millis::from_secs(50);
 
@@ -47,6 +50,7 @@ pub enum BackendKind {
     Process,
     Exec(ExecEntry),
     Slurm(Box<SlurmEntry>),
+    Firecracker(Box<FirecrackerEntry>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +94,7 @@ struct Entry {
     process: Option<Process>,
     exec: Option<Exec>,
     slurm: Option<slurm::Slurm>,
+    firecracker: Option<firecracker::Firecracker>,
 }
 
 #[derive(Deserialize)]
@@ -156,24 +161,30 @@ pub fn parse(text: &str) -> Result<Vec<BackendEntry>, FileError> {
             .labels
             .as_ref()
             .map(|labels| labelled(labels.get_ref()).map_err(|message| at(labels.span().start, message)));
-        let kind = match (entry.process, entry.exec, entry.slurm) {
-            (Some(Process {}), None, None) => BackendKind::Process,
-            (None, Some(exec), None) => BackendKind::Exec(exec_entry(exec, &at)?),
-            (None, None, Some(slurm)) => BackendKind::Slurm(Box::new(slurm::entry(slurm, table, &at)?)),
-            (None, None, None) => {
-                return Err(at(
-                    table,
-                    format!(
-                        "the backend {name:?} has no kind: [backend.process], [backend.exec] or [backend.slurm]"
-                    ),
-                ));
-            }
-            _ => {
+        let kinds = [
+            entry.process.map(|Process {}| Ok(BackendKind::Process)),
+            entry
+                .exec
+                .map(|exec| exec_entry(exec, &at).map(BackendKind::Exec)),
+            entry.slurm.map(|slurm| {
+                slurm::entry(slurm, table, &at).map(|entry| BackendKind::Slurm(Box::new(entry)))
+            }),
+            entry.firecracker.map(|firecracker| {
+                firecracker::entry(firecracker, table, &at)
+                    .map(|entry| BackendKind::Firecracker(Box::new(entry)))
+            }),
+        ];
+        let mut kinds = kinds.into_iter().flatten();
+        let kind = match (kinds.next(), kinds.next()) {
+            (Some(kind), None) => kind?,
+            (None, _) => return Err(at(table, format!("the backend {name:?} has no kind: {KINDS}"))),
+            (Some(_), Some(_)) => {
                 return Err(at(table, format!("the backend {name:?} has more than one kind")));
             }
         };
         let labels = labels.transpose()?.or_else(|| match &kind {
             BackendKind::Slurm(slurm) => slurm.labels(),
+            BackendKind::Firecracker(firecracker) => firecracker.labels(),
             BackendKind::Process | BackendKind::Exec(_) => None,
         });
         if labels.is_none() && !matches!(kind, BackendKind::Process) {
@@ -251,6 +262,7 @@ impl fmt::Display for BackendKind {
             Self::Process => "process",
             Self::Exec(_) => "exec",
             Self::Slurm(_) => "slurm",
+            Self::Firecracker(_) => "firecracker",
         })
     }
 }
@@ -322,7 +334,7 @@ mod tests {
             ("[[backend]\n", "1:11: unclosed array table, expected `]`"),
             (
                 "[[backend]]\nname = \"a\"\nlabel = [\"x\"]\n[backend.process]\n",
-                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`",
+                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`, `firecracker`",
             ),
             ("[[backend]]\n[backend.process]\n", "1:1: missing field `name`"),
             (
@@ -335,7 +347,7 @@ mod tests {
             ),
             (
                 "\n[[backend]]\nname = \"a\"\n",
-                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec] or [backend.slurm]",
+                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec], [backend.slurm] or [backend.firecracker]",
             ),
             (
                 "[[backend]]\nname = \"a\"\n[backend.process]\n[backend.exec]\nprogram = \"/x\"\n",
@@ -478,6 +490,119 @@ user = "octo-ci"
         ];
         for (before, after, expected) in table {
             let text = SLURM.replacen(before, after, 1);
+            assert_eq!(parse(&text).unwrap_err().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_example_of_microvms_in_the_documents_is_one() {
+        let text = include_str!("../../../docs/firecracker.md");
+        let (_, example) = text.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let entries = parse(example).unwrap();
+        let BackendKind::Firecracker(host) = &entries[0].kind else {
+            panic!("{:?}", entries[0].kind)
+        };
+        let rows: Vec<_> = host
+            .rows
+            .iter()
+            .map(|row| {
+                (
+                    row.label.as_deref(),
+                    row.repository.as_deref(),
+                    row.vm_type.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                (Some("rust"), None, "rust-ci"),
+                (None, Some("octo/*"), "focal-optimized")
+            ]
+        );
+        assert_eq!(host.wait, Millis::from_secs(25));
+        // Without labels of its own it takes those of its table.
+        let unlabelled = example.replace("labels = [", "# labels = [");
+        let labels = [String::from("rust")];
+        assert_eq!(
+            parse(&unlabelled).unwrap()[0].labels,
+            Some(Labels::listed(&labels))
+        );
+    }
+
+    #[test]
+    fn mistakes_in_a_host_of_microvms_are_told_where_they_are() {
+        let host = r#"
+[[backend]]
+name = "microvms"
+labels = ["microvm"]
+[backend.firecracker]
+url = "http://host:8080/"
+token-file = "/etc/checkmill/token"
+vm-type = "focal"
+agent = "/usr/bin/checkmill-agent"
+"#;
+        let digest = "ab".repeat(32);
+        let full = format!(
+            "{host}agent-url = \"https://x/a\"\nagent-sha256 = \"{}\"\n",
+            digest.to_uppercase()
+        );
+        let BackendKind::Firecracker(entry) = parse(&full).unwrap().remove(0).kind else {
+            panic!()
+        };
+        assert_eq!(entry.url, "http://host:8080");
+        assert_eq!(entry.agent.download.unwrap().sha256, digest);
+        assert_eq!(entry.directory, "/var/lib/checkmill");
+        let table = [
+            (
+                "http://host:8080/",
+                "host",
+                "6:7: \"host\" is not http://HOST:PORT or https://HOST:PORT",
+            ),
+            (
+                "http://host",
+                "http://u:p@host",
+                "6:7: a URL with a password does not belong here",
+            ),
+            (
+                "token-file = \"/etc/checkmill/token\"",
+                "",
+                "2:1: [backend.firecracker] wants one of token-file and token-environment",
+            ),
+            (
+                "vm-type = \"focal\"",
+                "vm-type = \"a b\"",
+                "8:11: \"a b\" is no type of a VM, such as bionic-test",
+            ),
+            (
+                "agent = \"/usr",
+                "agent = \"usr",
+                "9:9: usr/bin/checkmill-agent is not an absolute path",
+            ),
+            (
+                "agent = ",
+                "agent-url = \"https://x/a\"\nagent = ",
+                "2:1: agent-url and agent-sha256 go together",
+            ),
+            (
+                "agent = ",
+                "agent-url = \"https://x/a\"\nagent-sha256 = \"abc\"\nagent = ",
+                "10:16: a SHA-256 has 64 hexadecimal digits: sha256sum prints it",
+            ),
+            (
+                "agent = ",
+                "request-seconds = 21\nagent = ",
+                "9:19: a request has between 1 and 20 seconds",
+            ),
+            (
+                "agent = ",
+                "wait-seconds = 36\nagent = ",
+                "9:16: the wait of a submit has between 1 and 35 seconds",
+            ),
+        ];
+        for (before, after, expected) in table {
+            let text = host.replacen(before, after, 1);
             assert_eq!(parse(&text).unwrap_err().to_string(), expected, "{text}");
         }
     }
