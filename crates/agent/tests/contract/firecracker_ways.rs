@@ -91,11 +91,7 @@ async fn microvm_requests_of_a_job_are_few() {
     assert_eq!(subject.host.take_requests(), [execute], "a poll");
     let log = backend.log(&id, 0).await.unwrap();
     assert!(log.complete && String::from_utf8_lossy(&log.bytes).contains("hello\n"));
-    assert_eq!(
-        subject.host.take_requests(),
-        [execute],
-        "256 KiB of a log"
-    );
+    assert_eq!(subject.host.take_requests(), [execute], "256 KiB of a log");
     backend.result(&id).await.unwrap().unwrap();
     assert_eq!(subject.host.take_requests(), [execute], "a result");
     backend.cancel(&id).await.unwrap();
@@ -359,6 +355,18 @@ async fn microvm_service_refuses_in_its_own_words() {
     assert_eq!(
         transient(error),
         "it does not accept the token: Invalid or missing token"
+    );
+
+    let mut settings = subject.settings.clone();
+    settings.url = format!("{}/elsewhere", settings.url);
+    let error = FirecrackerBackend::new(settings)
+        .unwrap()
+        .list()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refusal(error),
+        "it has no path /api/vms: the url is not fcctl-web's"
     );
 
     let mut settings = subject.settings.clone();

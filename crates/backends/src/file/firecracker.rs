@@ -215,3 +215,123 @@ impl FirecrackerEntry {
         (!labels.is_empty()).then(|| Labels::listed(&labels))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::file::{BackendKind, parse};
+    use crate::labels::Labels;
+    use checkmill_core::Millis;
+
+    #[test]
+    fn the_example_of_microvms_in_the_documents_is_one() {
+        let text = include_str!("../../../../docs/firecracker.md");
+        let (_, example) = text.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let entries = parse(example).unwrap();
+        let BackendKind::Firecracker(host) = &entries[0].kind else {
+            panic!("{:?}", entries[0].kind)
+        };
+        let rows: Vec<_> = host
+            .rows
+            .iter()
+            .map(|row| {
+                (
+                    row.label.as_deref(),
+                    row.repository.as_deref(),
+                    row.vm_type.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                (Some("rust"), None, "rust-ci"),
+                (None, Some("octo/*"), "focal-optimized")
+            ]
+        );
+        assert_eq!(host.wait, Millis::from_secs(25));
+        // Without labels of its own it takes those of its table.
+        let unlabelled = example.replace("labels = [", "# labels = [");
+        let labels = [String::from("rust")];
+        assert_eq!(
+            parse(&unlabelled).unwrap()[0].labels,
+            Some(Labels::listed(&labels))
+        );
+    }
+
+    #[test]
+    fn mistakes_in_a_host_of_microvms_are_told_where_they_are() {
+        let host = r#"
+[[backend]]
+name = "microvms"
+labels = ["microvm"]
+[backend.firecracker]
+url = "http://host:8080/"
+token-file = "/etc/checkmill/token"
+vm-type = "focal"
+agent = "/usr/bin/checkmill-agent"
+"#;
+        let digest = "ab".repeat(32);
+        let full = format!(
+            "{host}agent-url = \"https://x/a\"\nagent-sha256 = \"{}\"\n",
+            digest.to_uppercase()
+        );
+        let BackendKind::Firecracker(entry) = parse(&full).unwrap().remove(0).kind else {
+            panic!()
+        };
+        assert_eq!(entry.url, "http://host:8080");
+        assert_eq!(entry.agent.download.unwrap().sha256, digest);
+        assert_eq!(entry.directory, "/var/lib/checkmill");
+        let table = [
+            (
+                "http://host:8080/",
+                "host",
+                "6:7: \"host\" is not http://HOST:PORT or https://HOST:PORT",
+            ),
+            (
+                "http://host",
+                "http://u:p@host",
+                "6:7: a URL with a password does not belong here",
+            ),
+            (
+                "token-file = \"/etc/checkmill/token\"",
+                "",
+                "2:1: [backend.firecracker] wants one of token-file and token-environment",
+            ),
+            (
+                "vm-type = \"focal\"",
+                "vm-type = \"a b\"",
+                "8:11: \"a b\" is no type of a VM, such as bionic-test",
+            ),
+            (
+                "agent = \"/usr",
+                "agent = \"usr",
+                "9:9: usr/bin/checkmill-agent is not an absolute path",
+            ),
+            (
+                "agent = ",
+                "agent-url = \"https://x/a\"\nagent = ",
+                "2:1: agent-url and agent-sha256 go together",
+            ),
+            (
+                "agent = ",
+                "agent-url = \"https://x/a\"\nagent-sha256 = \"abc\"\nagent = ",
+                "10:16: a SHA-256 has 64 hexadecimal digits: sha256sum prints it",
+            ),
+            (
+                "agent = ",
+                "request-seconds = 21\nagent = ",
+                "9:19: a request has between 1 and 20 seconds",
+            ),
+            (
+                "agent = ",
+                "wait-seconds = 36\nagent = ",
+                "9:16: the wait of a submit has between 1 and 35 seconds",
+            ),
+        ];
+        for (before, after, expected) in table {
+            let text = host.replacen(before, after, 1);
+            assert_eq!(parse(&text).unwrap_err().to_string(), expected, "{text}");
+        }
+    }
+}

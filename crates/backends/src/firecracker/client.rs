@@ -70,6 +70,7 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             // The token goes to this host and to no other.
             .redirect(reqwest::redirect::Policy::none())
+            // The service is a host's own, near or behind a name of yours: no proxy sees its token.
             .no_proxy()
             .user_agent(concat!("checkmill/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -78,7 +79,7 @@ impl Client {
     }
 
     pub(super) async fn list(&self, settings: &FirecrackerSettings) -> Result<Listed, Fault> {
-        self.call(settings, Method::GET, "/api/vms", None).await
+        no_service(self.call(settings, Method::GET, "/api/vms", None).await)
     }
 
     pub(super) async fn vm(&self, settings: &FirecrackerSettings, id: &VmId) -> Result<Vm, Fault> {
@@ -93,10 +94,7 @@ impl Client {
         key: &SubmitKey,
     ) -> Result<Vm, Fault> {
         let body = json!({"vm_type": vm_type, "vm_name": name_of(key)});
-        match self.call(settings, Method::POST, "/api/vms", Some(&body)).await {
-            Err(Fault::Gone) => Err(Fault::Refused("it has no path /api/vms".to_owned())),
-            answer => answer,
-        }
+        no_service(self.call(settings, Method::POST, "/api/vms", Some(&body)).await)
     }
 
     /// Fine when it is gone.
@@ -205,6 +203,16 @@ impl Client {
                 "its answer to {path} is longer than {ANSWER_BYTES} bytes"
             ))
         })
+    }
+}
+
+/// Of a path that every fcctl-web has.
+fn no_service<T>(answer: Result<T, Fault>) -> Result<T, Fault> {
+    match answer {
+        Err(Fault::Gone) => Err(Fault::Refused(
+            "it has no path /api/vms: the url is not fcctl-web's".to_owned(),
+        )),
+        answer => answer,
     }
 }
 

@@ -62,7 +62,6 @@ impl Inner {
         if let Waited::Running = self.running(&vm, until).await? {
             self.start(&vm.id, key, &code, until).await?;
         }
-        self.no_longer_waited_for(&vm.id);
         Ok(id.to_string())
     }
 

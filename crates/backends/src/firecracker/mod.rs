@@ -146,6 +146,7 @@ impl Inner {
             self.client.execute(&self.settings, vm, key, piece).await?;
         }
         let printed = self.client.execute(&self.settings, vm, key, &code.call).await?;
+        self.no_longer_waited_for(vm);
         answer(&printed, &self.settings.agent).map_err(|none| match none {
             NoAnswer::Transient(detail) => Fault::Transient(detail),
             NoAnswer::Refused(detail) => Fault::Refused(detail),
@@ -211,9 +212,6 @@ impl Inner {
             let Some(look) = looks.next().transpose()? else {
                 continue;
             };
-            if !matches!(look, Look::Unreachable(_)) {
-                self.no_longer_waited_for(&vm);
-            }
             states.push(match look {
                 Look::Job(state) => state,
                 Look::Empty | Look::Gone => BackendState::Unknown,
