@@ -9,6 +9,9 @@ const CODE_BYTES: usize = 128 * 1024;
 /// Where a client says only `timeout_seconds`, which the service does not read.
 const DEFAULT_TIMEOUT_MS: u64 = 5_000;
 
+/// The status of what is no request of this service.
+pub(super) const NO_REQUEST: u16 = 422;
+
 type Answer = (u16, Value);
 
 fn problem(status: u16, error: &str) -> Answer {
@@ -52,10 +55,10 @@ const EXECUTE: [&str; 7] = [
 
 fn object(received: &Received, fields: &[&str]) -> Result<Map<String, Value>, Answer> {
     let Ok(Value::Object(body)) = serde_json::from_slice(&received.body) else {
-        return Err(problem(400, "the body is no JSON object"));
+        return Err(problem(NO_REQUEST, "the body is no JSON object"));
     };
     match body.keys().find(|name| !fields.contains(&name.as_str())) {
-        Some(name) => Err(problem(422, &format!("unknown field {name}"))),
+        Some(name) => Err(problem(NO_REQUEST, &format!("unknown field {name}"))),
         None => Ok(body),
     }
 }
@@ -102,7 +105,7 @@ fn list(state: &mut State) -> Answer {
 
 fn create(state: &mut State, body: &Map<String, Value>) -> Answer {
     let (Some(vm_type), Some(name)) = (text(body, "vm_type"), text(body, "vm_name")) else {
-        return problem(422, "vm_type and vm_name are wanted");
+        return problem(NO_REQUEST, "vm_type and vm_name are wanted");
     };
     if !TYPES.contains(&vm_type) {
         return problem(400, &format!("Unknown VM type: {vm_type}"));
@@ -130,16 +133,16 @@ async fn execute(shared: &Shared, body: &Map<String, Value>) -> Answer {
         text(body, "code"),
         text(body, "vm_id"),
     ) else {
-        return problem(422, "agent_id, language bash, code and vm_id are wanted");
+        return problem(NO_REQUEST, "agent_id, language bash, code and vm_id are wanted");
     };
     if code.len() >= CODE_BYTES {
-        return problem(400, "Argument list too long");
+        return problem(NO_REQUEST, "Argument list too long");
     }
     let timeout = body
         .get("timeout_ms")
         .map_or(Some(DEFAULT_TIMEOUT_MS), Value::as_u64);
     let Some(timeout) = timeout else {
-        return problem(422, "timeout_ms is a number");
+        return problem(NO_REQUEST, "timeout_ms is a number");
     };
     {
         let mut state = locked(&shared.state);
