@@ -151,6 +151,16 @@ async fn microvms_that_break_down_have_their_job_tried_again() {
     site.finish().await;
 }
 
+const HELLO: &str = r#"
+name: CI
+on: push
+jobs:
+  hello:
+    runs-on: microvm
+    steps:
+      - run: echo hello
+"#;
+
 #[tokio::test]
 async fn microvms_answer_a_probe() {
     let site = Site::start(false).await;
@@ -169,6 +179,9 @@ async fn microvms_answer_a_probe() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("does not accept the token"), "{text}");
+    // A token that was renewed is used from then on.
     std::fs::write(site.files.path().join("token"), TOKEN).unwrap();
+    site.served.push_workflow(HELLO).await;
+    assert_eq!(site.served.checks(1).await, "CI / hello: success");
     site.finish().await;
 }
