@@ -245,6 +245,16 @@ jobs:
 }
 
 #[test]
+fn a_job_that_calls_a_workflow() {
+    let world = World::new(&[]);
+    world.write(
+        "w.yml",
+        "on: push\njobs: {a: {uses: ./.checkmill/workflows/ci.yml}}\n",
+    );
+    insta::assert_snapshot!(world.explain(&["w.yml"]), @"");
+}
+
+#[test]
 fn for_programs() {
     let world = World::new(&["node"]);
     let said = world.explain(&[CI, "--json"]);

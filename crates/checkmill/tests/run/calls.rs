@@ -62,3 +62,62 @@ jobs:
     1 passed, 0 failed
     ");
 }
+
+/// `--workflow` starts no other file, and those that it calls are there all the same.
+#[tokio::test]
+async fn a_named_workflow_calls_others() {
+    let caller = "on: push\njobs: {b: {uses: ./.checkmill/workflows/called.yml}}\n";
+    let called = "on: [push, workflow_call]\njobs: {c: {runs-on: linux, steps: [run: 'true']}}\n";
+    let project = Project::new(&[(CI, caller), (".checkmill/workflows/called.yml", called)]);
+    insta::assert_snapshot!(project.run(&["--workflow", "ci.yml"]).await.table(), @"
+    exit code 0
+        CHECK                                CONCLUSION  REASON
+     ✓  .checkmill/workflows/ci.yml / b / c  success     success
+
+    1 passed, 0 failed
+    ");
+}
+
+/// One that fails stops the other for good: what it had not begun does not begin, but for what cleans up.
+#[tokio::test]
+async fn a_call_that_fails_stops_the_other() {
+    let caller = "\
+on: push
+jobs:
+  b:
+    strategy: {matrix: {leg: [fails, waits]}}
+    uses: ./.checkmill/workflows/called.yml
+    with: {leg: '${{ matrix.leg }}'}
+";
+    let called = "\
+on: {workflow_call: {inputs: {leg: {type: string}}}}
+jobs:
+  x:
+    runs-on: linux
+    steps:
+      - if: inputs.leg == 'fails'
+        run: until [ -e {desk}/passed ]; do sleep 0.05; done; exit 1
+      - run: touch {desk}/passed
+  y: {needs: x, runs-on: linux, steps: [run: 'until [ -e {desk}/never ]; do sleep 0.05; done']}
+  z: {needs: y, runs-on: linux, steps: [run: 'touch {desk}/began']}
+  clean: {needs: z, if: 'always()', runs-on: linux, steps: [run: 'touch {desk}/cleaned']}
+";
+    let project = Project::new(&[(CI, caller)]);
+    project.write(
+        ".checkmill/workflows/called.yml",
+        &called.replace("{desk}", &project.desk().to_string_lossy()),
+    );
+    let ended = project.run(&[]).await;
+    assert_eq!(ended.code, Some(1));
+    let mut lines: Vec<&str> = ended
+        .stdout
+        .lines()
+        .filter(|line| line.contains(" / b (waits) / "))
+        .collect();
+    lines.sort_unstable();
+    insta::assert_snapshot!(lines.join("\n"), @"");
+    assert_eq!(
+        (project.mark("began"), project.mark("cleaned")),
+        (None, Some(String::new()))
+    );
+}
