@@ -251,7 +251,13 @@ fn a_job_that_calls_a_workflow() {
         "w.yml",
         "on: push\njobs: {a: {uses: ./.checkmill/workflows/ci.yml}}\n",
     );
-    insta::assert_snapshot!(world.explain(&["w.yml"]), @"");
+    insta::assert_snapshot!(world.explain(&["w.yml"]), @"
+    w.yml (w.yml)
+    This machine has no Node.js and no container engine.
+
+    a: calls ./.checkmill/workflows/ci.yml
+    [0]
+    ");
 }
 
 #[test]

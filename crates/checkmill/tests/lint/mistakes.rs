@@ -187,5 +187,17 @@ async fn workflows_that_call_each_other_in_a_circle() {
         (".checkmill/workflows/one.yml", one.as_str()),
         (".checkmill/workflows/two.yml", &two),
     ];
-    insta::assert_snapshot!(lint(&files).await, @"");
+    insta::assert_snapshot!(lint(&files).await, @"
+    1: .checkmill/workflows/one.yml:4:11: the workflows call each other in a circle: `.checkmill/workflows/two.yml` → `.checkmill/workflows/one.yml` → `.checkmill/workflows/two.yml`
+    4 |     uses: ./.checkmill/workflows/two.yml
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: remove one of the `uses`
+
+    .checkmill/workflows/two.yml:4:11: the workflows call each other in a circle: `.checkmill/workflows/one.yml` → `.checkmill/workflows/two.yml` → `.checkmill/workflows/one.yml`
+    4 |     uses: ./.checkmill/workflows/one.yml
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: remove one of the `uses`
+
+    2 errors in 2 files
+    ");
 }
