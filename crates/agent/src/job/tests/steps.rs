@@ -1,7 +1,7 @@
 //! Conditions, outcomes, `env`, outputs, verdicts.
 
 use crate::testing::{World, run, run_with};
-use checkmill_workflow::job::{JobVerdict, StepStatus};
+use checkmill_workflow::job::{JobResult, JobVerdict, StepStatus};
 use serde_json::json;
 
 #[tokio::test]
