@@ -158,6 +158,11 @@ pub const TITLE_CHARS: usize = 256;
 pub const RUN_NAME_CHARS: usize = 255;
 /// The text of a release or a comment, as queued: with it an event fits a queue and a row. GitHub's own limit is 65,536 and more.
 pub const BODY_CHARS: usize = 16 * 1024;
+/// The type of a `repository_dispatch`. GitHub docs: 100 characters.
+pub const DISPATCH_TYPE_CHARS: usize = 100;
+/// What an event of the repository keeps of its payload, as JSON text: the 65,535 characters that GitHub lets a
+/// `repository_dispatch` carry, and what goes around them. It must fit the run's row, of DynamoDB's 400 KB.
+pub const EVENT_PAYLOAD_BYTES: usize = 66 * 1024;
 /// Runs that follow each other by `workflow_run`, the first not counted. GitHub docs: three levels.
 pub const FOLLOWING_RUNS: u32 = 3;
 /// Names that the `workflow_run` triggers of one repository wait for, and those of one workflow file.

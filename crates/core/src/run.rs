@@ -222,8 +222,8 @@ impl Trust {
     /// Of a new run.
     #[must_use]
     pub fn of(event: &Event, policy: &Policy) -> Self {
-        let waits = !event.is_target() || policy.pull_request_target.forks != TargetForks::Run;
-        if event.is_from_fork() && waits {
+        let target_waits = event.is_target() && policy.pull_request_target.forks != TargetForks::Run;
+        if event.is_of_a_forks_commit() || (event.is_from_fork() && target_waits) {
             Self::ForkUnapproved
         } else {
             Self::Own

@@ -241,6 +241,7 @@ fn timings(crons: &[&str]) -> Waits {
     Waits {
         timings: crons.iter().map(|cron| timing(cron)).collect(),
         followed: BTreeSet::new(),
+        events: BTreeSet::new(),
     }
 }
 

@@ -256,6 +256,7 @@ pub(crate) fn run_of(
 mod tests {
     use crate::archives::tests::{pull, push, target};
     use checkmill_core::Run;
+    use checkmill_core::event::{Origin, RepositoryEvent, RepositoryEventName, Subject};
     use checkmill_core::policy::{Access, TargetForks, TokenPermissions};
     use checkmill_core::run::Trust;
 
@@ -304,7 +305,55 @@ mod tests {
             }
             run
         };
+        let happens = |mut run: Run, subject: Subject| {
+            run.event.kind = checkmill_core::EventKind::Repository(RepositoryEvent {
+                name: RepositoryEventName::PullRequestReview,
+                action: None,
+                subject,
+                payload: "{}".to_owned(),
+            });
+            run
+        };
+        let review = |run: Run| {
+            let pull = run.event.pull_request().cloned().unwrap();
+            happens(run, Subject::PullRequest { pull })
+        };
+        let deployed = |origin: Origin| {
+            let run = push("main");
+            let (sha, written) = (run.sha.clone(), run.sha.to_string());
+            happens(run, Subject::Deployed { sha, written, origin })
+        };
         for (what, run, expected) in [
+            (
+                "a review of a fork's",
+                under(review(pull("main")), &plain),
+                [false, false, false, true],
+            ),
+            (
+                "and approved",
+                approved(under(review(pull("main")), &plain)),
+                [true, false, false, true],
+            ),
+            (
+                "an issue",
+                under(happens(push("main"), Subject::DefaultBranch), &plain),
+                [true, true, true, true],
+            ),
+            (
+                "deployed by its id",
+                under(deployed(Origin::Unknown), &plain),
+                [false, false, false, true],
+            ),
+            (
+                "deployed and approved",
+                approved(under(deployed(Origin::Unknown), &plain)),
+                [true, false, false, true],
+            ),
+            (
+                "deployed of main",
+                under(deployed(Origin::DefaultBranch), &plain),
+                [true, true, true, true],
+            ),
             ("a push", under(push("main"), &plain), [true, true, true, true]),
             (
                 "a fork's",

@@ -1,6 +1,7 @@
 //! Plan: from a delivery to runs, jobs and executions. Doing it again writes nothing new, because every id follows from the
 //! delivery and the workflow file.
 
+use crate::admit::Admission;
 use crate::advance::Advance;
 use crate::backoff;
 use crate::called::{self, CalledFile, Remote};
@@ -122,6 +123,17 @@ impl Plan<'_> {
             | EventKind::Release(_)
             | EventKind::IssueComment(_)
             | EventKind::WorkflowRun(_) => self.plan_workflows(event).await.map(PlanOutcome::Runs),
+            EventKind::Repository(other) => {
+                let admission = Admission {
+                    schedules: self.schedules,
+                    forge: self.forge,
+                };
+                let runs = match admission.of(event, other, &repo_of(event)).await? {
+                    Some(event) => self.plan_workflows(&event).await?,
+                    None => PlannedRuns::default(),
+                };
+                Ok(PlanOutcome::Runs(runs))
+            }
             EventKind::Schedule(_) => self.plan_scheduled(event).await.map(PlanOutcome::Runs),
             EventKind::CheckRunRerequested(check) => {
                 self.rerun().job(event, check).await?;
@@ -154,11 +166,7 @@ impl Plan<'_> {
     }
 
     async fn plan_workflows(&self, event: &Event) -> Result<PlannedRuns, PhaseError> {
-        let repo = RepoRef {
-            installation: event.installation,
-            id: event.repository.id,
-            name: event.repository.name.clone(),
-        };
+        let repo = repo_of(event);
         let Some(sha) = self.sha(event, &repo).await? else {
             return Ok(PlannedRuns::default());
         };
@@ -381,6 +389,14 @@ impl Plan<'_> {
             backends: self.backends,
             clock: self.clock,
         }
+    }
+}
+
+fn repo_of(event: &Event) -> RepoRef {
+    RepoRef {
+        installation: event.installation,
+        id: event.repository.id,
+        name: event.repository.name.clone(),
     }
 }
 

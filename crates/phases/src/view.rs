@@ -353,7 +353,8 @@ pub(crate) fn untrusted(run: &Run) -> String {
             Some(fork) => format!("the fork {fork}"),
             None => "a fork that is gone".to_owned(),
         },
-        None => "a fork".to_owned(),
+        // What is deployed by its id.
+        None => "no branch or tag that was named (perhaps from a fork)".to_owned(),
     };
     let commit = run.check_sha().short();
     match run.forks() {

@@ -6,8 +6,8 @@ use crate::model::Workflow;
 use crate::text::number_text;
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{
-    EndedRun, Event, EventKind, GitRef, IssueComment, MergeGroup, PullRequest, Push, Release,
-    WorkflowDispatch,
+    EndedRun, Event, EventKind, GitRef, IssueComment, MergeGroup, Origin, PullRequest, Push, Release,
+    Subject, WorkflowDispatch,
 };
 use checkmill_core::{AttemptNumber, CallKey, CommitSha, JobKey, RunId};
 use serde_json::{Map, Value as Json, json};
@@ -135,6 +135,13 @@ struct Refs {
 
 fn refs(event: &Event) -> Refs {
     let none = String::new;
+    let nothing = || Refs {
+        full: none(),
+        name: none(),
+        kind: "branch",
+        head: none(),
+        base: none(),
+    };
     let of = |git_ref: &GitRef| Refs {
         full: git_ref.to_string(),
         name: git_ref.short().to_owned(),
@@ -160,22 +167,30 @@ fn refs(event: &Event) -> Refs {
             base: pull.base_ref.clone(),
             ..of(&event.default_branch())
         },
-        EventKind::PullRequest(pull) => Refs {
-            full: format!("refs/pull/{}/head", pull.number),
-            name: format!("{}/head", pull.number),
-            kind: "branch",
-            head: pull.head.git_ref.clone(),
-            base: pull.base_ref.clone(),
+        EventKind::PullRequest(pull) => of_pull_request(pull),
+        EventKind::Repository(other) => match &other.subject {
+            Subject::DefaultBranch => of(&event.default_branch()),
+            Subject::Ref { git_ref } => of(git_ref),
+            Subject::Deployed { origin, .. } => match origin {
+                Origin::Ref { git_ref } => of(git_ref),
+                // GitHub docs: "empty if created with a commit SHA".
+                Origin::Unknown | Origin::DefaultBranch => nothing(),
+            },
+            Subject::PullRequest { pull } => of_pull_request(pull),
         },
         EventKind::CheckRunRerequested(_)
         | EventKind::CheckSuiteRerequested { .. }
-        | EventKind::RequestedAction { .. } => Refs {
-            full: none(),
-            name: none(),
-            kind: "branch",
-            head: none(),
-            base: none(),
-        },
+        | EventKind::RequestedAction { .. } => nothing(),
+    }
+}
+
+fn of_pull_request(pull: &PullRequest) -> Refs {
+    Refs {
+        full: format!("refs/pull/{}/head", pull.number),
+        name: format!("{}/head", pull.number),
+        kind: "branch",
+        head: pull.head.git_ref.clone(),
+        base: pull.base_ref.clone(),
     }
 }
 
@@ -217,6 +232,7 @@ fn payload(of: &RunContext<'_>) -> Json {
         EventKind::Release(release) => release_payload(release),
         EventKind::IssueComment(comment) => issue_comment_payload(comment),
         EventKind::WorkflowRun(ended) => workflow_run_payload(ended, event),
+        EventKind::Repository(other) => serde_json::from_str(&other.payload).unwrap_or_default(),
         EventKind::CheckRunRerequested(_)
         | EventKind::CheckSuiteRerequested { .. }
         | EventKind::RequestedAction { .. } => Map::new(),

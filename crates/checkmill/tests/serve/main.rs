@@ -27,6 +27,7 @@ mod filters;
 mod following;
 mod forks;
 mod graph;
+mod happenings;
 mod injection;
 mod kill;
 mod learning;

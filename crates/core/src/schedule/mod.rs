@@ -6,7 +6,7 @@ mod timetable;
 pub use cron::TimingError;
 pub use timetable::Timetable;
 
-use crate::event::{Event, EventKind, Repository, ScheduledRun};
+use crate::event::{Event, EventKind, Repository, RepositoryEventName, ScheduledRun};
 use crate::ids::{DeliveryId, InstallationId, Login, RepositoryId};
 use crate::limits::{SCHEDULE_INTERVAL, SCHEDULE_REST, SCHEDULE_REST_MAX, SCHEDULE_RESTS};
 use crate::time::{Millis, UnixMillis};
@@ -44,12 +44,14 @@ impl Timing {
     }
 }
 
-/// What workflow files wait for that no webhook tells of.
+/// What workflow files wait for that no webhook tells of, or too many.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Waits {
     pub timings: BTreeSet<Timing>,
     /// The names of the workflows that others follow.
     pub followed: BTreeSet<String>,
+    /// Of the events that come in masses those that a workflow names.
+    pub events: BTreeSet<RepositoryEventName>,
 }
 
 /// A schedule with the time at which it is due.
@@ -71,6 +73,9 @@ pub struct Schedule {
     /// The names of the workflows whose runs are followed by others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub followed: BTreeSet<String>,
+    /// The events that come in masses and are waited for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub events: BTreeSet<RepositoryEventName>,
     /// How often in a row the repository could not be had.
     #[serde(default)]
     pub rests: u32,
@@ -101,8 +106,8 @@ impl Schedule {
         let known: &[Timer] = stored.map_or(&[], |stored| &stored.timers);
         let same = known.iter().map(|timer| &timer.timing).eq(timings);
         let same_followed = match stored {
-            Some(stored) => stored.followed == waits.followed,
-            None => waits.followed.is_empty(),
+            Some(stored) => stored.followed == waits.followed && stored.events == waits.events,
+            None => waits.followed.is_empty() && waits.events.is_empty(),
         };
         let reachable =
             stored.is_none_or(|stored| stored.rests == 0 && stored.repository == event.repository);
@@ -126,6 +131,7 @@ impl Schedule {
             },
             timers: timings.iter().filter_map(timer).collect(),
             followed: waits.followed.clone(),
+            events: waits.events.clone(),
             rests: 0,
             rests_until: None,
             version: stored.map_or(0, |stored| stored.version) + 1,

@@ -229,3 +229,34 @@ pub(super) struct Comment {
     /// `null` where a person wrote it.
     pub(super) performed_via_github_app: Option<Numbered>,
 }
+
+/// A branch or tag that was made.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RefPayload {
+    /// Without `refs/heads/` or `refs/tags/`.
+    #[serde(rename = "ref")]
+    pub(super) name: Option<String>,
+    pub(super) ref_type: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DeploymentPayload {
+    pub(super) deployment: Option<Deployment>,
+    pub(super) deployment_status: Option<DeploymentStatus>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Deployment {
+    pub(super) sha: Option<String>,
+    #[serde(rename = "ref")]
+    pub(super) git_ref: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DeploymentStatus {
+    pub(super) state: Option<String>,
+}

@@ -249,7 +249,7 @@ fn each_mistake_has_its_rule() {
             "unknown-key 3:36",
         ),
         (
-            "on: [status]\njobs:\n  a: {runs-on: x, steps: [run: y]}\n",
+            "on: [project]\njobs:\n  a: {runs-on: x, steps: [run: y]}\n",
             "unsupported 1:6",
         ),
         (
