@@ -1,7 +1,7 @@
 //! What happened on GitHub, normalised: small enough to queue (webhook bodies reach 25 MB), complete enough to plan by.
 
 use crate::ids::{
-    CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId, RunId,
+    AccountId, CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId, RunId,
 };
 use crate::run::Run;
 use crate::schedule::Timing;
@@ -18,6 +18,9 @@ pub struct Event {
     pub repository: Repository,
     /// Who caused it.
     pub sender: Login,
+    /// None of a deleted account, and of rows written before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_id: Option<AccountId>,
     pub received_at: UnixMillis,
     pub kind: EventKind,
 }
@@ -27,7 +30,13 @@ pub struct Repository {
     pub id: RepositoryId,
     pub name: RepoName,
     pub default_branch: String,
+    /// Of an organisation or user; none in rows written before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<AccountId>,
     pub private: bool,
+    /// A private one that all members of its enterprise see.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
     /// Where `git` finds it, such as `https://github.com/octocat/hello.git`.
     pub clone_url: String,
     /// Its page, such as `https://github.com/octocat/hello`.

@@ -212,12 +212,15 @@ fn event(args: &PlanArgs, source: &Source, kind: EventKind) -> anyhow::Result<Pl
                 .map(|branch| branch.name.clone())
                 .or(current)
                 .unwrap_or_else(|| "main".to_owned()),
+            owner_id: None,
             private: false,
+            internal: false,
             clone_url: format!("{page}.git"),
             html_url: page,
             name,
         },
         sender: OWNER.parse()?,
+        sender_id: None,
         received_at: UnixMillis(0),
         kind,
     })))

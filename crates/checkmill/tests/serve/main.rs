@@ -34,6 +34,7 @@ mod lost_deliveries;
 mod matrix;
 mod merge_queue;
 mod models;
+mod numbers;
 mod releases;
 mod reruns;
 mod run_steps;
