@@ -102,6 +102,8 @@ impl Client {
     ) -> Result<T, Fault> {
         let token = self.tokens.of(settings, user).map_err(Fault::Transient)?;
         let url = format!("{}/{plugin}/{}/{path}", self.base, settings.version);
+        // Of a submit a number tells why the job has to wait, such as 2068, and of accounting that it found nothing.
+        let is_list = method == Method::GET && plugin == "slurm";
         let mut request = self
             .http
             .request(method, url)
@@ -132,6 +134,9 @@ impl Client {
         };
         let problems: Problems = serde_json::from_slice(&bytes).unwrap_or_default();
         let fault = self.judge(settings, status, &bytes, &problems.errors);
+        // Half an answer must not pass for all of it: a list without our job has us submit it again.
+        let is_partial = || is_list && problems.errors.iter().any(|problem| problem.error_number != 0);
+        let fault = fault.or_else(|| is_partial().then(|| Fault::Transient(said(&problems.errors, &bytes))));
         if status == 401 || is_of_token(&problems.errors) {
             self.tokens.forget(user);
         }
@@ -160,12 +165,10 @@ impl Client {
         if numbers().any(|number| FINISHED.contains(&number)) {
             return Some(Fault::Finished);
         }
-        let said = said(problems, bytes);
         if (200..300).contains(&status) {
-            // Half an answer must not pass for all of it: a list without our job has us submit it again.
-            let is_whole = numbers().all(|number| number == 0);
-            return (!is_whole).then(|| Fault::Transient(said));
+            return None;
         }
+        let said = said(problems, bytes);
         Some(match status {
             401 | 403 => Fault::Transient(format!("slurmrestd does not accept the token: {said}")),
             404 if problems.is_empty() => Fault::Refused(format!(
