@@ -70,13 +70,20 @@ async fn runs_of_a_file_are_counted() {
     let build = checks.iter().find(of).unwrap();
     served.allow("repaired");
     served.rerun(build, "ann").await;
-    insta::assert_snapshot!(lines(&served, "ran").join("\n"), @"");
-    insta::assert_snapshot!(lines(&served, "other").join("\n"), @"");
+    insta::assert_snapshot!(lines(&served, "ran").join("\n"), @"
+    CI 1 1 1 attempt 1 by octocat for octocat
+    CI 2 2 2 attempt 1 by octocat for octocat
+    CI 2 2 2 attempt 2 by octocat for ann
+    ");
+    insta::assert_snapshot!(lines(&served, "other").join("\n"), @"1");
     let called = lines(&served, "called").join("\n");
     let called = called
         .replace(first.as_str(), "FIRST")
         .replace(second.as_str(), "SECOND");
-    insta::assert_snapshot!(called, @"");
+    insta::assert_snapshot!(called, @"
+    called 1 of octocat/hello/.checkmill/workflows/ci.yml@refs/heads/main in octocat/hello/.checkmill/workflows/called.yml@refs/heads/main at FIRST
+    called 2 of octocat/hello/.checkmill/workflows/ci.yml@refs/heads/main in octocat/hello/.checkmill/workflows/called.yml@refs/heads/main at SECOND
+    ");
     served.finish().await;
 }
 
