@@ -13,8 +13,10 @@
 //! [backend.process]
 //! ```
 
+mod firecracker;
 mod slurm;
 
+pub use firecracker::{FirecrackerEntry, TokenReference};
 pub use slurm::{SlurmCredentials, SlurmEntry};
 
 use crate::labels::Labels;
@@ -28,6 +30,7 @@ use toml::Spanned;
 /// Of a file, in bytes: what is longer is something else.
 pub const FILE_BYTES: usize = 256 * 1024;
 const NAME_CHARS: usize = 64;
+const KINDS: &str = "[backend.process], [backend.exec], [backend.slurm] or [backend.firecracker]";
 /// A call may be given so much of the minute that a phase has.
 const CALL_MAX: Millis = Millis::from_secs(50);
 
@@ -47,6 +50,7 @@ pub enum BackendKind {
     Process,
     Exec(ExecEntry),
     Slurm(Box<SlurmEntry>),
+    Firecracker(Box<FirecrackerEntry>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +94,7 @@ struct Entry {
     process: Option<Process>,
     exec: Option<Exec>,
     slurm: Option<slurm::Slurm>,
+    firecracker: Option<firecracker::Firecracker>,
 }
 
 #[derive(Deserialize)]
@@ -156,24 +161,30 @@ pub fn parse(text: &str) -> Result<Vec<BackendEntry>, FileError> {
             .labels
             .as_ref()
             .map(|labels| labelled(labels.get_ref()).map_err(|message| at(labels.span().start, message)));
-        let kind = match (entry.process, entry.exec, entry.slurm) {
-            (Some(Process {}), None, None) => BackendKind::Process,
-            (None, Some(exec), None) => BackendKind::Exec(exec_entry(exec, &at)?),
-            (None, None, Some(slurm)) => BackendKind::Slurm(Box::new(slurm::entry(slurm, table, &at)?)),
-            (None, None, None) => {
-                return Err(at(
-                    table,
-                    format!(
-                        "the backend {name:?} has no kind: [backend.process], [backend.exec] or [backend.slurm]"
-                    ),
-                ));
-            }
-            _ => {
+        let kinds = [
+            entry.process.map(|Process {}| Ok(BackendKind::Process)),
+            entry
+                .exec
+                .map(|exec| exec_entry(exec, &at).map(BackendKind::Exec)),
+            entry.slurm.map(|slurm| {
+                slurm::entry(slurm, table, &at).map(|entry| BackendKind::Slurm(Box::new(entry)))
+            }),
+            entry.firecracker.map(|firecracker| {
+                firecracker::entry(firecracker, table, &at)
+                    .map(|entry| BackendKind::Firecracker(Box::new(entry)))
+            }),
+        ];
+        let mut kinds = kinds.into_iter().flatten();
+        let kind = match (kinds.next(), kinds.next()) {
+            (Some(kind), None) => kind?,
+            (None, _) => return Err(at(table, format!("the backend {name:?} has no kind: {KINDS}"))),
+            (Some(_), Some(_)) => {
                 return Err(at(table, format!("the backend {name:?} has more than one kind")));
             }
         };
         let labels = labels.transpose()?.or_else(|| match &kind {
             BackendKind::Slurm(slurm) => slurm.labels(),
+            BackendKind::Firecracker(firecracker) => firecracker.labels(),
             BackendKind::Process | BackendKind::Exec(_) => None,
         });
         if labels.is_none() && !matches!(kind, BackendKind::Process) {
@@ -251,6 +262,7 @@ impl fmt::Display for BackendKind {
             Self::Process => "process",
             Self::Exec(_) => "exec",
             Self::Slurm(_) => "slurm",
+            Self::Firecracker(_) => "firecracker",
         })
     }
 }
@@ -322,7 +334,7 @@ mod tests {
             ("[[backend]\n", "1:11: unclosed array table, expected `]`"),
             (
                 "[[backend]]\nname = \"a\"\nlabel = [\"x\"]\n[backend.process]\n",
-                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`",
+                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`, `firecracker`",
             ),
             ("[[backend]]\n[backend.process]\n", "1:1: missing field `name`"),
             (
@@ -335,7 +347,7 @@ mod tests {
             ),
             (
                 "\n[[backend]]\nname = \"a\"\n",
-                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec] or [backend.slurm]",
+                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec], [backend.slurm] or [backend.firecracker]",
             ),
             (
                 "[[backend]]\nname = \"a\"\n[backend.process]\n[backend.exec]\nprogram = \"/x\"\n",

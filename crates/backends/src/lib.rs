@@ -7,6 +7,8 @@ pub mod environment;
 pub mod exec;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "firecracker")]
+pub mod firecracker;
 pub mod labels;
 pub mod port;
 pub mod process;

@@ -5,7 +5,11 @@ use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
 use checkmill_backends::environment;
 use checkmill_backends::exec::{ExecBackend, ExecSettings};
-use checkmill_backends::file::{self, BackendEntry, BackendKind, FILE_BYTES, SlurmCredentials, SlurmEntry};
+use checkmill_backends::file::{
+    self, BackendEntry, BackendKind, FILE_BYTES, FirecrackerEntry, SlurmCredentials, SlurmEntry,
+    TokenReference,
+};
+use checkmill_backends::firecracker::{FirecrackerBackend, FirecrackerSettings};
 use checkmill_backends::labels::{self, Labels};
 use checkmill_backends::port::{Backend, Capabilities};
 use checkmill_backends::process::{AgentCommand, Host, Orphans, ProcessBackend, ProcessSettings};
@@ -96,6 +100,7 @@ fn backend(entry: &BackendEntry, here: Here<'_>) -> anyhow::Result<Arc<dyn Backe
             call: exec.call,
         })),
         BackendKind::Slurm(slurm) => Arc::new(SlurmBackend::new(cluster(&entry.name, slurm))?),
+        BackendKind::Firecracker(host) => Arc::new(FirecrackerBackend::new(microvms(&entry.name, host))?),
     })
 }
 
@@ -119,6 +124,26 @@ fn cluster(name: &str, slurm: &SlurmEntry) -> SlurmSettings {
         rows: slurm.rows.clone(),
         request: slurm.request,
         now: Arc::new(|| SystemClock.now()),
+    }
+}
+
+fn microvms(name: &str, host: &FirecrackerEntry) -> FirecrackerSettings {
+    FirecrackerSettings {
+        name: name.to_owned(),
+        url: host.url.clone(),
+        token: match &host.token {
+            TokenReference::File(path) => of_file(path),
+            TokenReference::Environment(name) => of_environment(name),
+        },
+        vm_type: host.vm_type.clone(),
+        agent: host.agent.clone(),
+        directory: host.directory.clone(),
+        callback: host.callback,
+        containers: host.containers,
+        rows: host.rows.clone(),
+        request: host.request,
+        wait: host.wait,
+        boot: host.boot,
     }
 }
 
