@@ -5,7 +5,7 @@ mod repository;
 pub use repository::{Activities, Origin, RepositoryEvent, RepositoryEventName, Subject};
 
 use crate::ids::{
-    CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId, RunId,
+    AccountId, CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId, RunId,
 };
 use crate::run::Run;
 use crate::schedule::Timing;
@@ -22,6 +22,9 @@ pub struct Event {
     pub repository: Repository,
     /// Who caused it.
     pub sender: Login,
+    /// None of a deleted account, and of rows written before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_id: Option<AccountId>,
     pub received_at: UnixMillis,
     pub kind: EventKind,
 }
@@ -31,7 +34,13 @@ pub struct Repository {
     pub id: RepositoryId,
     pub name: RepoName,
     pub default_branch: String,
+    /// Of an organisation or user; none in rows written before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<AccountId>,
     pub private: bool,
+    /// A private one that all members of its enterprise see.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
     /// Where `git` finds it, such as `https://github.com/octocat/hello.git`.
     pub clone_url: String,
     /// Its page, such as `https://github.com/octocat/hello`.

@@ -167,6 +167,9 @@ pub const EVENT_PAYLOAD_BYTES: usize = 66 * 1024;
 pub const FOLLOWING_RUNS: u32 = 3;
 /// Names that the `workflow_run` triggers of one repository wait for, and those of one workflow file.
 pub const FOLLOWED_WORKFLOWS: usize = 200;
+/// Runs of a workflow file that are known by name where its runs are counted: one that is planned again after so many others
+/// gets another number. Row size: 16 bytes each.
+pub const RUN_NUMBERS_KNOWN: usize = 32;
 /// An [`crate::End`]'s detail.
 pub const DETAIL_CHARS: usize = 1000;
 /// How long a finished run's rows are kept (DynamoDB TTL).

@@ -24,6 +24,13 @@ pub struct Run {
     /// What the workflow calls this run, where it has a `run-name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// Which run of its workflow file it is, from 1; none of one that GitHub would not have made (`[skip ci]`, another
+    /// branch), and of rows written before runs were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// Who last asked for jobs of it to run again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_by: Option<Login>,
     /// The policy of the default branch when the run was planned.
     pub policy: Policy,
     pub trust: Trust,

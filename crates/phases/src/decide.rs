@@ -214,7 +214,7 @@ pub(crate) fn target_files(of: PlanningFiles, head: BranchFiles) -> PlanningFile
 }
 
 /// One delivery of a pull request may start a file twice: as `pull_request`, and as `pull_request_target`.
-fn run_id(event: &Event, path: &str) -> RunId {
+pub(crate) fn run_id(event: &Event, path: &str) -> RunId {
     if event.is_target() {
         RunId::derive(&event.delivery, &format!("{path} {}", event.name()))
     } else {
@@ -228,6 +228,7 @@ pub(crate) fn run_of(
     sha: &CommitSha,
     policy: &Policy,
     planned: Planned,
+    number: Option<u64>,
     now: UnixMillis,
 ) -> Run {
     let workflow = planned.workflow;
@@ -239,6 +240,8 @@ pub(crate) fn run_of(
         workflow_path: planned.path,
         workflow_name: planned.name,
         title: None,
+        number,
+        rerun_by: None,
         policy: policy.clone(),
         trust: Trust::of(event, policy),
         hold: planned.hold,

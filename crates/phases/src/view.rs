@@ -463,7 +463,9 @@ pub(crate) fn waits_left_out(schedules: usize, followed: usize) -> Option<String
 
 /// A file that is no text, as diagnostics.
 pub(crate) fn not_text(path: &str) -> String {
-    format!("{path}: the file is not UTF-8 text. Save it as UTF-8.")
+    format!(
+        "{path}: the file is not UTF-8 text, or has a NUL byte in it. Save it as UTF-8; `checkmill lint` shows the place."
+    )
 }
 
 /// Diagnostics as Markdown: their carets stand below what they mean only in a fence.

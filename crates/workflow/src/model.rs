@@ -7,6 +7,7 @@ use crate::source::{Source, Span};
 use crate::text::Text;
 use crate::uses::ActionReference;
 use crate::yaml::{Entry, Node, Value};
+use checkmill_core::CommitSha;
 use checkmill_core::event::RepositoryEventName;
 use checkmill_core::graph;
 use checkmill_core::policy::TokenPermissions;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Workflow {
     pub(crate) source: Source,
+    /// The commit of another repository's file, which a ref meant when the run was planned.
+    pub(crate) commit: Option<CommitSha>,
     /// What checks of its jobs begin with: `name`, else the path; the file's name in the Lightning dialect.
     pub(crate) name: String,
     /// What its runs are called.

@@ -260,7 +260,9 @@ fn repository(args: &PlanArgs, source: &Source) -> anyhow::Result<Repository> {
             .map(|branch| branch.name.clone())
             .or(current)
             .unwrap_or_else(|| "main".to_owned()),
+        owner_id: None,
         private: false,
+        internal: false,
         clone_url: format!("{page}.git"),
         html_url: page,
         name,
@@ -273,6 +275,7 @@ fn event(args: &PlanArgs, source: &Source, kind: EventKind) -> anyhow::Result<Pl
         installation: InstallationId(0),
         repository: repository(args, source)?,
         sender: OWNER.parse()?,
+        sender_id: None,
         received_at: UnixMillis(0),
         kind,
     })))

@@ -49,7 +49,7 @@ fn nothing(args: &RunArgs, source: &Source, policy_of: &CommitSha) -> anyhow::Re
 }
 
 /// Who does what happens: the owner, who may do everything.
-const OWNER: &str = "local";
+pub(super) const OWNER: &str = "local";
 
 pub(crate) struct Repository {
     pub(crate) source: Source,
@@ -262,7 +262,9 @@ impl Repository {
                 id,
                 name: known.name.clone(),
                 default_branch: known.default_branch.clone(),
+                owner_id: None,
                 private: known.private,
+                internal: false,
                 clone_url: known.clone_url.clone(),
                 html_url: state.repository_web_url(known),
             })
@@ -272,6 +274,7 @@ impl Repository {
             installation: github.installation(github.app_id(), OWNER)?,
             repository: repository.context("the repository was just made")?,
             sender: OWNER.parse()?,
+            sender_id: None,
             received_at: at,
             kind: EventKind::Schedule(ScheduledRun { timing, at }),
         })
@@ -318,7 +321,13 @@ fn check_job(key: &str, workflows: &[(String, Vec<u8>)], only: Option<&str>) -> 
     {
         match checkmill_workflow::parse(path, &String::from_utf8_lossy(bytes)) {
             Ok(workflow) if workflow.keys().any(|known| *known == key) => return Ok(()),
-            Ok(workflow) => known.extend(workflow.keys().map(ToString::to_string)),
+            Ok(workflow) => {
+                for key in workflow.keys().map(ToString::to_string) {
+                    if !known.contains(&key) {
+                        known.push(key);
+                    }
+                }
+            }
             Err(_) => broken.push(path.as_str()),
         }
     }

@@ -179,3 +179,11 @@ async fn a_data_directory_that_another_one_uses() {
     ");
     assert!(project.path().join(CI).exists());
 }
+
+#[tokio::test]
+async fn a_job_that_several_files_have_is_named_once() {
+    let text =
+        "on: push\njobs: {a: {runs-on: linux, steps: [run: x]}, b: {runs-on: linux, steps: [run: x]}}\n";
+    let project = Project::new(&[(CI, text), (".checkmill/workflows/other.yml", text)]);
+    insta::assert_snapshot!(refusal(&project, &["--job", "c"]).await, @r#"2: checkmill: There is no job "c". There is: a, b."#);
+}

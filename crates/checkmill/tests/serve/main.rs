@@ -36,6 +36,7 @@ mod matrix;
 mod merge_queue;
 mod microvms;
 mod models;
+mod numbers;
 mod releases;
 mod reruns;
 mod run_steps;

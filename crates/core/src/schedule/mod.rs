@@ -7,7 +7,7 @@ pub use cron::TimingError;
 pub use timetable::Timetable;
 
 use crate::event::{Event, EventKind, Repository, RepositoryEventName, ScheduledRun};
-use crate::ids::{DeliveryId, InstallationId, Login, RepositoryId};
+use crate::ids::{AccountId, DeliveryId, InstallationId, Login, RepositoryId};
 use crate::limits::{SCHEDULE_INTERVAL, SCHEDULE_REST, SCHEDULE_REST_MAX, SCHEDULE_RESTS};
 use crate::time::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,8 @@ pub struct Schedule {
     pub repository: Repository,
     /// Who last changed them: whose event a scheduled run is, as GitHub has it.
     pub actor: Login,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<AccountId>,
     pub timers: Vec<Timer>,
     /// The names of the workflows whose runs are followed by others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -122,13 +124,15 @@ impl Schedule {
                 next,
             })
         };
+        let (actor, actor_id) = match stored {
+            Some(stored) if same => (stored.actor.clone(), stored.actor_id),
+            _ => (event.sender.clone(), event.sender_id),
+        };
         Some(Self {
             installation: event.installation,
             repository: event.repository.clone(),
-            actor: match stored {
-                Some(stored) if same => stored.actor.clone(),
-                _ => event.sender.clone(),
-            },
+            actor,
+            actor_id,
             timers: timings.iter().filter_map(timer).collect(),
             followed: waits.followed.clone(),
             events: waits.events.clone(),
@@ -148,6 +152,7 @@ impl Schedule {
             installation: self.installation,
             repository: self.repository.clone(),
             sender: self.actor.clone(),
+            sender_id: self.actor_id,
             received_at: now,
             kind: EventKind::Schedule(ScheduledRun {
                 timing: timer.timing.clone(),

@@ -28,8 +28,8 @@ use checkmill_core::event::{
     Push, Release, Repository, RepositoryEventName, WorkflowDispatch,
 };
 use checkmill_core::{
-    CheckRunId, CommitSha, DeliveryId, Event, EventKind, InstallationId, JobId, Login, RepositoryId,
-    UnixMillis, limits,
+    AccountId, CheckRunId, CommitSha, DeliveryId, Event, EventKind, InstallationId, JobId, Login,
+    RepositoryId, UnixMillis, limits,
 };
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -173,6 +173,11 @@ impl Reader<'_> {
             delivery: self.delivery,
             installation: InstallationId(installation),
             repository: repository(need, payload.repository)?,
+            sender_id: payload
+                .sender
+                .as_ref()
+                .and_then(|sender| sender.id)
+                .map(AccountId),
             sender: login(need, payload.sender, "sender.login")?,
             received_at: self.received_at,
             kind,
@@ -438,7 +443,11 @@ fn repository(need: Need, repository: Option<wire::Repository>) -> Result<Reposi
         id: RepositoryId(need.value(repository.id, "repository.id")?),
         name: need.id(repository.full_name, "repository.full_name")?,
         default_branch: need.text(repository.default_branch, "repository.default_branch")?,
+        owner_id: repository.owner.and_then(|owner| owner.id).map(AccountId),
         private: need.value(repository.private, "repository.private")?,
+        internal: repository
+            .visibility
+            .is_some_and(|visibility| visibility == "internal"),
         clone_url: repository.clone_url.unwrap_or_else(|| format!("{html_url}.git")),
         html_url,
     })

@@ -27,7 +27,10 @@ pub(super) struct Repository {
     pub(super) id: Option<u64>,
     pub(super) full_name: Option<String>,
     pub(super) default_branch: Option<String>,
+    pub(super) owner: Option<Numbered>,
     pub(super) private: Option<bool>,
+    /// `public`, `private` or `internal`.
+    pub(super) visibility: Option<String>,
     pub(super) clone_url: Option<String>,
     pub(super) html_url: Option<String>,
 }
@@ -36,6 +39,7 @@ pub(super) struct Repository {
 #[serde(default)]
 pub(super) struct User {
     pub(super) login: Option<String>,
+    pub(super) id: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

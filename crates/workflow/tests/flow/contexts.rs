@@ -20,6 +20,7 @@ fn a_push() {
     insta::assert_snapshot!(format!("{:#}", github(&push("refs/heads/a/b"))), @r#"
     {
       "actor": "octocat",
+      "actor_id": "583231",
       "api_url": "https://api.github.com",
       "base_ref": "",
       "event": {
@@ -44,11 +45,14 @@ fn a_push() {
           "id": 42,
           "name": "hello",
           "owner": {
+            "id": 9919,
             "login": "octo"
           },
-          "private": false
+          "private": false,
+          "visibility": "public"
         },
         "sender": {
+          "id": 583231,
           "login": "octocat"
         }
       },
@@ -59,11 +63,15 @@ fn a_push() {
       "ref_name": "a/b",
       "ref_type": "branch",
       "repository": "octo/hello",
-      "repositoryUrl": "https://github.com/octo/hello.git",
+      "repositoryUrl": "git://github.com/octo/hello.git",
       "repository_id": "42",
       "repository_owner": "octo",
+      "repository_owner_id": "9919",
+      "repository_visibility": "public",
       "run_attempt": "1",
       "run_id": "0123456789abcdef",
+      "run_number": "7",
+      "secret_source": "Actions",
       "server_url": "https://github.com",
       "sha": "2222222222222222222222222222222222222222",
       "triggering_actor": "octocat",
@@ -203,7 +211,10 @@ fn an_enterprise_server_has_urls_of_its_own() {
         sha: &sha('2'),
         workflow: &workflow,
         run: &crate::support::run_id(),
+        number: Some(7),
         attempt: checkmill_core::AttemptNumber(2),
+        triggering_actor: &event.sender,
+        has_secrets: true,
         api_url: "https://git.example.com/api/v3",
         inputs: &serde_json::Map::new(),
     });

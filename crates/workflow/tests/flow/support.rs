@@ -8,7 +8,8 @@ use checkmill_core::event::{
 use checkmill_core::policy::{AllowedActions, ContainerPolicy, EnvironmentRule};
 use checkmill_core::schedule::Timing;
 use checkmill_core::{
-    AttemptNumber, CommitSha, InstallationId, JobId, JobKey, RepositoryId, RunId, UnixMillis, limits,
+    AccountId, AttemptNumber, CommitSha, InstallationId, JobId, JobKey, RepositoryId, RunId, UnixMillis,
+    limits,
 };
 use checkmill_workflow::job::CheckoutSource;
 use checkmill_workflow::{
@@ -32,11 +33,14 @@ pub(crate) fn event(kind: EventKind) -> Event {
             id: RepositoryId(42),
             name: "octo/hello".parse().unwrap(),
             default_branch: "main".to_owned(),
+            owner_id: Some(AccountId(9919)),
             private: false,
+            internal: false,
             clone_url: "https://github.com/octo/hello.git".to_owned(),
             html_url: "https://github.com/octo/hello".to_owned(),
         },
         sender: "octocat".parse().unwrap(),
+        sender_id: Some(AccountId(583_231)),
         received_at: UnixMillis(0),
         kind,
     }
@@ -244,7 +248,10 @@ impl World {
             sha: &sha('2'),
             workflow: &workflow,
             run: &run_id(),
+            number: Some(7),
             attempt: AttemptNumber::FIRST,
+            triggering_actor: &event.sender,
+            has_secrets: true,
             api_url: "https://api.github.com",
             inputs: &inputs,
         });
