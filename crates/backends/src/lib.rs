@@ -7,7 +7,11 @@ pub mod environment;
 pub mod exec;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "inline")]
+pub mod inline;
 pub mod labels;
+#[cfg(feature = "lightning")]
+pub mod lightning;
 pub mod port;
 pub mod process;
 pub mod registry;

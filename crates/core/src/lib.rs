@@ -13,6 +13,7 @@ pub mod history;
 pub mod ids;
 pub mod job;
 pub mod limits;
+pub mod money;
 pub mod policy;
 pub mod retry;
 pub mod run;
@@ -30,6 +31,7 @@ pub use ids::{
     InstallationId, JobId, JobKey, Login, RepoName, RepositoryId, RunId,
 };
 pub use job::{Job, JobState};
+pub use money::MicroDollars;
 pub use run::Run;
 pub use schedule::Schedule;
 pub use time::{Millis, UnixMillis};

@@ -15,6 +15,8 @@ mod graphql;
 pub mod history;
 mod json;
 pub mod key;
+#[cfg(feature = "lightning")]
+pub mod lightning;
 pub mod model;
 mod server;
 mod shared;
