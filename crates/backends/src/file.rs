@@ -13,8 +13,10 @@
 //! [backend.process]
 //! ```
 
+mod lightning;
 mod slurm;
 
+pub use lightning::{LightningCredentials, LightningEntry, SecretPlace};
 pub use slurm::{SlurmCredentials, SlurmEntry};
 
 use crate::labels::Labels;
@@ -28,6 +30,7 @@ use toml::Spanned;
 /// Of a file, in bytes: what is longer is something else.
 pub const FILE_BYTES: usize = 256 * 1024;
 const NAME_CHARS: usize = 64;
+const KINDS: &str = "[backend.process], [backend.exec], [backend.slurm] or [backend.lightning]";
 /// A call may be given so much of the minute that a phase has.
 const CALL_MAX: Millis = Millis::from_secs(50);
 
@@ -47,6 +50,7 @@ pub enum BackendKind {
     Process,
     Exec(ExecEntry),
     Slurm(Box<SlurmEntry>),
+    Lightning(Box<LightningEntry>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +94,7 @@ struct Entry {
     process: Option<Process>,
     exec: Option<Exec>,
     slurm: Option<slurm::Slurm>,
+    lightning: Option<lightning::Lightning>,
 }
 
 #[derive(Deserialize)]
@@ -156,26 +161,21 @@ pub fn parse(text: &str) -> Result<Vec<BackendEntry>, FileError> {
             .labels
             .as_ref()
             .map(|labels| labelled(labels.get_ref()).map_err(|message| at(labels.span().start, message)));
-        let kind = match (entry.process, entry.exec, entry.slurm) {
-            (Some(Process {}), None, None) => BackendKind::Process,
-            (None, Some(exec), None) => BackendKind::Exec(exec_entry(exec, &at)?),
-            (None, None, Some(slurm)) => BackendKind::Slurm(Box::new(slurm::entry(slurm, table, &at)?)),
-            (None, None, None) => {
-                return Err(at(
-                    table,
-                    format!(
-                        "the backend {name:?} has no kind: [backend.process], [backend.exec] or [backend.slurm]"
-                    ),
-                ));
+        let mut kind = match (entry.process, entry.exec, entry.slurm, entry.lightning) {
+            (Some(Process {}), None, None, None) => BackendKind::Process,
+            (None, Some(exec), None, None) => BackendKind::Exec(exec_entry(exec, &at)?),
+            (None, None, Some(slurm), None) => BackendKind::Slurm(Box::new(slurm::entry(slurm, table, &at)?)),
+            (None, None, None, Some(lightning)) => {
+                BackendKind::Lightning(Box::new(lightning::entry(lightning, table, &at)?))
+            }
+            (None, None, None, None) => {
+                return Err(at(table, format!("the backend {name:?} has no kind: {KINDS}")));
             }
             _ => {
                 return Err(at(table, format!("the backend {name:?} has more than one kind")));
             }
         };
-        let labels = labels.transpose()?.or_else(|| match &kind {
-            BackendKind::Slurm(slurm) => slurm.labels(),
-            BackendKind::Process | BackendKind::Exec(_) => None,
-        });
+        let labels = labels_of(labels.transpose()?, &mut kind);
         if labels.is_none() && !matches!(kind, BackendKind::Process) {
             return Err(at(
                 table,
@@ -237,6 +237,36 @@ fn exec_entry(exec: Exec, at: &impl Fn(usize, String) -> FileError) -> Result<Ex
     })
 }
 
+/// Those that the file lists, or that its kind has by itself.
+fn labels_of(listed: Option<Labels>, kind: &mut BackendKind) -> Option<Labels> {
+    match kind {
+        BackendKind::Slurm(slurm) => listed.or_else(|| slurm.labels()),
+        BackendKind::Lightning(lightning) => {
+            if let Some(Labels::Listed(labels)) = &listed {
+                lightning.labels.clone_from(labels);
+            }
+            listed.or_else(|| Some(lightning.labels()))
+        }
+        BackendKind::Process | BackendKind::Exec(_) => listed,
+    }
+}
+
+/// `owner/name` or `owner/*`, as rows have it.
+fn check_repository(
+    repository: &Spanned<String>,
+    at: &dyn Fn(usize, String) -> FileError,
+) -> Result<(), FileError> {
+    let parts = repository.get_ref().split_once('/');
+    let is_glob = parts.is_some_and(|(owner, name)| {
+        !owner.is_empty() && !owner.contains('*') && (name == "*" || !name.is_empty() && !name.contains('*'))
+    });
+    if is_glob {
+        return Ok(());
+    }
+    let message = format!("{:?} is not owner/name or owner/*", repository.get_ref());
+    Err(at(repository.span().start, message))
+}
+
 /// Line and column of a byte.
 fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
@@ -251,6 +281,7 @@ impl fmt::Display for BackendKind {
             Self::Process => "process",
             Self::Exec(_) => "exec",
             Self::Slurm(_) => "slurm",
+            Self::Lightning(_) => "lightning",
         })
     }
 }
@@ -322,7 +353,7 @@ mod tests {
             ("[[backend]\n", "1:11: unclosed array table, expected `]`"),
             (
                 "[[backend]]\nname = \"a\"\nlabel = [\"x\"]\n[backend.process]\n",
-                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`",
+                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`, `lightning`",
             ),
             ("[[backend]]\n[backend.process]\n", "1:1: missing field `name`"),
             (
@@ -335,7 +366,7 @@ mod tests {
             ),
             (
                 "\n[[backend]]\nname = \"a\"\n",
-                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec] or [backend.slurm]",
+                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec], [backend.slurm] or [backend.lightning]",
             ),
             (
                 "[[backend]]\nname = \"a\"\n[backend.process]\n[backend.exec]\nprogram = \"/x\"\n",
