@@ -22,6 +22,12 @@ pub fn exit_code(result: &JobResult) -> u8 {
     }
 }
 
+/// What this machine calls itself.
+#[must_use]
+pub fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// A result that says nothing but how the job ended.
 #[must_use]
 pub fn without_steps(conclusion: JobVerdict, detail: &str) -> JobResult {
@@ -36,6 +42,7 @@ pub fn without_steps(conclusion: JobVerdict, detail: &str) -> JobResult {
         summary: String::new(),
         wanted: Vec::new(),
         translated: Vec::new(),
+        machine: machine(),
         log_bytes: 0,
     }
 }

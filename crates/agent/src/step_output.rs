@@ -50,12 +50,13 @@ pub struct Said {
 impl<'a> StepOutput<'a> {
     pub fn new(log: &'a mut LogWriter, reports: &'a mut Reports, workspace: &'a Path, debug: bool) -> Self {
         reports.begin_step();
+        let paths = reports.paths(workspace, workspace);
         Self {
             log,
             reports,
             workspace,
             seen: None,
-            paths: Paths::new(workspace, workspace),
+            paths,
             console: Some(Console::default()),
             debug,
             lines: Lines::default(),
@@ -67,7 +68,7 @@ impl<'a> StepOutput<'a> {
     /// The step runs in this directory.
     #[must_use]
     pub fn in_directory(mut self, directory: &Path) -> Self {
-        self.paths = Paths::new(self.workspace, directory);
+        self.paths = self.reports.paths(self.workspace, directory);
         self
     }
 
@@ -295,6 +296,7 @@ mod tests {
     use crate::log::spill::LOG_LIMITS;
     use crate::log::writer::LogWriter;
     use crate::mask::Masks;
+    use crate::report::repository::Repository;
     use crate::testing::clock_at;
     use checkmill_core::UnixMillis;
     use checkmill_workflow::job::ResultAnnotation;
@@ -303,7 +305,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let mut log =
             LogWriter::create(temp.path(), "log", clock_at(0), LOG_LIMITS, Masks::default()).unwrap();
-        let mut reports = Reports::new(UnixMillis(0));
+        let mut reports = Reports::new(UnixMillis(0), Repository::default());
         let mut output = StepOutput::new(&mut log, &mut reports, Path::new("/w"), debug);
         for chunk in text.as_bytes().chunks(7) {
             assert!(output.push(chunk));

@@ -13,9 +13,11 @@
 //! [backend.process]
 //! ```
 
+mod firecracker;
 mod lightning;
 mod slurm;
 
+pub use firecracker::{FirecrackerEntry, TokenReference};
 pub use lightning::{LightningCredentials, LightningEntry, SecretPlace};
 pub use slurm::{SlurmCredentials, SlurmEntry};
 
@@ -30,7 +32,8 @@ use toml::Spanned;
 /// Of a file, in bytes: what is longer is something else.
 pub const FILE_BYTES: usize = 256 * 1024;
 const NAME_CHARS: usize = 64;
-const KINDS: &str = "[backend.process], [backend.exec], [backend.slurm] or [backend.lightning]";
+const KINDS: &str =
+    "[backend.process], [backend.exec], [backend.slurm], [backend.firecracker] or [backend.lightning]";
 /// A call may be given so much of the minute that a phase has.
 const CALL_MAX: Millis = Millis::from_secs(50);
 
@@ -50,6 +53,7 @@ pub enum BackendKind {
     Process,
     Exec(ExecEntry),
     Slurm(Box<SlurmEntry>),
+    Firecracker(Box<FirecrackerEntry>),
     Lightning(Box<LightningEntry>),
 }
 
@@ -94,6 +98,7 @@ struct Entry {
     process: Option<Process>,
     exec: Option<Exec>,
     slurm: Option<slurm::Slurm>,
+    firecracker: Option<firecracker::Firecracker>,
     lightning: Option<lightning::Lightning>,
 }
 
@@ -161,17 +166,27 @@ pub fn parse(text: &str) -> Result<Vec<BackendEntry>, FileError> {
             .labels
             .as_ref()
             .map(|labels| labelled(labels.get_ref()).map_err(|message| at(labels.span().start, message)));
-        let mut kind = match (entry.process, entry.exec, entry.slurm, entry.lightning) {
-            (Some(Process {}), None, None, None) => BackendKind::Process,
-            (None, Some(exec), None, None) => BackendKind::Exec(exec_entry(exec, &at)?),
-            (None, None, Some(slurm), None) => BackendKind::Slurm(Box::new(slurm::entry(slurm, table, &at)?)),
-            (None, None, None, Some(lightning)) => {
-                BackendKind::Lightning(Box::new(lightning::entry(lightning, table, &at)?))
-            }
-            (None, None, None, None) => {
-                return Err(at(table, format!("the backend {name:?} has no kind: {KINDS}")));
-            }
-            _ => {
+        let kinds = [
+            entry.process.map(|Process {}| Ok(BackendKind::Process)),
+            entry
+                .exec
+                .map(|exec| exec_entry(exec, &at).map(BackendKind::Exec)),
+            entry.slurm.map(|slurm| {
+                slurm::entry(slurm, table, &at).map(|entry| BackendKind::Slurm(Box::new(entry)))
+            }),
+            entry.firecracker.map(|firecracker| {
+                firecracker::entry(firecracker, table, &at)
+                    .map(|entry| BackendKind::Firecracker(Box::new(entry)))
+            }),
+            entry.lightning.map(|lightning| {
+                lightning::entry(lightning, table, &at).map(|entry| BackendKind::Lightning(Box::new(entry)))
+            }),
+        ];
+        let mut kinds = kinds.into_iter().flatten();
+        let mut kind = match (kinds.next(), kinds.next()) {
+            (Some(kind), None) => kind?,
+            (None, _) => return Err(at(table, format!("the backend {name:?} has no kind: {KINDS}"))),
+            (Some(_), Some(_)) => {
                 return Err(at(table, format!("the backend {name:?} has more than one kind")));
             }
         };
@@ -241,6 +256,7 @@ fn exec_entry(exec: Exec, at: &impl Fn(usize, String) -> FileError) -> Result<Ex
 fn labels_of(listed: Option<Labels>, kind: &mut BackendKind) -> Option<Labels> {
     match kind {
         BackendKind::Slurm(slurm) => listed.or_else(|| slurm.labels()),
+        BackendKind::Firecracker(host) => listed.or_else(|| host.labels()),
         BackendKind::Lightning(lightning) => {
             if let Some(Labels::Listed(labels)) = &listed {
                 lightning.labels.clone_from(labels);
@@ -281,6 +297,7 @@ impl fmt::Display for BackendKind {
             Self::Process => "process",
             Self::Exec(_) => "exec",
             Self::Slurm(_) => "slurm",
+            Self::Firecracker(_) => "firecracker",
             Self::Lightning(_) => "lightning",
         })
     }
@@ -353,7 +370,7 @@ mod tests {
             ("[[backend]\n", "1:11: unclosed array table, expected `]`"),
             (
                 "[[backend]]\nname = \"a\"\nlabel = [\"x\"]\n[backend.process]\n",
-                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`, `lightning`",
+                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`, `firecracker`, `lightning`",
             ),
             ("[[backend]]\n[backend.process]\n", "1:1: missing field `name`"),
             (
@@ -366,7 +383,7 @@ mod tests {
             ),
             (
                 "\n[[backend]]\nname = \"a\"\n",
-                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec], [backend.slurm] or [backend.lightning]",
+                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec], [backend.slurm], [backend.firecracker] or [backend.lightning]",
             ),
             (
                 "[[backend]]\nname = \"a\"\n[backend.process]\n[backend.exec]\nprogram = \"/x\"\n",

@@ -7,6 +7,8 @@ pub mod environment;
 pub mod exec;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "firecracker")]
+pub mod firecracker;
 #[cfg(feature = "inline")]
 pub mod inline;
 pub mod labels;

@@ -79,6 +79,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
             .clone()
             .unwrap_or_else(|| format!("http://{address}")),
         model: ModelSettings::read(std::env::vars())?.open()?,
+        only_workflow: None,
         only_job: None,
     };
     let (system, receiver) = System::new(parts)?;

@@ -13,7 +13,7 @@ use calls::{fail_fast, held_back, jobs_of};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use calls::{is_doomed, sources};
+pub use calls::{Doom, doom, sources};
 
 /// A job of the workflow file, before and after its matrix is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,15 +41,12 @@ pub struct Expansion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LegStatus {
     /// Held back by `max-parallel`.
-    Waiting {
-        since: UnixMillis,
-    },
+    Waiting { since: UnixMillis },
     /// Its present attempt was queued then.
-    Active {
-        since: UnixMillis,
-    },
+    Active { since: UnixMillis },
     Finished {
         result: NeedsResult,
+        since: UnixMillis,
         at: UnixMillis,
     },
 }
@@ -98,6 +95,7 @@ fn within(expansion: &Expansion, legs: &BTreeMap<JobId, LegStatus>) -> Vec<Advan
         LegStatus::Finished {
             result: NeedsResult::Failure,
             at,
+            ..
         } => Some(at),
         _ => None,
     });
@@ -202,6 +200,7 @@ mod tests {
     fn failed(at: u64) -> LegStatus {
         LegStatus::Finished {
             result: NeedsResult::Failure,
+            since: UnixMillis(at - 1),
             at: UnixMillis(at),
         }
     }
@@ -329,6 +328,7 @@ mod tests {
     fn succeeded(at: u64) -> LegStatus {
         LegStatus::Finished {
             result: NeedsResult::Success,
+            since: UnixMillis(at - 1),
             at: UnixMillis(at),
         }
     }
@@ -360,11 +360,11 @@ mod tests {
         put(&mut nodes, &mut legs, &of("1", "b"), active(4));
         assert_eq!(advance(&nodes, &legs), []);
         put(&mut nodes, &mut legs, &of("1", "b"), succeeded(5));
-        assert!(!is_doomed(&nodes, &legs, &of("2", "a")));
+        assert_eq!(doom(&nodes, &legs, &of("2", "a")), None);
         assert_eq!(expands(&advance(&nodes, &legs)), [of("2", "a")]);
         // What has no place yet when another one fails never runs.
         put(&mut nodes, &mut legs, &of("1", "b"), failed(5));
-        assert!(is_doomed(&nodes, &legs, &of("2", "a")));
+        assert_eq!(doom(&nodes, &legs, &of("2", "a")), Some(Doom::Call));
         assert_eq!(expands(&advance(&nodes, &legs)), [of("2", "a")]);
     }
 
@@ -380,6 +380,32 @@ mod tests {
             let stopped = [Advance::FailFast(leg(of("2", "a").as_str(), ""))];
             let expected = if fail_fast { &stopped[..] } else { &[] };
             assert_eq!(advance(&nodes, &legs), expected);
+        }
+    }
+
+    /// What a stopped call has not begun yet does not begin, until somebody runs it again.
+    #[test]
+    fn a_failed_call_keeps_the_others_from_going_on() {
+        for fail_fast in [true, false] {
+            let mut nodes = called(fail_fast, None);
+            let mut legs = BTreeMap::from([(leg("first", ""), succeeded(1))]);
+            put(&mut nodes, &mut legs, &of("2", "a"), succeeded(3));
+            assert_eq!(doom(&nodes, &legs, &of("2", "b")), None);
+            put(&mut nodes, &mut legs, &of("1", "a"), failed(4));
+            let stopped = fail_fast.then_some(Doom::Job);
+            assert_eq!(doom(&nodes, &legs, &of("2", "b")), stopped);
+            assert_eq!(
+                doom(&nodes, &legs, &of("1", "b")),
+                None,
+                "its own failure is no other's"
+            );
+            // It ran on, and ended after the failure.
+            put(&mut nodes, &mut legs, &of("2", "a"), succeeded(5));
+            assert_eq!(doom(&nodes, &legs, &of("2", "b")), stopped);
+            for again in [active(5), succeeded(6), failed(6)] {
+                put(&mut nodes, &mut legs, &of("2", "a"), again);
+                assert_eq!(doom(&nodes, &legs, &of("2", "b")), None, "{again:?}");
+            }
         }
     }
 

@@ -352,6 +352,17 @@ impl GroupId {
     }
 }
 
+/// What somebody chose, in few digits.
+pub(crate) fn choices_id<'a>(choices: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
+    let mut parts = vec!["choices"];
+    parts.extend(
+        choices
+            .into_iter()
+            .flat_map(|(name, value)| [name.as_str(), value.as_str()]),
+    );
+    derive(&parts, 8)
+}
+
 /// The id of a failure, from the step and the normalised error line that tell it from others.
 pub(crate) fn failure_id(step: Option<&str>, line: &str) -> String {
     derive(&["failure", step.unwrap_or_default(), line], 12)

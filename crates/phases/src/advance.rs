@@ -296,6 +296,7 @@ pub fn statuses(run: &Run, jobs: &[Job]) -> BTreeMap<JobId, LegStatus> {
         (_, Some(end)) if end.reason.awaits_trust() => LegStatus::Active { since: job.queued_at },
         (_, Some(end)) => LegStatus::Finished {
             result: end.reason.needs_result(),
+            since: job.queued_at,
             at: end.at,
         },
         (JobState::Waiting, None) => LegStatus::Waiting { since: job.queued_at },

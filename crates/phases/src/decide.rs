@@ -48,13 +48,22 @@ pub(crate) enum Deciding {
     NeedsWorkflows(Vec<RemoteWorkflow>),
 }
 
+/// What to plan, where that is not everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Only<'a> {
+    /// By its path; the files that it calls are read all the same.
+    pub workflow: Option<&'a str>,
+    /// This job of each workflow, and those it needs.
+    pub job: Option<&'a JobKey>,
+}
+
 /// Decides about all files, as far as what is given goes: the `changed` files, and other repositories' files that jobs call.
 pub(crate) fn decide(
     event: &Event,
     files: &PlanningFiles,
     changed: Option<Changed<'_>>,
     remote: &Remote,
-    only_job: Option<&JobKey>,
+    only: Only<'_>,
 ) -> Deciding {
     let policy = match policy(files.policy.as_ref()) {
         Ok(policy) => policy,
@@ -71,6 +80,7 @@ pub(crate) fn decide(
         .workflows
         .iter()
         .filter(|file| dirs::counts(&file.path, &policy))
+        .filter(|file| only.workflow.is_none_or(|path| path == file.path))
         .collect();
     let mut decisions = Vec::new();
     for file in &counted {
@@ -91,7 +101,7 @@ pub(crate) fn decide(
             }
             FileMatch::No(_) if event.is_target() && !planned::names_target(file) => continue,
             FileMatch::No(reason) => Outcome::No(reason),
-            FileMatch::Runs(planned) => starts(planned, file, skip_ci, only_job),
+            FileMatch::Runs(planned) => starts(planned, file, skip_ci, only.job),
         };
         decisions.push(Decision {
             path: file.path.clone(),

@@ -5,7 +5,7 @@ use crate::planned::diagnosis;
 use crate::ports::{Blobs, StoreError};
 use crate::{called, keys, verdict, view};
 use checkmill_core::conclusion::CancelledBy;
-use checkmill_core::graph::{self, Expansion, Node};
+use checkmill_core::graph::{self, Doom, Expansion, Node};
 use checkmill_core::limits::{GRAPH_BYTES, RUN_JOBS};
 use checkmill_core::policy::{Policy, TokenPermissions};
 use checkmill_core::retry::Retries;
@@ -183,17 +183,24 @@ pub(crate) async fn expand(
     if let Some(held) = held(workflow, run, key, now) {
         return Ok(held);
     }
-    if let Some(ended) = never_begun(workflow, run, key, now) {
-        return Ok(ended);
-    }
     // What runs after a cancellation is queued after it, whatever this clock says: that tells it from what is to be stopped.
     let now = run
         .cancellation(key)
         .map_or(now, |cancelled| now.max(cancelled.at + Millis(1)));
     let results = results_for(blobs, run, jobs, key).await?;
-    let mut expanded = expand_with(workflow, run, key, results, now);
-    if graph::is_doomed(&run.nodes, &crate::advance::statuses(run, jobs), key) {
-        expanded = doomed(workflow, run, key, expanded, now);
+    let cancelled = run.cancellation(key);
+    let doom = graph::doom(&run.nodes, &crate::advance::statuses(run, jobs), key);
+    // What never began is evaluated for its name alone.
+    let never_begun = cancelled.filter(|cancelled| !cancelled.begun);
+    let is_cancelled = never_begun.is_none() && (cancelled.is_some() || doom == Some(Doom::Job));
+    let mut expanded = evaluated(workflow, run, key, results, is_cancelled, now);
+    if let Some(cancelled) = never_begun {
+        let by = CancelledBy::Concurrency;
+        expanded = stopped(workflow, run, key, expanded, by, &cancelled.detail, now);
+    } else if doom == Some(Doom::Call) {
+        let by = CancelledBy::FailFast;
+        let detail = format!("Cancelled by {by}.");
+        expanded = stopped(workflow, run, key, expanded, by, &detail, now);
     }
     if let (Some(diagnosis), [job]) = (&expanded.diagnosis, expanded.jobs.as_slice()) {
         let known = jobs.iter().find(|known| known.id == job.id);
@@ -219,16 +226,6 @@ pub(crate) fn of_run(
     evaluate().map_err(|diagnostics| diagnosis(&diagnostics))
 }
 
-/// A job of what has lost its place in a concurrency group before it began.
-fn never_begun(workflow: &Workflow, run: &Run, key: &JobKey, now: UnixMillis) -> Option<Expanded> {
-    let cancelled = run.cancellation(key).filter(|cancelled| !cancelled.begun)?;
-    let by = CancelledBy::Concurrency;
-    let end = End::new(Reason::Cancelled { by }, &cancelled.detail, now);
-    let state = JobState::Ended { handle: None, end };
-    let name = checkmill_workflow::unevaluated_name(workflow, key);
-    Some(alone(row(run, key, &held_leg(run, &name), state, now)))
-}
-
 /// A job of a run that is held as one queued leg, of which nothing is evaluated: `start` ends it, too.
 pub(crate) fn held(workflow: &Workflow, run: &Run, key: &JobKey, now: UnixMillis) -> Option<Expanded> {
     let name = match run.hold.as_ref()? {
@@ -249,16 +246,22 @@ pub(crate) fn unexpanded(workflow: &Workflow, run: &Run, key: &JobKey, now: Unix
     )
 }
 
-/// What would have become of a job that another call's failure ends before it runs. One that calls a workflow itself is one
-/// leg then.
-fn doomed(workflow: &Workflow, run: &Run, key: &JobKey, mut expanded: Expanded, now: UnixMillis) -> Expanded {
+/// What would have become of a job that ends before it runs: another call has failed, or its place in a concurrency group is
+/// lost. One that calls a workflow itself, or can't be evaluated, is one leg then.
+fn stopped(
+    workflow: &Workflow,
+    run: &Run,
+    key: &JobKey,
+    mut expanded: Expanded,
+    by: CancelledBy,
+    detail: &str,
+    now: UnixMillis,
+) -> Expanded {
     let state = || {
-        let by = CancelledBy::FailFast;
-        let detail = format!("Cancelled by {by}.");
-        let end = End::new(Reason::Cancelled { by }, detail, now);
+        let end = End::new(Reason::Cancelled { by: by.clone() }, detail, now);
         JobState::Ended { handle: None, end }
     };
-    if !expanded.expansion.calls.is_empty() {
+    if !expanded.expansion.calls.is_empty() || expanded.diagnosis.is_some() {
         let name = checkmill_workflow::unevaluated_name(workflow, key);
         return alone(row(run, key, &held_leg(run, &name), state(), now));
     }
@@ -280,6 +283,18 @@ pub(crate) fn expand_with(
     results: BTreeMap<JobKey, NeedsJob>,
     now: UnixMillis,
 ) -> Expanded {
+    let is_cancelled = run.cancellation(key).is_some();
+    evaluated(workflow, run, key, results, is_cancelled, now)
+}
+
+fn evaluated(
+    workflow: &Workflow,
+    run: &Run,
+    key: &JobKey,
+    results: BTreeMap<JobKey, NeedsJob>,
+    is_cancelled: bool,
+    now: UnixMillis,
+) -> Expanded {
     let contexts = Contexts::new(workflow, run, AttemptNumber::FIRST, results);
     let ended = |name: &str, reason, detail| {
         let end = End::new(reason, detail, now);
@@ -288,7 +303,7 @@ pub(crate) fn expand_with(
     };
     let unevaluated = || checkmill_workflow::unevaluated_name(workflow, key);
     let context = JobContext {
-        cancelled: run.cancellation(key).is_some(),
+        cancelled: is_cancelled,
         ..contexts.of(&run.policy)
     };
     match checkmill_workflow::expand(workflow, key, &context) {

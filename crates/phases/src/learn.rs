@@ -4,7 +4,7 @@ use crate::error::PhaseError;
 use crate::ports::{History, StoreError};
 use crate::times::started_at;
 use checkmill_core::history::{
-    AttemptSummary, Failure, Fix, JobHistory, Outcome, StepSummary, Subject, error_line,
+    AttemptSummary, Failure, Fix, JobHistory, Outcome, StepSummary, Subject, error_line, trigger,
 };
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::retry::{RetryCause, RetryCounts};
@@ -206,6 +206,8 @@ fn summary(job: &Job, run: &Run, end: &End, result: Option<&JobResult>) -> Attem
         backend: job
             .handle()
             .map_or_else(String::new, |handle| handle.backend.clone()),
+        machine: result.map_or_else(String::new, |result| result.machine.clone()),
+        trigger: trigger(&run.event),
         failure: failure(outcome, end, result),
         steps: result.map_or_else(Vec::new, |r| r.steps.iter().filter_map(step).collect()),
     }
@@ -231,11 +233,8 @@ fn place(run: &Run) -> String {
 
 fn failure(outcome: Outcome, end: &End, result: Option<&JobResult>) -> Option<Failure> {
     match outcome {
-        Outcome::Infrastructure => Some(Failure {
-            step: None,
-            line: end.detail.clone(),
-        }),
-        Outcome::Failure => {
+        // In the same words, whichever of the two it is: what the machine once did to a step is known where it comes again.
+        Outcome::Infrastructure | Outcome::Failure => {
             let failed = |step: &&StepResult| step.conclusion == StepStatus::Failure;
             let step = result.and_then(|r| r.steps.iter().find(failed));
             let said = step.and_then(|step| error_line(&step.tail));

@@ -4,6 +4,7 @@
 use crate::advance::Advance;
 use crate::backoff;
 use crate::called::{self, CalledFile, Remote};
+pub use crate::decide::Only;
 use crate::decide::{Decided, Deciding, Decision, Outcome, decide, run_of, target_files};
 use crate::dirs::{self, POLICY_PATH};
 use crate::error::PhaseError;
@@ -17,7 +18,7 @@ use checkmill_core::event::{ButtonAction, EventKind};
 use checkmill_core::limits::DELIVERY_REDRIVE_ENQUEUED;
 use checkmill_core::policy::{ForkPolicy, Policy};
 use checkmill_core::run::Trust;
-use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, Millis, Run, RunId};
+use checkmill_core::{CommitSha, DeliveryId, Event, Millis, Run, RunId};
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
     Beside, ChangeSet, ChangedFiles, FileAtRef, Forge, ForgeError, FoundFile, PlanningFiles, RepoRef,
@@ -39,8 +40,7 @@ pub struct Plan<'a> {
     pub clock: &'a dyn Clock,
     /// How long the queue goes on bringing a message that is refused for good: [`backoff::LIFE`] for SQS.
     pub refused_for: Millis,
-    /// Plan this job of each workflow only, and those it needs; all where none is named.
-    pub only_job: Option<&'a JobKey>,
+    pub only: Only<'a>,
 }
 
 /// What became of a delivery.
@@ -249,7 +249,7 @@ impl Plan<'_> {
         let mut remote = Remote::new();
         // Each turn brings what the one before lacked: the changed files, or one level of files that others call.
         loop {
-            match decide(event, files, changed.as_ref().map(known), &remote, self.only_job) {
+            match decide(event, files, changed.as_ref().map(known), &remote, self.only) {
                 Deciding::Decided(decided) => return Ok(*decided),
                 Deciding::NeedsChangedFiles if changed.is_some() => {
                     let given = "the changed files, which were given";

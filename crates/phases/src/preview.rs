@@ -3,7 +3,7 @@
 
 use crate::advance::statuses;
 use crate::called::{self, CalledFile, Remote, RemoteFile};
-use crate::decide::{Decided, Deciding, Decision, Outcome, decide, run_of};
+use crate::decide::{Decided, Deciding, Decision, Only, Outcome, decide, run_of};
 use crate::evaluate::{self, Expanded};
 use crate::planned::diagnosis;
 use crate::view;
@@ -87,7 +87,7 @@ pub fn preview(
     };
     let mut remote = Remote::new();
     let Decided { policy, files, .. } = loop {
-        match decide(event, files, Some(changed), &remote, None) {
+        match decide(event, files, Some(changed), &remote, Only::default()) {
             Deciding::Decided(decided) => break *decided,
             Deciding::NeedsChangedFiles => return Vec::new(),
             Deciding::NeedsWorkflows(wanted) => {

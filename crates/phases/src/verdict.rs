@@ -22,7 +22,7 @@ fn masked(mut result: JobResult) -> JobResult {
     let outputs = result.outputs.values_mut();
     let tests = result.tests.failures.iter_mut();
     let tests = tests.flat_map(|test| [&mut test.suite, &mut test.name, &mut test.message]);
-    let single = [&mut result.summary, &mut result.detail];
+    let single = [&mut result.summary, &mut result.detail, &mut result.machine];
     for text in tails.chain(annotations).chain(tests).chain(outputs).chain(single) {
         *text = mask(text);
     }

@@ -10,6 +10,8 @@ mod control;
 mod diff;
 pub mod error;
 mod fake;
+#[cfg(feature = "firecracker")]
+pub mod firecracker;
 pub mod git_object;
 mod graphql;
 pub mod history;

@@ -262,6 +262,9 @@ pub struct JobResult {
     /// The digests of the translations that were used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub translated: Vec<String>,
+    /// What the agent's machine calls itself; empty where nobody told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine: String,
     /// Length of the whole log in bytes, so that the reader knows when it has all of it.
     pub log_bytes: u64,
 }

@@ -79,6 +79,12 @@ impl Workflow {
         trigger.flat_map(|trigger| trigger.inputs.iter().map(|input| input.name.as_str()))
     }
 
+    /// Whether somebody may dispatch it.
+    #[must_use]
+    pub const fn is_dispatchable(&self) -> bool {
+        self.triggers.workflow_dispatch.is_some()
+    }
+
     /// The jobs as a graph of which nothing is expanded yet.
     #[must_use]
     pub fn graph(&self) -> BTreeMap<JobKey, graph::Node> {

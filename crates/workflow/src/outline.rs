@@ -24,6 +24,8 @@ pub struct JobOutline<'a> {
     pub services: Vec<&'a str>,
     /// The shell of `defaults.run`.
     pub shell: Option<&'a str>,
+    /// The workflow that it calls, as it is written.
+    pub calls: Option<String>,
     /// It has a matrix, or several combinations of parameters.
     pub has_legs: bool,
     /// The names in `env` of the workflow, the job and its steps.
@@ -63,6 +65,7 @@ fn outline<'a>(workflow: &'a Workflow, job: &'a Job) -> JobOutline<'a> {
             .into_iter()
             .find_map(|defaults| defaults.shell.as_ref())
             .map(|text| text.value.as_str()),
+        calls: job.call.as_ref().map(|call| call.target.to_string()),
         has_legs: match &job.legs {
             Legs::Strategy(strategy) => strategy.is_some(),
             Legs::Listed(legs) => legs.len() > 1,

@@ -45,12 +45,13 @@ pub enum Rule {
     ScheduleInterval,
     UnknownEnvironment,
     UntrustedInput,
+    OutsidersCheckout,
     Refused,
     RefusedIfReached,
 }
 
 impl Rule {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Yaml,
         Self::UnknownKey,
         Self::Unsupported,
@@ -70,6 +71,7 @@ impl Rule {
         Self::ScheduleInterval,
         Self::UnknownEnvironment,
         Self::UntrustedInput,
+        Self::OutsidersCheckout,
         Self::Refused,
         Self::RefusedIfReached,
     ];
@@ -96,6 +98,7 @@ impl Rule {
             Self::ScheduleInterval => "schedule-interval",
             Self::UnknownEnvironment => "unknown-environment",
             Self::UntrustedInput => "untrusted-input",
+            Self::OutsidersCheckout => "outsiders-checkout",
             Self::Refused => "refused",
             Self::RefusedIfReached => "refused-if-reached",
         }
@@ -124,6 +127,7 @@ impl Rule {
             | Self::MatrixFilter
             | Self::ScheduleInterval
             | Self::UnknownEnvironment
+            | Self::OutsidersCheckout
             | Self::RefusedIfReached => Severity::Warning,
             Self::UntrustedInput => Severity::Note,
         }
@@ -161,6 +165,10 @@ impl Rule {
             Self::UntrustedInput => {
                 "A script holds an expression whose text an outsider may choose. Checkmill hands it over as an environment \
                  variable; GitHub Actions pastes it into the script."
+            }
+            Self::OutsidersCheckout => {
+                "A checkout of what an outsider wrote in a run that has the rights of the default branch: refused for a fork, unless \
+                 the policy lets people approve it."
             }
             Self::Refused => "A step that is refused when it runs, such as one with a shell of Windows.",
             Self::RefusedIfReached => {

@@ -3,7 +3,7 @@
 use checkmill_aws::lambda::{self, Deployment, StartError, serve_batches};
 use checkmill_aws::settings::Variable;
 use checkmill_phases::backoff;
-use checkmill_phases::plan::Plan;
+use checkmill_phases::plan::{Only, Plan};
 use checkmill_phases::ports::PlanMessage;
 use std::process::ExitCode;
 
@@ -36,7 +36,7 @@ async fn serve() -> Result<(), StartError> {
         backends: &backends,
         clock: &*deployment.clock,
         refused_for: backoff::LIFE,
-        only_job: None,
+        only: Only::default(),
     };
     let handle = async |message: PlanMessage| plan.run(&message.delivery).await.map(drop);
     Ok(serve_batches(&queue, handle).await?)

@@ -175,6 +175,7 @@ impl SimBackend {
             summary: String::new(),
             wanted: Vec::new(),
             translated: Vec::new(),
+            machine: String::new(),
             log_bytes: 4,
         })
     }

@@ -12,7 +12,7 @@ use checkmill_core::{DeliveryId, Event, Millis};
 use checkmill_github::webhook::WebhookSecrets;
 use checkmill_phases::PhaseError;
 use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
-use checkmill_phases::plan::{Plan, PlanOutcome};
+use checkmill_phases::plan::{Only, Plan, PlanOutcome};
 use checkmill_phases::poll::{AwaitCallback, Poll};
 use checkmill_phases::ports::Clock as _;
 use checkmill_phases::receive::Receive;
@@ -62,7 +62,7 @@ impl Ports {
             backends: &self.backends,
             clock: &*self.clock,
             refused_for: self.refused_for,
-            only_job: None,
+            only: Only::default(),
         };
         plan.run(delivery).await
     }

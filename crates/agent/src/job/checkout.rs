@@ -40,6 +40,7 @@ impl JobRunner<'_> {
         match checkout.run(self.log).await {
             Ok(done) => {
                 self.credentials.extend(done.credentials);
+                self.reports.checked_out(&options.path);
                 self.log.text(&format!("Checked out {}.", done.commit));
                 let outputs = vec![
                     ("ref".to_owned(), done.git_ref),

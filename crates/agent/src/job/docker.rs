@@ -191,20 +191,16 @@ impl JobRunner<'_> {
             let mut found = values.filter(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty());
             found.next().map(|(_, value)| value.clone())
         };
+        // The inputs of these names are for what has no action.yml that says so (actions/runner, `ContainerActionHandler.cs`).
+        if runs.args.is_empty()
+            && let Some(words) = given("args")
+        {
+            arguments =
+                split_words(&words).map_err(|error| Fault::Configuration(format!("args: {error}")))?;
+        }
         let entrypoint = match entry {
-            Entry::Hook(program) => {
-                arguments.clear();
-                Some((*program).to_owned())
-            }
-            Entry::Main => {
-                if runs.args.is_empty()
-                    && let Some(words) = given("args")
-                {
-                    arguments = split_words(&words)
-                        .map_err(|error| Fault::Configuration(format!("args: {error}")))?;
-                }
-                given("entrypoint").or_else(|| runs.entrypoint.clone())
-            }
+            Entry::Hook(program) => Some((*program).to_owned()),
+            Entry::Main => runs.entrypoint.clone().or_else(|| given("entrypoint")),
         };
         let variables = self.container_variables(running, env, inputs, files);
         let layout = &self.surroundings.layout;

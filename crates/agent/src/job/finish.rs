@@ -140,6 +140,7 @@ impl JobRunner<'_> {
             summary: cut_summary(&masks.apply(&self.summary)),
             wanted: self.wanted,
             translated: self.used,
+            machine: crate::result::machine(),
             log_bytes: 0,
         }
     }

@@ -152,6 +152,7 @@ impl<'j> JobRunner<'j> {
         variables.extend(self.outer_env());
         variables.extend(step.clone());
         let path = environment::path(&self.added_paths, &variables.remove("PATH").unwrap_or_default());
+        let path = self.path_and_own(&path);
         variables.insert("PATH".to_owned(), path.clone());
         let workspace = &surroundings.layout.workspace;
         let program = environment::find_program("git", &path, workspace)

@@ -31,6 +31,7 @@ use crate::hash_files::Workspace;
 use crate::layout::Layout;
 use crate::log::writer::LogWriter;
 use crate::report::collect::Reports;
+use crate::report::repository::Repository;
 use crate::script::inject::Untrusted;
 use crate::secrets::Secrets;
 use checkmill_core::UnixMillis;
@@ -161,7 +162,7 @@ pub async fn run(
         built: Vec::new(),
         before_count: 0,
         credentials: Variables::new(),
-        reports: Reports::new(surroundings.clock.now()),
+        reports: Reports::new(surroundings.clock.now(), repository(description)),
         summary: String::new(),
         results: Vec::new(),
         failure: None,
@@ -326,6 +327,18 @@ impl JobRunner<'_> {
         };
         self.contexts["job"]["status"] = status.into();
     }
+}
+
+/// The job's repository by the URL of its checkout, and by the one that it has for people: `checkmill run` checks out a
+/// directory.
+fn repository(description: &JobDescription) -> Repository {
+    let source = &description.checkout;
+    let github = description.contexts.get("github");
+    let server = github
+        .and_then(|github| github.get("server_url"))
+        .and_then(Value::as_str)
+        .unwrap_or("https://github.com");
+    Repository::of(&[&source.clone_url, &format!("{server}/{}", source.repository)])
 }
 
 fn initial_contexts(description: &JobDescription, surroundings: &Surroundings) -> Map<String, Value> {

@@ -7,7 +7,6 @@ use crate::environment::Variables;
 use crate::hash_files::glob::Pattern;
 use crate::report::files::{self, DEFAULT_PATTERNS, Search, Seen};
 use crate::report::junit::{self, JunitError};
-use crate::report::paths::Paths;
 use crate::report::sarif;
 use checkmill_core::limits::{REPORT_BYTES, REPORT_FILE_BYTES, REPORT_TIME};
 use std::collections::HashSet;
@@ -112,7 +111,9 @@ impl JobRunner<'_> {
     fn read_report(&mut self, path: &Path, text: &str, asked: bool) {
         let workspace = &self.surroundings.layout.workspace;
         let directory = workspace.join(path);
-        let paths = Paths::new(workspace, directory.parent().unwrap_or(workspace));
+        let paths = self
+            .reports
+            .paths(workspace, directory.parent().unwrap_or(workspace));
         let shown = path.display();
         if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
             match sarif::parse(text) {
@@ -140,6 +141,9 @@ impl JobRunner<'_> {
                 self.log
                     .text(&format!("Report {shown}: {tests} tests, {} failed.", run.failed));
                 self.reports.reported(run, &paths, self.log.masks());
+            }
+            Err(JunitError::Empty) if text.trim().is_empty() => {
+                self.warn(&format!("The report {shown} is empty"));
             }
             // Found by its name only, which other files have, too.
             Err(JunitError::OtherXml(_)) if !asked => {}

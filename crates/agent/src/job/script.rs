@@ -219,12 +219,21 @@ impl JobRunner<'_> {
         variables
     }
 
+    /// A step's `PATH`, and after it the machine's own: where that of a workflow hides what runs its steps, as one may that is
+    /// for a container, shells, node and git are the machine's. GitHub's runner looks for none of them in a workflow's `PATH`.
+    pub(super) fn path_and_own(&self, path: &str) -> String {
+        let own = self.surroundings.environment.get("PATH");
+        let own = own.map_or(DEFAULT_PATH, String::as_str);
+        environment::path(&[path.to_owned()], own)
+    }
+
     pub(super) fn find_shell(&self, shell: &Shell, environment: &Variables) -> Result<PathBuf, Fault> {
         let workspace = &self.surroundings.layout.workspace;
+        let path = self.path_and_own(&environment["PATH"]);
         let found = shell
             .programs
             .iter()
-            .find_map(|name| environment::find_program(name, &environment["PATH"], workspace));
+            .find_map(|name| environment::find_program(name, &path, workspace));
         found.ok_or_else(|| no_shell(shell, "where the job runs"))
     }
 

@@ -241,7 +241,8 @@ impl JobRunner<'_> {
         }
         let environment = self.action_variables(running, inputs, &files);
         let workspace = &self.surroundings.layout.workspace;
-        let node = environment::find_program("node", &environment["PATH"], workspace);
+        let path = self.path_and_own(&environment["PATH"]);
+        let node = environment::find_program("node", &path, workspace);
         let Some(node) = node.filter(|_| !self.is_translated(running)) else {
             let fault = Fault::Configuration(format!(
                 "The action {reference} is a JavaScript action ({using}) and there is no `node` where the job runs; \

@@ -6,6 +6,7 @@ use super::files::{Known, Search, Seen};
 use super::matcher::{self, Matched, Matchers};
 use super::paths::Paths;
 use super::place::Place;
+use super::repository::Repository;
 use super::summary::{self, Tests};
 use crate::annotations::Annotations;
 use crate::clock::SharedClock;
@@ -22,6 +23,7 @@ pub struct Reports {
     annotations: Annotations,
     matchers: Matchers,
     tests: Tests,
+    repository: Repository,
     /// Files that look like reports and are not the job's.
     known: Known,
     /// When the job began: what is older is not its.
@@ -29,12 +31,14 @@ pub struct Reports {
 }
 
 impl Reports {
+    /// Of a job of this repository.
     #[must_use]
-    pub fn new(since: UnixMillis) -> Self {
+    pub fn new(since: UnixMillis, repository: Repository) -> Self {
         Self {
             annotations: Annotations::default(),
             matchers: Matchers::default(),
             tests: Tests::default(),
+            repository,
             known: Known::default(),
             since,
         }
@@ -42,6 +46,17 @@ impl Reports {
 
     pub const fn annotations_mut(&mut self) -> &mut Annotations {
         &mut self.annotations
+    }
+
+    /// The repository was checked out into this directory, relative to the workspace.
+    pub fn checked_out(&mut self, directory: &Path) {
+        self.repository.checked_out(directory);
+    }
+
+    /// Where the files are that a tool names in this directory.
+    #[must_use]
+    pub fn paths(&self, workspace: &Path, directory: &Path) -> Paths {
+        Paths::new(workspace, directory).of(&self.repository)
     }
 
     /// How many annotations were not kept.
@@ -118,23 +133,30 @@ impl Reports {
         }
     }
 
+    /// What a job says itself is kept: as on GitHub, a file that is none of the repository is left out, and with it the line.
     fn matched(&mut self, matched: Matched, paths: &Paths) -> bool {
         let Matched {
-            mut annotation,
+            annotation,
             from_path,
         } = matched;
-        let project = from_path
-            .as_deref()
-            .and_then(|path| paths.find(&Place::new(path, None)));
-        if let (Some(project), Some(file)) = (project, &annotation.file) {
-            let beside = Path::new(&project).parent().unwrap_or(Path::new("")).join(file);
-            let beside = Place::new(&beside.to_string_lossy(), None);
-            if let Some(path) = paths.find(&beside) {
-                annotation.file = Some(path);
-                return self.annotations.recognise(annotation);
-            }
-        }
-        self.found(annotation, paths)
+        let path = annotation.file.as_deref().and_then(|file| match &from_path {
+            Some(project) => paths.find_beside(project, file),
+            None => paths.find(&Place::new(file, None)),
+        });
+        self.annotations.recognise(match path {
+            Some(path) => Annotation {
+                file: Some(path),
+                ..annotation
+            },
+            None => Annotation {
+                file: None,
+                line: None,
+                end_line: None,
+                column: None,
+                end_column: None,
+                ..annotation
+            },
+        })
     }
 
     /// Keeps an annotation whose file is one of the repository.

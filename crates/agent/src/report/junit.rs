@@ -3,10 +3,11 @@
 
 use super::console::{go_entries, panic_in_text};
 use super::place::{self, Place};
-use super::{Failure, Message, PLACES, TestRun, Tool, millis};
+use super::{Failure, Message, PLACES, TestCase, TestOutcome, TestRun, Tool, millis};
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Of what a failed test has written; the message and the places are at the beginning.
 const TEXT_BYTES: usize = 64 * 1024;
@@ -21,6 +22,9 @@ pub enum JunitError {
     /// Some other XML: not a mistake where the file was only found by its name.
     #[error("its root element is {0:?}, not testsuites or testsuite")]
     OtherXml(String),
+    /// The file of a tool that broke down before it wrote.
+    #[error("it has no root element")]
+    Empty,
     #[error("byte {offset}: {problem}")]
     Broken { offset: u64, problem: String },
 }
@@ -47,12 +51,17 @@ pub fn parse(text: &str) -> Result<TestRun, JunitError> {
             }
         }
     }
+    if !report.begun {
+        return Err(JunitError::Empty);
+    }
     Ok(report.run)
 }
 
 #[derive(Default)]
 struct Report {
     run: TestRun,
+    /// There has been an element.
+    begun: bool,
     /// The root's name, where it is another.
     other: Option<String>,
     depth: usize,
@@ -80,6 +89,8 @@ enum Text {
 struct Case {
     name: String,
     class: String,
+    /// It is no test, but what broke in a suite beside its tests.
+    of_suite: bool,
     file: Option<String>,
     line: Option<u32>,
     duration_ms: Option<u64>,
@@ -123,6 +134,7 @@ impl Report {
             self.other = Some(name);
             return Err("another root element".to_owned());
         }
+        self.begun = true;
         self.depth += 1;
         if self.depth > DEPTH {
             return Err(format!("more than {DEPTH} elements inside each other"));
@@ -146,6 +158,20 @@ impl Report {
                 if case.message.is_empty() {
                     case.message = attributes.text("message");
                 }
+                self.text_of = Some(Text::Failure);
+            }
+            // Directly in the suite, not in its properties or output.
+            ("failure" | "error", None) if self.depth == self.suites.len() + 1 => {
+                let names = self.suites.iter().rev().map(|suite| &suite.name);
+                let mut names = names.filter(|name| !name.is_empty()).cloned();
+                self.case = Some(Case {
+                    name: names.next().unwrap_or_else(|| "test suite".to_owned()),
+                    class: names.next().unwrap_or_default(),
+                    of_suite: true,
+                    failed: true,
+                    message: attributes.text("message"),
+                    ..Case::default()
+                });
                 self.text_of = Some(Text::Failure);
             }
             ("skipped" | "disabled", Some(case)) => case.skipped = true,
@@ -190,25 +216,49 @@ impl Report {
                 self.suites.pop();
             }
             "testcase" => self.end_case(),
-            "failure" | "error" | "system-out" | "system-err" => self.text_of = None,
+            "failure" | "error" | "system-out" | "system-err" => {
+                self.text_of = None;
+                if self.case.as_ref().is_some_and(|case| case.of_suite) {
+                    self.end_case();
+                }
+            }
             _ => {}
         }
     }
 
     fn end_case(&mut self) {
         let Some(case) = self.case.take() else { return };
-        if case.failed {
+        let id = case.id(&self.suites);
+        let outcome = if case.failed {
             let failure = case.into_failure(&self.suites, self.run.tool);
             self.run.fail(failure);
+            TestOutcome::Failed
         } else if case.skipped {
             self.run.skipped += 1;
+            TestOutcome::Skipped
         } else {
             self.run.passed += 1;
-        }
+            TestOutcome::Passed
+        };
+        self.run.cases.push(TestCase { id, outcome });
     }
 }
 
 impl Case {
+    /// See [`TestCase::id`]. A suite's name counts only where there is no class: of two reports of the same tests, one may
+    /// have a suite for each class, and the other one for all.
+    fn id(&self, suites: &[Suite]) -> u64 {
+        let suite = suites.last().map(|suite| suite.name.as_str()).unwrap_or_default();
+        let class = match self.class.as_str() {
+            "" => suite,
+            class => class,
+        };
+        let of_suite = suites.iter().rev().find_map(|suite| suite.file.as_deref());
+        let mut hasher = DefaultHasher::new();
+        (class.trim(), self.name.trim(), self.file.as_deref().or(of_suite)).hash(&mut hasher);
+        hasher.finish()
+    }
+
     fn into_failure(self, suites: &[Suite], tool: Option<Tool>) -> Failure {
         let (message, mut places) = self.said(tool);
         let suite_name = suites.last().map(|suite| suite.name.as_str()).unwrap_or_default();
@@ -229,7 +279,7 @@ impl Case {
         }
         places.truncate(PLACES);
         Failure {
-            suite: if self.class.is_empty() {
+            suite: if self.class.is_empty() && !self.of_suite {
                 suite_name.to_owned()
             } else {
                 self.class

@@ -1,8 +1,8 @@
 //! Reports: what the output and the files of a job say about its code and its tests.
 //!
 //! The parsers are pure and take any bytes: [`console`] knows the tools that most jobs use, [`matcher`] what a job has
-//! registered, [`junit`] and [`sarif`] its report files. [`collect`] puts together what they find; [`files`] and [`paths`]
-//! look at the workspace. `docs/reports.md` tells users about all of it.
+//! registered, [`junit`] and [`sarif`] its report files. [`collect`] puts together what they find; [`files`], [`paths`] and
+//! [`repository`] look at the workspace. `docs/reports.md` tells users about all of it.
 
 pub mod collect;
 pub mod console;
@@ -11,6 +11,7 @@ pub mod junit;
 pub mod matcher;
 pub mod paths;
 pub mod place;
+pub mod repository;
 pub mod sarif;
 pub mod summary;
 
@@ -42,6 +43,23 @@ pub struct TestRun {
     pub skipped: u64,
     /// At most a thousand of them.
     pub failures: Vec<Failure>,
+    /// Of a report file, each of its tests in order. Those that failed are in the order of `failures`.
+    pub cases: Vec<TestCase>,
+}
+
+/// A test of a report file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TestCase {
+    /// Of its class or suite, its name and the file that it is said to be in: by which it is known again in another report.
+    pub id: u64,
+    pub outcome: TestOutcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TestOutcome {
+    Passed,
+    Failed,
+    Skipped,
 }
 
 /// A test that failed, as a tool tells it.
@@ -63,6 +81,7 @@ impl TestRun {
             failed: 0,
             skipped: 0,
             failures: Vec::new(),
+            cases: Vec::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! From a file as a tool names it to a path of the repository.
 
 use super::place::Place;
+use super::repository::Repository;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -16,6 +17,7 @@ pub struct Paths {
     resolved: Option<PathBuf>,
     /// What relative names are relative to, the likeliest first.
     bases: Vec<PathBuf>,
+    repository: Repository,
 }
 
 impl Paths {
@@ -39,7 +41,15 @@ impl Paths {
             workspace: workspace.to_owned(),
             resolved,
             bases,
+            repository: Repository::default(),
         }
+    }
+
+    /// Only files of this repository have a path.
+    #[must_use]
+    pub fn of(mut self, repository: &Repository) -> Self {
+        self.repository = repository.clone();
+        self
     }
 
     /// Tools see the workspace under another name: that of a container.
@@ -57,9 +67,26 @@ impl Paths {
             .find_map(|place| Some((self.find(place)?, place.line)))
     }
 
-    /// The path of a place's file, relative to the repository's root; none where there is no such file.
+    /// The path of a place's file, relative to the repository's root; none where there is no such file. The first place
+    /// where there is one decides, also where it is another repository's.
     #[must_use]
     pub fn find(&self, place: &Place) -> Option<String> {
+        self.in_repository(&self.file(place)?)
+    }
+
+    /// The same for a file that is named from where another one is, such as a project's.
+    #[must_use]
+    pub fn find_beside(&self, project: &str, file: &str) -> Option<String> {
+        let project = self.file(&Place::new(project, None));
+        let directory = project.as_deref().and_then(Path::parent);
+        let beside = directory.map(|directory| self.workspace.join(directory).join(file));
+        let beside = beside.filter(|_| !file.starts_with('/'));
+        let found = beside.and_then(|path| self.existing(path));
+        self.in_repository(&found.or_else(|| self.file(&Place::new(file, None)))?)
+    }
+
+    /// The file, relative to the workspace.
+    fn file(&self, place: &Place) -> Option<PathBuf> {
         let name = place.file.strip_prefix("file://").unwrap_or(&place.file);
         let name = name.replace('\\', "/");
         if name.is_empty() || name.len() > NAME_BYTES || name.contains(char::is_control) {
@@ -87,26 +114,18 @@ impl Paths {
         rest.map_or_else(|| path.to_owned(), |rest| self.workspace.join(rest))
     }
 
-    fn existing(&self, path: PathBuf) -> Option<String> {
+    fn existing(&self, path: PathBuf) -> Option<PathBuf> {
         let path = normal(&path)?;
         let relative = path.strip_prefix(&self.workspace).ok()?;
-        if !fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
-            return None;
-        }
-        let root = self.root_above(relative);
-        let path = relative.strip_prefix(&root).unwrap_or(relative);
-        path.to_str().map(str::to_owned)
+        let is_file = fs::metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        is_file.then(|| relative.to_owned())
     }
 
-    /// The repository's root on the way to a file, relative to the workspace: a checkout may have a `path` of its own. The
-    /// uppermost counts; below it are submodules.
-    fn root_above(&self, file: &Path) -> PathBuf {
-        let mut directories: Vec<_> = file.ancestors().skip(1).collect();
-        directories.reverse();
-        let root = directories
-            .into_iter()
-            .find(|directory| self.workspace.join(directory).join(".git").exists());
-        root.unwrap_or(Path::new("")).to_owned()
+    /// From the repository's root: a checkout may have a `path` of its own.
+    fn in_repository(&self, file: &Path) -> Option<String> {
+        let root = self.repository.root_above(&self.workspace, file)?;
+        let path = file.strip_prefix(&root).unwrap_or(file);
+        path.to_str().map(str::to_owned)
     }
 }
 
@@ -184,11 +203,32 @@ mod tests {
 
     #[test]
     fn paths_begin_at_the_repositorys_root() {
-        let temp = workspace(&["app/.git/HEAD", "app/src/a.rs", "app/sub/.git", "app/sub/b.rs"]);
-        let paths = Paths::new(temp.path(), temp.path());
-        let find = |name| paths.find(&Place::new(name, None));
+        let temp = workspace(&[
+            "app/src/a.rs",
+            "app/sub/.git",
+            "app/sub/b.rs",
+            "app/dep/.git/config",
+            "app/dep/src/a.rs",
+            "app/dep/x.proj",
+        ]);
+        let mut repository = Repository::default();
+        repository.checked_out(Path::new("app"));
+        let paths = |directory: &str| Paths::new(temp.path(), &temp.path().join(directory)).of(&repository);
+        let find = |name| paths("").find(&Place::new(name, None));
         assert_eq!(find("app/src/a.rs").as_deref(), Some("src/a.rs"));
         assert_eq!(find("app/sub/b.rs").as_deref(), Some("sub/b.rs"));
+        assert_eq!(find("app/dep/src/a.rs"), None);
+        // What the other repository's tools say is not said of our file of the same name.
+        assert_eq!(paths("app/dep").find(&Place::new("src/a.rs", None)), None);
+        assert_eq!(paths("app").find_beside("dep/x.proj", "src/a.rs"), None);
+        assert_eq!(
+            paths("app").find_beside("sub/b.rs", "../src/a.rs").as_deref(),
+            Some("src/a.rs")
+        );
+        assert_eq!(
+            paths("app").find_beside("none", "src/a.rs").as_deref(),
+            Some("src/a.rs")
+        );
     }
 
     #[test]

@@ -6,8 +6,10 @@ use checkmill_aws::clock::SystemClock;
 use checkmill_backends::environment;
 use checkmill_backends::exec::{ExecBackend, ExecSettings};
 use checkmill_backends::file::{
-    self, BackendEntry, BackendKind, FILE_BYTES, LightningEntry, SecretPlace, SlurmCredentials, SlurmEntry,
+    self, BackendEntry, BackendKind, FILE_BYTES, FirecrackerEntry, LightningEntry, SecretPlace,
+    SlurmCredentials, SlurmEntry, TokenReference,
 };
+use checkmill_backends::firecracker::{FirecrackerBackend, FirecrackerSettings};
 use checkmill_backends::labels::{self, Labels};
 use checkmill_backends::lightning::{self, LightningBackend, LightningSettings};
 use checkmill_backends::port::{Backend, Capabilities};
@@ -99,6 +101,7 @@ fn backend(entry: &BackendEntry, here: Here<'_>) -> anyhow::Result<Arc<dyn Backe
             call: exec.call,
         })),
         BackendKind::Slurm(slurm) => Arc::new(SlurmBackend::new(cluster(&entry.name, slurm))?),
+        BackendKind::Firecracker(host) => Arc::new(FirecrackerBackend::new(microvms(&entry.name, host))?),
         BackendKind::Lightning(lightning) => {
             Arc::new(LightningBackend::new(teamspace(&entry.name, lightning))?)
         }
@@ -125,6 +128,26 @@ fn cluster(name: &str, slurm: &SlurmEntry) -> SlurmSettings {
         rows: slurm.rows.clone(),
         request: slurm.request,
         now: Arc::new(|| SystemClock.now()),
+    }
+}
+
+fn microvms(name: &str, host: &FirecrackerEntry) -> FirecrackerSettings {
+    FirecrackerSettings {
+        name: name.to_owned(),
+        url: host.url.clone(),
+        token: match &host.token {
+            TokenReference::File(path) => of_file(path),
+            TokenReference::Environment(name) => of_environment(name),
+        },
+        vm_type: host.vm_type.clone(),
+        agent: host.agent.clone(),
+        directory: host.directory.clone(),
+        callback: host.callback,
+        containers: host.containers,
+        rows: host.rows.clone(),
+        request: host.request,
+        wait: host.wait,
+        boot: host.boot,
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) struct Report {
 pub(super) struct JobReport {
     pub(super) key: String,
     pub(super) runs_on: Vec<String>,
+    /// The workflow that it runs, in place of steps of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) calls: Option<String>,
     pub(super) needs: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) condition: Option<String>,
@@ -67,6 +70,7 @@ pub(super) fn job(job: &JobOutline<'_>, rules: &Rules<'_>, files: &Files) -> Job
     JobReport {
         key: job.key.to_string(),
         runs_on: job.runs_on.clone(),
+        calls: job.calls.clone(),
         needs: job.needs.iter().map(ToString::to_string).collect(),
         condition: job.condition.map(str::to_owned),
         image: job.image.map(str::to_owned),

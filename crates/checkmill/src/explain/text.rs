@@ -24,7 +24,10 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 fn job_text(text: &mut String, job: &JobReport) {
-    let mut about = vec![format!("runs on {}", list(&job.runs_on))];
+    let mut about = vec![match &job.calls {
+        Some(workflow) => format!("calls {workflow}"),
+        None => format!("runs on {}", list(&job.runs_on)),
+    }];
     if !job.needs.is_empty() {
         about.push(format!("after {}", list(&job.needs)));
     }

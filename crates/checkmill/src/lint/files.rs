@@ -63,8 +63,8 @@ impl File {
         workflow.calls().into_iter().filter_map(local).collect()
     }
 
-    /// What is wrong between it and the files that it calls, at its own lines; the others say by themselves what is wrong
-    /// with theirs. Those of other repositories are not looked at.
+    /// What is wrong between it and the files that it calls, at the lines of all of them; what is wrong with one of them by itself
+    /// is among it. Those of other repositories are not looked at.
     pub(super) fn calling(&self, workflows: &[Self], rule: &AllowedActions) -> Vec<Diagnostic> {
         let text = self.text.as_deref().unwrap_or_default();
         let Ok(workflow) = checkmill_workflow::parse(&self.path, text) else {
@@ -90,11 +90,10 @@ impl File {
                 linker.give(uses, called);
             }
         }
-        let found = match linker.link() {
+        match linker.link() {
             Ok(linked) => linked.unknown_outputs(),
             Err(found) => found.as_slice().to_vec(),
-        };
-        found.into_iter().filter(|one| one.path == self.path).collect()
+        }
     }
 
     /// Adds what is refused once it runs; what has an error at its place already is wrong enough.

@@ -70,13 +70,27 @@ fn report(files: &Files) -> Report {
             file.judged(|path, text| checkmill_workflow::parse_policy(path, text).err()),
         );
     }
+    // Many may call one file, and see the same there.
+    let mut between: Vec<Diagnostic> = Vec::new();
+    for file in &files.workflows {
+        let found = file.calling(&files.workflows, &files.rules.actions);
+        let new = found.into_iter().filter(|one| !between.contains(one));
+        between.extend(new.collect::<Vec<_>>());
+    }
     for file in &files.workflows {
         let own = file.judged(checkmill_workflow::lint);
         let own = file.refused(own, &files.rules, files.has_policy());
-        add(
-            &file.path,
-            Diagnostics::joined(own, file.calling(&files.workflows, &files.rules.actions)),
-        );
+        let is_told = |one: &Diagnostic| {
+            let told = own.as_ref().map_or(&[][..], Diagnostics::as_slice);
+            told.iter().any(|other| {
+                (other.line, other.column, &other.message) == (one.line, one.column, &one.message)
+            })
+        };
+        let of_calls = between
+            .iter()
+            .filter(|one| one.path == file.path && !is_told(one));
+        let of_calls = of_calls.cloned().collect();
+        add(&file.path, Diagnostics::joined(own, of_calls));
     }
     for file in &files.actions {
         add(

@@ -20,7 +20,7 @@ use checkmill_model::Model;
 use checkmill_phases::PhaseError;
 use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
 use checkmill_phases::outcome::WaitSettings;
-use checkmill_phases::plan::{Plan, PlanOutcome};
+use checkmill_phases::plan::{Only, Plan, PlanOutcome};
 use checkmill_phases::poll::{AwaitCallback, Poll};
 use checkmill_phases::ports::Clock as _;
 use checkmill_phases::receive::{Receive, WebhookAnswer, WebhookRequest, accept};
@@ -60,6 +60,8 @@ pub(crate) struct Parts {
     pub(crate) public_url: String,
     /// Who translates steps that this machine can't run.
     pub(crate) model: Option<Arc<dyn Model>>,
+    /// Plan only this workflow, by its path.
+    pub(crate) only_workflow: Option<String>,
     /// Plan only this job of each workflow, and those it needs.
     pub(crate) only_job: Option<JobKey>,
 }
@@ -74,6 +76,7 @@ pub(crate) struct System {
     queue: LocalQueue,
     clock: SystemClock,
     app_id: u64,
+    only_workflow: Option<String>,
     only_job: Option<JobKey>,
     secrets: WebhookSecrets,
     job_secrets: FileSecrets,
@@ -120,6 +123,7 @@ impl System {
             queue,
             clock,
             app_id: parts.app_id,
+            only_workflow: parts.only_workflow,
             only_job: parts.only_job,
             start: StartSettings {
                 deployment: parts.deployment,
@@ -243,7 +247,10 @@ impl System {
             backends: &self.backends,
             clock: &self.clock,
             refused_for: LocalQueue::REFUSED_FOR,
-            only_job: self.only_job.as_ref(),
+            only: Only {
+                workflow: self.only_workflow.as_deref(),
+                job: self.only_job.as_ref(),
+            },
         };
         plan.run(delivery).await
     }

@@ -3,7 +3,6 @@
 use crate::source::{Source, TreeFile};
 use bytes::Bytes;
 use checkmill_core::{CommitSha, UnixMillis};
-use checkmill_phases::dirs;
 use checkmill_testkit::content::{Commit, File, FileMode, RepositoryContent, Tree};
 use checkmill_testkit::git_object::Signature;
 use std::collections::BTreeMap;
@@ -12,25 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The commits of a source, read with git when they are asked for.
 pub(crate) struct GitContent {
     source: Source,
-    /// The only workflow file that is there, for `--workflow`.
-    only_workflow: Option<String>,
     trees: Mutex<BTreeMap<CommitSha, Arc<Tree>>>,
 }
 
 impl GitContent {
     #[must_use]
-    pub(crate) fn new(source: Source, only_workflow: Option<String>) -> Self {
+    pub(crate) fn new(source: Source) -> Self {
         Self {
             source,
-            only_workflow,
             trees: Mutex::default(),
-        }
-    }
-
-    fn shows(&self, path: &str) -> bool {
-        match &self.only_workflow {
-            Some(only) => path == only || !dirs::all().iter().any(|dir| dirs::is_in(path, dir)),
-            None => true,
         }
     }
 
@@ -51,12 +40,7 @@ impl GitContent {
                 },
             )
         };
-        Some(Tree(
-            list.iter()
-                .filter(|line| self.shows(&line.path))
-                .map(file)
-                .collect(),
-        ))
+        Some(Tree(list.iter().map(file).collect()))
     }
 }
 

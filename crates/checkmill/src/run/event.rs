@@ -55,7 +55,7 @@ pub(crate) struct Repository {
     event: EventName,
     /// For `pull_request`: what it is for, where that was said.
     base: Option<Base>,
-    only_workflow: Option<String>,
+    pub(crate) only_workflow: Option<String>,
     inputs: Vec<(String, String)>,
     /// For `workflow_dispatch`: the workflow's path.
     dispatched: Option<String>,
@@ -102,15 +102,9 @@ impl Repository {
         if args.event != EventName::Schedule && args.cron.is_some() {
             bail!("--cron goes with --event schedule.");
         }
-        let dispatched = match (args.event, &only_workflow, paths.as_slice()) {
-            (EventName::WorkflowDispatch, Some(path), _) => Some(path.clone()),
-            (EventName::WorkflowDispatch, None, [path]) => Some((*path).to_owned()),
-            (EventName::WorkflowDispatch, None, _) => {
-                bail!(
-                    "Name the workflow to dispatch with --workflow: {}.",
-                    paths.join(", ")
-                )
-            }
+        let dispatched = match (args.event, &only_workflow) {
+            (EventName::WorkflowDispatch, Some(path)) => Some(path.clone()),
+            (EventName::WorkflowDispatch, None) => Some(dispatchable(&workflows)?),
             _ => None,
         };
         if let Some(path) = &dispatched {
@@ -183,7 +177,7 @@ impl Repository {
         };
         let parent = self.base.as_ref().map(|base| &base.sha).or(parent.as_ref());
         let trunk = format!("refs/heads/{branch}");
-        let content = GitContent::new(self.source.clone(), self.only_workflow.clone());
+        let content = GitContent::new(self.source.clone());
         let mut repository = NewRepository::new(&self.name)
             .default_branch(default.map_or(&branch, |default| &default.name))
             .clone_url(&self.source.clone_url())
@@ -259,6 +253,27 @@ pub(crate) fn find(paths: &[&str], name: &str) -> anyhow::Result<String> {
     match paths.iter().find(is) {
         Some(path) => Ok((*path).to_owned()),
         None => bail!("There is no workflow {name:?}. There is: {}.", paths.join(", ")),
+    }
+}
+
+/// The only workflow that can be dispatched, or may: what is broken says so by its check.
+fn dispatchable(workflows: &[(String, Vec<u8>)]) -> anyhow::Result<String> {
+    let takes = |(path, bytes): &&(String, Vec<u8>)| {
+        checkmill_workflow::parse(path, &String::from_utf8_lossy(bytes))
+            .map_or(true, |workflow| workflow.is_dispatchable())
+    };
+    let able: Vec<&str> = workflows
+        .iter()
+        .filter(takes)
+        .map(|(path, _)| path.as_str())
+        .collect();
+    match able.as_slice() {
+        [path] => Ok((*path).to_owned()),
+        [] => bail!("No workflow has `workflow_dispatch` in its `on`."),
+        _ => bail!(
+            "Name the workflow to dispatch with --workflow: {}.",
+            able.join(", ")
+        ),
     }
 }
 

@@ -98,6 +98,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         job_secrets: FileSecrets::open(args.secrets.clone())?,
         public_url: url,
         model: ModelSettings::read(std::env::vars())?.open()?,
+        only_workflow: repository.only_workflow.clone(),
         only_job: args
             .job
             .as_deref()

@@ -9,6 +9,7 @@ use checkmill_core::limits::CHECK_TEXT_CHARS;
 use checkmill_core::run::Hold;
 use checkmill_core::{AttemptNumber, Job, JobState, Reason, UnixMillis};
 use checkmill_github::render::cut;
+use checkmill_github::render::escape::ZERO_WIDTH;
 use checkmill_phases::keys;
 use checkmill_phases::plan::PlannedRuns;
 use checkmill_phases::ports::{Blobs as _, Runs};
@@ -185,7 +186,7 @@ fn reason_in(summary: &str) -> Option<String> {
 fn fault_in(summary: &str) -> Option<String> {
     let class = format!("(`{}`): ", Reason::Infrastructure.class());
     let (_, detail) = summary.lines().next()?.split_once(&class)?;
-    Some(detail.replace('\\', ""))
+    Some(detail.replace(ZERO_WIDTH, "").replace('\\', ""))
 }
 
 async fn check(system: &System, check: Option<&CheckRun>, job: &Job) -> anyhow::Result<CheckReport> {

@@ -32,6 +32,7 @@ pub(super) struct JobReport {
     pub(super) run_ms_p90: Option<u64>,
     pub(super) queued_ms_p50: Option<u64>,
     backends: BTreeSet<String>,
+    machines: BTreeSet<String>,
     /// Oldest first.
     pub(super) recent: Vec<RecentReport>,
     steps: Vec<StepReport>,
@@ -49,6 +50,7 @@ pub(super) struct RecentReport {
     commit: String,
     r#ref: String,
     backend: String,
+    machine: String,
     flaky: bool,
     retried: Option<RetryCause>,
 }
@@ -103,12 +105,18 @@ impl JobReport {
             run_ms_p50: run_ms(50),
             run_ms_p90: run_ms(90),
             queued_ms_p50: quantile(queued, 50).map(|queued| queued.0),
-            backends: history.recent.iter().map(|known| known.backend.clone()).collect(),
+            backends: of_recent(history, |known| &known.backend),
+            machines: of_recent(history, |known| &known.machine),
             recent: history.recent.iter().map(recent).collect(),
             steps: history.steps.iter().map(step).collect(),
             failures,
         }
     }
+}
+
+fn of_recent(history: &JobHistory, name: impl Fn(&Attempted) -> &String) -> BTreeSet<String> {
+    let names = history.recent.iter().map(name);
+    names.filter(|name| !name.is_empty()).cloned().collect()
 }
 
 fn recent(known: &Attempted) -> RecentReport {
@@ -120,6 +128,7 @@ fn recent(known: &Attempted) -> RecentReport {
         commit: known.sha.to_string(),
         r#ref: known.place.clone(),
         backend: known.backend.clone(),
+        machine: known.machine.clone(),
         flaky: known.flaky,
         retried: known.retried,
     }

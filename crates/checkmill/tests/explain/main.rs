@@ -245,6 +245,22 @@ jobs:
 }
 
 #[test]
+fn a_job_that_calls_a_workflow() {
+    let world = World::new(&[]);
+    world.write(
+        "w.yml",
+        "on: push\njobs: {a: {uses: ./.checkmill/workflows/ci.yml}}\n",
+    );
+    insta::assert_snapshot!(world.explain(&["w.yml"]), @"
+    w.yml (w.yml)
+    This machine has no Node.js and no container engine.
+
+    a: calls ./.checkmill/workflows/ci.yml
+    [0]
+    ");
+}
+
+#[test]
 fn for_programs() {
     let world = World::new(&["node"]);
     let said = world.explain(&[CI, "--json"]);

@@ -175,3 +175,29 @@ async fn more_mistakes_than_anybody_reads_are_counted() {
     … and 70 more
     ");
 }
+
+/// Each is right by itself.
+#[tokio::test]
+async fn workflows_that_call_each_other_in_a_circle() {
+    let calls = |name: &str| {
+        format!("on: [push, workflow_call]\njobs:\n  a:\n    uses: ./.checkmill/workflows/{name}.yml\n")
+    };
+    let (one, two) = (calls("two"), calls("one"));
+    let files = [
+        (".checkmill/workflows/one.yml", one.as_str()),
+        (".checkmill/workflows/two.yml", &two),
+    ];
+    insta::assert_snapshot!(lint(&files).await, @"
+    1: .checkmill/workflows/one.yml:4:11: the workflows call each other in a circle: `.checkmill/workflows/two.yml` → `.checkmill/workflows/one.yml` → `.checkmill/workflows/two.yml`
+    4 |     uses: ./.checkmill/workflows/two.yml
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: remove one of the `uses`
+
+    .checkmill/workflows/two.yml:4:11: the workflows call each other in a circle: `.checkmill/workflows/one.yml` → `.checkmill/workflows/two.yml` → `.checkmill/workflows/one.yml`
+    4 |     uses: ./.checkmill/workflows/one.yml
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: remove one of the `uses`
+
+    2 errors in 2 files
+    ");
+}

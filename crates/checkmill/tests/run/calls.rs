@@ -62,3 +62,18 @@ jobs:
     1 passed, 0 failed
     ");
 }
+
+/// `--workflow` starts no other file, and those that it calls are there all the same.
+#[tokio::test]
+async fn a_named_workflow_calls_others() {
+    let caller = "on: push\njobs: {b: {uses: ./.checkmill/workflows/called.yml}}\n";
+    let called = "on: [push, workflow_call]\njobs: {c: {runs-on: linux, steps: [run: 'true']}}\n";
+    let project = Project::new(&[(CI, caller), (".checkmill/workflows/called.yml", called)]);
+    insta::assert_snapshot!(project.run(&["--workflow", "ci.yml"]).await.table(), @"
+    exit code 0
+        CHECK                                CONCLUSION  REASON
+     ✓  .checkmill/workflows/ci.yml / b / c  success     success
+
+    1 passed, 0 failed
+    ");
+}

@@ -33,6 +33,7 @@ mod learning;
 mod lost_deliveries;
 mod matrix;
 mod merge_queue;
+mod microvms;
 mod models;
 mod releases;
 mod reruns;

@@ -47,6 +47,7 @@ fn failed_at(nodes: &Nodes, legs: &Legs, call: &CallKey) -> Option<UnixMillis> {
         Some(LegStatus::Finished {
             result: NeedsResult::Failure,
             at,
+            ..
         }) => Some(*at),
         _ => None,
     };
@@ -55,7 +56,7 @@ fn failed_at(nodes: &Nodes, legs: &Legs, call: &CallKey) -> Option<UnixMillis> {
 
 /// The calls whose jobs may not begin yet: `max-parallel` of the job that calls has no place for them.
 ///
-/// Once one has failed under `fail-fast`, there is a place for all of them: [`is_doomed`] ends them before they run.
+/// Once one has failed under `fail-fast`, there is a place for all of them: [`doom`] ends them before they run.
 pub(super) fn held_back(nodes: &Nodes, legs: &Legs) -> BTreeSet<CallKey> {
     let mut held = BTreeSet::new();
     for expansion in nodes.values().filter_map(|node| node.expansion.as_ref()) {
@@ -106,17 +107,40 @@ pub(super) fn fail_fast(nodes: &Nodes, legs: &Legs, expansion: &Expansion) -> Ve
     steps
 }
 
-/// Whether a job that is about to be expanded must end before it runs: its call has not begun, and another call of the same
-/// job has failed under `fail-fast`.
+/// What another call's failure means for a job that is about to be expanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doom {
+    /// Its call has not begun, and never will: the job ends before it runs.
+    Call,
+    /// Its call was stopped while it ran: the job runs only where its `if` asks for that.
+    Job,
+}
+
+/// Whether another call of a job that calls this one's workflow has failed under `fail-fast`, at any level.
+///
+/// A call that somebody runs again afterwards is not stopped by the failure of before: one of its jobs was queued later.
 #[must_use]
-pub fn is_doomed(nodes: &Nodes, legs: &Legs, key: &JobKey) -> bool {
-    let Some(call) = key.call() else { return false };
-    let caller = nodes.get(&call.caller()).and_then(|node| node.expansion.as_ref());
-    let failed = caller.is_some_and(|expansion| {
-        let mut others = expansion.calls.iter().filter(|other| **other != call);
-        expansion.fail_fast && others.any(|other| failed_at(nodes, legs, other).is_some())
-    });
-    failed && !has_begun(nodes, &call)
+pub fn doom(nodes: &Nodes, legs: &Legs, key: &JobKey) -> Option<Doom> {
+    let calls = std::iter::once(key.clone()).chain(key.callers());
+    calls.filter_map(|key| key.call()).find_map(|call| {
+        let expansion = nodes.get(&call.caller())?.expansion.as_ref()?;
+        let others = expansion.calls.iter().filter(|other| **other != call);
+        let failed = others.filter_map(|other| failed_at(nodes, legs, other)).max();
+        let failed = failed.filter(|_| expansion.fail_fast)?;
+        let is_newer = |id: &JobId| match legs.get(id) {
+            Some(
+                LegStatus::Waiting { since }
+                | LegStatus::Active { since }
+                | LegStatus::Finished { since, .. },
+            ) => *since > failed,
+            None => false,
+        };
+        match has_begun(nodes, &call) {
+            false => Some(Doom::Call),
+            true if legs_of(nodes, &call).into_iter().any(is_newer) => None,
+            true => Some(Doom::Job),
+        }
+    })
 }
 
 /// The jobs with legs whose outputs the expressions of `key` may read: those that it needs; those that a job which calls its

@@ -62,13 +62,20 @@ fn tells_error(line: &str) -> bool {
         TELLING.contains(&word)
             || (word.len() > 5 && (word.ends_with("error") || word.ends_with("exception")))
     };
-    // "0 errors" tells that there is none.
-    let none = ["0 errors", "0 failed", "no errors", "0 failures"];
-    !none.iter().any(|text| line.contains(text))
+    !tells_of_none(&line)
         && (line
             .split(|c: char| !(c.is_alphanumeric() || c == '\''))
             .any(word)
             || TELLING_PHRASES.iter().any(|phrase| line.contains(phrase)))
+}
+
+/// "0 errors" tells that there is none; "10 errors" does not.
+fn tells_of_none(line: &str) -> bool {
+    let phrases = ["0 errors", "0 failed", "no errors", "0 failures"];
+    phrases.iter().any(|phrase| {
+        let mut places = line.match_indices(phrase);
+        places.any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | ',')))
+    })
 }
 
 /// The line without what differs from run to run: numbers, ids, directories, addresses, colours. At most

@@ -18,7 +18,8 @@ pub use ask::{SlowStep, Usual, quantile};
 pub use fingerprint::{error_line, normalised};
 pub use known_failure::{Fix, KnownFailure};
 
-use crate::ids::{AttemptNumber, CommitSha, HistoryId, JobId, JobKey, RepoName, RepositoryId};
+use crate::event::{Event, EventKind};
+use crate::ids::{AttemptNumber, CommitSha, HistoryId, JobId, JobKey, RepoName, RepositoryId, choices_id};
 use crate::retry::RetryCause;
 use crate::time::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -97,10 +98,16 @@ pub struct Attempted {
     /// From queued to started.
     pub queued: Millis,
     pub backend: String,
+    /// What its agent's machine calls itself, cut; empty where no agent told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine: String,
+    /// What started it, cut: only the same at the same commit is the same job.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trigger: String,
     /// The [`KnownFailure`] it ended with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// A success on the same commit followed.
+    /// A success on the same commit, started by the same, followed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flaky: bool,
     /// It was decided, when it was counted, that it is retried.
@@ -133,6 +140,10 @@ pub struct AttemptSummary {
     pub ran: Option<Millis>,
     pub queued: Millis,
     pub backend: String,
+    /// The machine's name for itself; empty where no agent told.
+    pub machine: String,
+    /// The event, and what somebody chose with it.
+    pub trigger: String,
     pub failure: Option<Failure>,
     pub steps: Vec<StepSummary>,
 }
@@ -152,6 +163,18 @@ pub struct StepSummary {
     pub name: String,
     pub passed: bool,
     pub ran: Millis,
+}
+
+/// What an attempt was started by: the event, and of one that somebody dispatched what they chose, too.
+#[must_use]
+pub fn trigger(event: &Event) -> String {
+    let name = event.name();
+    match &event.kind {
+        EventKind::WorkflowDispatch(dispatch) if !dispatch.inputs.is_empty() => {
+            format!("{name} {}", choices_id(&dispatch.inputs))
+        }
+        _ => name.to_owned(),
+    }
 }
 
 /// The text's beginning, at most `bytes` long, cut between characters.

@@ -55,6 +55,8 @@ impl JobHistory {
             ran: attempt.ran,
             queued: attempt.queued,
             backend: cut(&attempt.backend, HISTORY_PLACE_BYTES),
+            machine: cut(&attempt.machine, HISTORY_PLACE_BYTES),
+            trigger: cut(&attempt.trigger, HISTORY_PLACE_BYTES),
             failure: attempt.failure.as_ref().map(super::Failure::id),
             flaky: false,
             retried,
@@ -136,13 +138,16 @@ impl JobHistory {
         }
     }
 
-    /// A failure that was followed by a success on the same commit was flaky.
+    /// A failure that was followed by a success of the same job on the same commit was flaky: another event, or other inputs, may
+    /// well have it do something else.
     fn conclude_flaky(&mut self) {
         for n in 0..self.recent.len() {
             let failed = &self.recent[n];
-            let passed_later = self.recent[n..]
-                .iter()
-                .any(|later| later.outcome == Outcome::Success && later.sha == failed.sha);
+            let passed_later = self.recent[n..].iter().any(|later| {
+                later.outcome == Outcome::Success
+                    && later.sha == failed.sha
+                    && later.trigger == failed.trigger
+            });
             if failed.flaky || failed.outcome != Outcome::Failure || !passed_later {
                 continue;
             }

@@ -34,6 +34,8 @@ fn attempt(minute: u64, commit: u64, outcome: Outcome) -> AttemptSummary {
         ran: Some(Millis::from_secs(100)),
         queued: Millis(10),
         backend: "process".to_owned(),
+        machine: "node7".to_owned(),
+        trigger: "push".to_owned(),
         failure: failed.then(|| Failure {
             step: Some("Test".to_owned()),
             line: "error: 3 of 17 failed".to_owned(),
@@ -184,6 +186,18 @@ fn a_failure_that_passes_on_its_commit_is_flaky_until_it_stays() {
 }
 
 #[test]
+fn what_another_event_passes_was_not_flaky() {
+    let dispatched = AttemptSummary {
+        trigger: "workflow_dispatch 0a1b".to_owned(),
+        ..attempt(2, 1, Outcome::Success)
+    };
+    let failed = attempt(1, 1, Outcome::Failure);
+    let history = recorded([failed.clone(), dispatched]);
+    assert_eq!(history.tally.flaky, 0);
+    assert_eq!(history.doubt(failed.failure.as_ref().unwrap()), None);
+}
+
+#[test]
 fn a_failure_known_from_a_broken_machine_is_the_machines() {
     let mut lost = attempt(1, 1, Outcome::Infrastructure);
     lost.failure = attempt(1, 1, Outcome::Failure).failure;
@@ -330,6 +344,8 @@ fn anything() -> impl Strategy<Value = AttemptSummary> {
         .prop_map(
             |(minute, commit, outcome, place, line, ran, steps)| AttemptSummary {
                 place: place.clone(),
+                machine: place.clone(),
+                trigger: place.clone(),
                 backend: place,
                 ran: Some(Millis(ran)),
                 failure: Some(Failure {
@@ -393,5 +409,43 @@ proptest! {
             history.failures.iter().map(|f| (f.id.clone(), f.count, f.flaky, f.first_at, f.last_at)).collect()
         };
         prop_assert_eq!(counts(&one), counts(&two));
+    }
+}
+
+#[test]
+fn ten_errors_are_not_none() {
+    let said = |line: &str| error_line(&[line, "make: leaving"]).map(str::to_owned);
+    for line in ["Found 10 errors in 3 files", "20 failed, 3 passed"] {
+        assert_eq!(said(line).as_deref(), Some(line));
+    }
+    for line in ["0 errors, 10 warnings", "(0 failed)", "no errors"] {
+        assert_eq!(said(line).as_deref(), Some("make: leaving"), "{line}");
+    }
+}
+
+/// What a server answers is the network's only beside an address: tests of servers print it, too.
+#[test]
+fn a_server_that_is_away() {
+    let is = |line: &str| {
+        let failure = Failure {
+            step: None,
+            line: line.to_owned(),
+        };
+        failure.is_infrastructure()
+    };
+    for line in [
+        "npm error 503 Service Unavailable - GET https://registry.example/x",
+        "E: Failed to fetch http://deb.example/x.deb  503  Service Unavailable [IP: 192.0.2.1 80]",
+        "Error response from daemon: received unexpected HTTP status: 502 Bad Gateway",
+        "ERROR: HTTP error 503 while getting https://files.example/x.whl",
+        "fatal: unable to access 'https://git.example/x/': The requested URL returned error: 503",
+    ] {
+        assert!(is(line), "{line}");
+    }
+    for line in [
+        "AssertionError: expected 200 OK, got 503 Service Unavailable",
+        "GET http://127.0.0.1:8080/x: 502 Bad Gateway",
+    ] {
+        assert!(!is(line), "{line}");
     }
 }

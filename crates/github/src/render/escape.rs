@@ -3,7 +3,7 @@
 
 /// A zero-width space as an entity. Between `@` and a name, or `#` and a number, it keeps GitHub from seeing a mention or a
 /// reference; an entity of the sign itself would not, since GitHub looks for mentions after it has decoded entities.
-const ZERO_WIDTH: &str = "&#8203;";
+pub const ZERO_WIDTH: &str = "&#8203;";
 
 /// The text on one line, every sign literal: for table cells, list items and running text, not at a line's start (where a
 /// word of ours should stand).

@@ -142,6 +142,7 @@ fn result(wanted: &[Untranslatable]) -> JobResult {
             })
             .collect(),
         translated: Vec::new(),
+        machine: String::new(),
         log_bytes: 0,
     }
 }

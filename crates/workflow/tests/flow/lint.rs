@@ -213,6 +213,71 @@ fn properties_of_github_that_are_not_there() {
     ");
 }
 
+/// It is refused for a fork when it runs; what GitHub's checkout of version 7 refuses is told beforehand.
+#[test]
+fn checkouts_of_outsiders_commits() {
+    let checkout = |on: &str, inputs: &str| {
+        let text = format!(
+            "on: {on}\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: actions/checkout@v4\n        with: {{{inputs}}}\n"
+        );
+        rules(&text).len()
+    };
+    let head = "ref: '${{ github.event.pull_request.head.sha }}'";
+    for (on, inputs, warnings) in [
+        ("pull_request_target", head, 1),
+        ("[push, pull_request_target]", head, 1),
+        ("{pull_request_target: {types: [labeled]}}", head, 1),
+        (
+            "pull_request_target",
+            "ref: '${{ github.head_ref || github.ref }}'",
+            1,
+        ),
+        (
+            "pull_request_target",
+            "ref: 'refs/pull/${{ github.event.number }}/merge'",
+            1,
+        ),
+        (
+            "pull_request_target",
+            "repository: '${{ github.event.pull_request.head.repo.full_name }}', ref: \"${{ github.event['pull_request'].head.ref }}\"",
+            2,
+        ),
+        (
+            "{workflow_run: {workflows: [CI]}}",
+            "ref: '${{ github.event.workflow_run.head_sha }}'",
+            1,
+        ),
+        ("pull_request", head, 0),
+        (
+            "pull_request_target",
+            "path: '${{ github.event.pull_request.head.sha }}'",
+            0,
+        ),
+        (
+            "pull_request_target",
+            "ref: '${{ github.event.pull_request.base.sha }}'",
+            0,
+        ),
+        (
+            "{workflow_run: {workflows: [CI]}}",
+            "ref: '${{ github.event.workflow_run.id }}'",
+            0,
+        ),
+        ("{workflow_run: {workflows: [CI]}}", head, 0),
+    ] {
+        assert_eq!(checkout(on, inputs), warnings, "{on}: {inputs}");
+    }
+    let text = format!(
+        "on: pull_request_target\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: actions/checkout@v4\n        with: {{{head}}}\n"
+    );
+    insta::assert_snapshot!(shown(&text), @"
+    .checkmill/workflows/ci.yml:7:21: warning: on `pull_request_target` this checks out what an outsider may have written, with the rights of the default branch
+    7 |         with: {ref: '${{ github.event.pull_request.head.sha }}'}
+      |                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: a fork's commit is refused here; do what needs it in a workflow for `pull_request`, and only what needs the rights in this one
+    ");
+}
+
 /// Values that are checked against a type hold no command; where two events declare one name, both must.
 #[test]
 fn scripts_with_inputs_of_closed_types() {

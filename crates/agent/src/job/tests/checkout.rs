@@ -386,6 +386,65 @@ async fn a_wrong_token_is_not_tried_again() {
     );
 }
 
+/// A file of another repository is at no path of ours, and neither is one beside ours.
+#[tokio::test]
+async fn only_files_of_the_repository_are_places_of_messages() {
+    let (origin, other) = (Origin::new(), Origin::new());
+    let said = "printf '%s/file:3:1: error: %s\\n' mine ours dep theirs copy cloned . beside";
+    let steps = json!([
+        checkout(json!({"path": "mine"})),
+        run(&format!(
+            "git clone -q file://{} dep; git clone -q file://{} copy; echo > file; {said}",
+            other.path().display(),
+            origin.path().display(),
+        )),
+    ]);
+    let ran = origin
+        .world(&origin.head(), "refs/heads/main", steps.clone())
+        .run()
+        .await;
+    let places = |ran: &crate::testing::Ran| -> Vec<String> {
+        let annotations = ran.result.annotations.iter();
+        let place = |of: &checkmill_workflow::job::ResultAnnotation| format!("{:?} {}", of.path, of.message);
+        annotations.map(place).collect()
+    };
+    assert_eq!(
+        places(&ran),
+        ["Some(\"file\") ours", "Some(\"file\") cloned"],
+        "{}",
+        ran.log
+    );
+    // In the repository itself.
+    let inside = json!([
+        checkout(json!({})),
+        run(&format!("git clone -q file://{} dep", other.path().display())),
+        run_with(
+            "echo 'file:3:1: error: theirs'",
+            json!({"working_directory": "dep"})
+        ),
+        run("echo 'file:3:1: error: ours'"),
+    ]);
+    let ran = origin
+        .world(&origin.head(), "refs/heads/main", inside)
+        .run()
+        .await;
+    assert_eq!(places(&ran), ["Some(\"file\") ours"], "{}", ran.log);
+}
+
+/// What Checkmill itself calls is the machine's, whatever the workflow has made of `PATH`.
+#[tokio::test]
+async fn a_path_without_git_does_not_keep_the_checkout_from_it() {
+    let origin = Origin::new();
+    let steps = json!([
+        checkout(json!({"fetch-depth": "0"})),
+        run("echo \"in a shell, PATH=$PATH\""),
+    ]);
+    let world = origin.world(&origin.head(), "refs/heads/main", steps);
+    let ran = world.with("env", json!([{"PATH": "/nowhere"}])).run().await;
+    assert_eq!(ran.result.conclusion, JobVerdict::Success, "{}", ran.log);
+    assert!(ran.log.contains("\nin a shell, PATH=/nowhere\n"), "{}", ran.log);
+}
+
 /// Reports that the repository holds are for its tests to read; those that the job writes over them are the job's.
 #[tokio::test]
 async fn reports_of_the_repository_are_not_the_jobs() {

@@ -88,6 +88,7 @@ async fn matchers_last_to_the_end_of_the_job() {
     let matcher = json!({"problemMatcher": [
         {"owner": "lint", "severity": "warning", "pattern": [{"regexp": "^(\\S+) line (\\d+): (.+)$", "file": 1, "line": 2, "message": 3}]},
         {"owner": "rust", "pattern": [{"regexp": "^ *--> (.+):(\\d+):\\d+$", "file": 1, "line": 2, "message": 1}]},
+        {"owner": "plain", "severity": "notice", "pattern": [{"regexp": "^note: (.+)$", "message": 1}]},
         {"owner": "bad", "pattern": [{"regexp": "(a)(?=b)", "message": 1}]},
     ]});
     let world = World::new(json!([
@@ -95,7 +96,7 @@ async fn matchers_last_to_the_end_of_the_job() {
         write("src/a.c", ""),
         run("echo '::add-matcher::lint.json'; echo 'src/a.c line 3: first'; echo '::add-mask::hunter2'"),
         run(
-            "echo \"$PWD/src/a.c line 4: second hunter2\"; printf 'error: x\\n --> src/a.c:9:1\\n'; echo 'src/a.c:5:1: error: known'; echo 'no.c line 1: of no file'"
+            "echo \"$PWD/src/a.c line 4: second hunter2\"; printf 'error: x\\n --> src/a.c:9:1\\n'; echo 'src/a.c:5:1: error: known'; echo 'no.c line 1: of no file'; echo '/etc/passwd line 2: outside'; echo 'note: of the whole'"
         ),
         run(
             "echo '::remove-matcher owner=lint::'; echo 'src/a.c line 6: third'; echo '::add-matcher::none.json'"
@@ -107,6 +108,9 @@ async fn matchers_last_to_the_end_of_the_job() {
     src/a.c:4: Warning: [] second ***
     src/a.c:9: Error: [] src/a.c
     src/a.c:5: Error: [] known
+    -:0: Warning: [] of no file
+    -:0: Warning: [] outside
+    -:0: Notice: [] of the whole
     0 passed, 0 failed, 0 skipped
     ");
     insta::assert_snapshot!(warnings(&ran).join("\n"), @r#"
@@ -126,6 +130,7 @@ async fn report_files_are_found_and_read() {
         write("scan.sarif", sarif),
         write("report.xml", "<coverage/>"),
         write("TEST-broken.xml", "<testsuite><testcase"),
+        write("TEST-crashed.xml", ""),
     ]));
     let ran = world.run().await;
     insta::assert_snapshot!(said(&ran), @"
@@ -136,15 +141,92 @@ async fn report_files_are_found_and_read() {
     ");
     insta::assert_snapshot!(warnings(&ran).join("\n"), @"
     ##[warning]The report TEST-broken.xml is no JUnit XML: byte 20: syntax error: tag not closed: `>` not found before end of input.
+    ##[warning]The report TEST-crashed.xml is empty.
     Report copy/junit.xml: 2 tests, 1 failed.
     Report scan.sarif: 1 results.
     ");
     assert_eq!(ran.result.conclusion, JobVerdict::Success);
     assert!(
-        ran.log.ends_with("##[job]success 7 steps succeeded"),
+        ran.log.ends_with("##[job]success 8 steps succeeded"),
         "{}",
         ran.log
     );
+}
+
+/// Surefire with TestNG writes a file for the whole, and TestNG one for each class.
+#[tokio::test]
+async fn what_two_report_files_tell_counts_once() {
+    let case = |class: &str, name: &str, time: &str, inside: &str| {
+        format!("<testcase classname='{class}' name='{name}' time='{time}'>{inside}</testcase>")
+    };
+    let bad = "<failure message='4 is not 5'>java.lang.AssertionError: 4 is not 5\n\tat a.SumTest.bad(SumTest.java:7)</failure>";
+    let other = bad.replace("SumTest.java", "OtherTest.java");
+    let sums = |time: &str| {
+        [
+            case("a.SumTest", "adds", time, ""),
+            // One test with two parameters.
+            case("a.SumTest", "each", time, ""),
+            case("a.SumTest", "each", time, ""),
+            case("a.SumTest", "bad", time, bad),
+            case("a.SumTest", "left", time, "<skipped/>"),
+        ]
+        .concat()
+    };
+    let suite = |name: &str, cases: &str| format!("<testsuite name='{name}'>{cases}</testsuite>");
+    let more = case("a.MoreTest", "adds", "0.1", "");
+    let world = World::new(json!([
+        write("src/test/java/a/SumTest.java", ""),
+        write("src/test/java/a/OtherTest.java", ""),
+        write(
+            "target/surefire-reports/TEST-TestSuite.xml",
+            &suite("TestSuite", &(sums("0.003") + &more))
+        ),
+        write(
+            "target/surefire-reports/junitreports/TEST-a.SumTest.xml",
+            &suite("a.SumTest", &sums("0.004"))
+        ),
+        write(
+            "target/surefire-reports/junitreports/TEST-a.MoreTest.xml",
+            // The second is another outcome, the third another test's place.
+            &suite(
+                "a.MoreTest",
+                &(more.clone()
+                    + &case("a.MoreTest", "adds", "0.1", bad)
+                    + &case("a.SumTest", "bad", "0.1", &other))
+            )
+        ),
+    ]));
+    let ran = world.run().await;
+    insta::assert_snapshot!(said(&ran), @"
+    src/test/java/a/SumTest.java:7: Error: [bad failed] 4 is not 5
+    src/test/java/a/OtherTest.java:7: Error: [bad failed] 4 is not 5
+    4 passed, 3 failed, 1 skipped
+    a.SumTest | bad | 4 is not 5 | src/test/java/a/SumTest.java:7
+    a.MoreTest | adds | 4 is not 5 | src/test/java/a/SumTest.java:7
+    a.SumTest | bad | 4 is not 5 | src/test/java/a/OtherTest.java:7
+    ");
+}
+
+/// pytest with a name of its own for the suite, as of version 8: the file does not say whose it is. A test that passes and
+/// whose end then breaks is two in the printed counts, and one in the file.
+#[tokio::test]
+async fn a_suite_of_another_name_is_heard_once() {
+    let world = World::new(json!([
+        write(
+            "junit.xml",
+            include_str!("../../../tests/fixtures/reports/pytest-named-junit.xml")
+        ),
+        run_with(
+            "printf '%s\\n' \"$TEXT\"",
+            json!({"env": {"TEXT": include_str!("../../../tests/fixtures/reports/pytest-named.txt")}})
+        ),
+    ]));
+    let ran = world.run().await;
+    insta::assert_snapshot!(said(&ran), @r#"
+    1 passed, 2 failed, 0 skipped
+    tests.test_torn | test_adds_badly | assert (1 + 1) == 3 | -:0
+    tests.test_torn | test_torn | failed on teardown with "RuntimeError: torn down" | -:0
+    "#);
 }
 
 /// A report that tells what a step printed: the test counts once.

@@ -1,7 +1,7 @@
 //! Conditions, outcomes, `env`, outputs, verdicts.
 
 use crate::testing::{World, run, run_with};
-use checkmill_workflow::job::{JobVerdict, StepStatus};
+use checkmill_workflow::job::{JobResult, JobVerdict, StepStatus};
 use serde_json::json;
 
 #[tokio::test]
@@ -36,7 +36,12 @@ async fn a_job_that_passes() {
     ##[job]success 2 steps succeeded
     "#);
     assert_eq!((ran.exit_code, ran.result.conclusion), (0, JobVerdict::Success));
-    insta::assert_debug_snapshot!(ran.result, @r#"
+    assert!(!ran.result.machine.is_empty());
+    let of_any_machine = JobResult {
+        machine: String::new(),
+        ..ran.result
+    };
+    insta::assert_debug_snapshot!(of_any_machine, @r#"
     JobResult {
         conclusion: Success,
         detail: "2 steps succeeded",
@@ -74,6 +79,7 @@ async fn a_job_that_passes() {
         summary: "",
         wanted: [],
         translated: [],
+        machine: "",
         log_bytes: 0,
     }
     "#);

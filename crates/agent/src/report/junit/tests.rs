@@ -165,6 +165,26 @@ fn suites_in_suites() {
     ");
 }
 
+/// What broke before, between or after the tests is said at the suite.
+#[test]
+fn a_suite_that_failed_itself() {
+    let text = r#"<testsuites name="all"><testsuite name="outer" file="src/sum.test.ts">
+<testsuite name="inner" errors="1"><properties><error message="no test"/></properties><error message="can't be loaded">at src/sum.test.ts:3</error></testsuite>
+<testcase name="adds"/><failure/><system-err>no word of it</system-err>
+</testsuite><testsuite><error message="nameless"/></testsuite></testsuites>"#;
+    insta::assert_snapshot!(shown(text), @"
+    None: 1 passed, 3 failed, 0 skipped
+    - outer | inner
+      at src/sum.test.ts:3
+      at src/sum.test.ts
+      > can't be loaded
+    - all | outer
+      at src/sum.test.ts
+    -  | all
+      > nameless
+    ");
+}
+
 #[test]
 fn what_is_no_report_or_broken() {
     let table = [
@@ -194,7 +214,15 @@ fn what_is_no_report_or_broken() {
             .to_string()
             .contains("inside each other")
     );
-    assert_eq!(parse("").unwrap(), TestRun::default());
+    for nothing in [
+        "",
+        "\u{feff} \n",
+        "<?xml version='1.0'?><!-- crashed -->",
+        "crashed",
+    ] {
+        let error = parse(nothing).unwrap_err().to_string();
+        assert_eq!(error, "it has no root element", "{nothing}");
+    }
 }
 
 /// Neither files nor other entities come in, and none multiplies.

@@ -223,6 +223,8 @@ fn attempt(n: u64, step: &str, line: &str) -> AttemptSummary {
         ran: Some(Millis(1234)),
         queued: Millis(5),
         backend: "process".to_owned(),
+        machine: step.to_owned(),
+        trigger: step.to_owned(),
         failure: Some(Failure {
             step: Some(step.to_owned()),
             line: line.to_owned(),

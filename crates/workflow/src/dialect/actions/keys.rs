@@ -308,6 +308,11 @@ pub(super) const JOB: Keys = Keys {
             "cancel-timeout-minutes",
             "remove it; a cancelled job is stopped as a whole",
         ),
+        // A microVM's, not GitHub's (docs/firecracker.md).
+        refused(
+            "retry-from",
+            "remove it; a job is retried from its beginning, by the policy's `retry`",
+        ),
     ],
 };
 

@@ -44,9 +44,12 @@ async fn built_and_run_with_its_three_parts() {
             ("main.sh", MAIN),
             (
                 "pre.sh",
-                "#!/bin/sh\necho \"pre $# $INPUT_WHO\"; echo pre=before >> $GITHUB_STATE\n",
+                "#!/bin/sh\necho \"pre $# [$2] $INPUT_WHO\"; echo pre=before >> $GITHUB_STATE\n",
             ),
-            ("post.sh", "#!/bin/sh\necho \"post $STATE_pre $STATE_main\"\n"),
+            (
+                "post.sh",
+                "#!/bin/sh\necho \"post $# [$1] $STATE_pre $STATE_main\"\n",
+            ),
         ],
     );
     let world = engine.world(server.world(json!([
@@ -68,8 +71,8 @@ async fn built_and_run_with_its_three_parts() {
         ran.log
     );
     insta::assert_snapshot!(lines.join("\n").replace(&"a".repeat(40), "SHA"), @r#"
-    pre 0 Mona
-    pre 0 Mona
+    pre 2 [Mona and more] Mona
+    pre 2 [Mona and more] Mona
     main [--greet] [Mona and more] Mona, for Mona, layer, before
     in /github/workspace /github/workspace /github/home tools/box octo/hello
     content {"after":"SHA"}
@@ -77,14 +80,64 @@ async fn built_and_run_with_its_three_parts() {
     main [--greet] [Mona and more] Mona, for Mona, , before
     in /github/workspace /github/workspace /github/home tools/box octo/hello
     content {"after":"SHA"}
-    post before kept
-    post before kept
+    post 2 [--greet] before kept
+    post 2 [--greet] before kept
     "#);
     assert_eq!(ran.result.annotations[0].path.as_deref(), Some("a.c"));
     let images = engine.call(&["images", "--format", "{{.Repository}}"]).unwrap();
     assert!(
         !images.contains("checkmill-checkmill-test-parts"),
         "its images are removed: {images}"
+    );
+}
+
+/// actions/runner, `ContainerActionHandler.cs`: the input `entrypoint` is for what has none in an action.yml, and `args` go to
+/// all three programs.
+#[tokio::test]
+async fn the_entrypoint_of_its_file_comes_before_the_input() {
+    let Some(engine) = Engine::start("entry") else {
+        return;
+    };
+    let server = Server::new();
+    let script = |name: &str| format!("#!/bin/sh\necho \"{name} ran with $*\"\n");
+    let dockerfile = format!("FROM {}\nCOPY *.sh /\nENTRYPOINT [\"/image.sh\"]\n", engine.image);
+    server.commit(
+        "tools/box",
+        &[
+            (
+                "action.yml",
+                "runs: {using: docker, image: Dockerfile, entrypoint: /own.sh, post-entrypoint: /post.sh}",
+            ),
+            ("open/action.yml", "runs: {using: docker, image: ../Dockerfile}"),
+            ("Dockerfile", &dockerfile),
+            ("image.sh", &script("image")),
+            ("own.sh", &script("own")),
+            ("post.sh", &script("post")),
+            ("asked.sh", &script("asked")),
+        ],
+    );
+    let given = json!({"with": {"entrypoint": "/asked.sh", "args": "one two"}});
+    let world = engine.world(server.world(json!([
+        uses("tools/box@main", given.clone()),
+        uses("tools/box/open@main", given),
+        uses("tools/box/open@main", json!({})),
+    ])));
+    let ran = world.run().await;
+    let lines: Vec<&str> = ran
+        .log
+        .lines()
+        .filter(|line| line.contains(" ran with"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "own ran with one two",
+            "asked ran with one two",
+            "image ran with ",
+            "post ran with one two"
+        ],
+        "{}",
+        ran.log
     );
 }
 

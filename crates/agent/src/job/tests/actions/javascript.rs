@@ -176,6 +176,20 @@ async fn last_parts_run_after_a_failure_and_fail_the_job_themselves() {
     assert!(!lines(&ran, &["##[step]"]).is_empty());
 }
 
+/// On GitHub it is the runner's, which no `PATH` hides.
+#[tokio::test]
+async fn node_is_the_machines_whatever_path_the_workflow_has() {
+    if !has_node() {
+        return;
+    }
+    let server = server();
+    let world = server
+        .world(json!([uses("tools/js@main", json!({}))]))
+        .with("env", json!([{"PATH": "/nowhere"}]));
+    let ran = world.run().await;
+    assert_eq!(ran.result.conclusion, JobVerdict::Success, "{}", ran.log);
+}
+
 #[tokio::test]
 async fn without_node_the_message_says_what_to_do() {
     let server = server();

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 /// The names of a file.
 pub(super) struct Facts<'n> {
     pub(super) jobs: Vec<JobFacts<'n>>,
+    /// What the file is for, by the names of `on`.
+    pub(super) events: Vec<&'n str>,
     /// The inputs of all events.
     pub(super) inputs: Vec<&'n str>,
     /// Those, in lower case, whose values are checked against a type that no command fits: numbers, booleans and the file's own
@@ -33,6 +35,7 @@ impl<'n> Facts<'n> {
                 .iter()
                 .map(|entry| JobFacts::of(&entry.key, &entry.value))
                 .collect(),
+            events: root.get("on").map(events).unwrap_or_default(),
             inputs: declared(root.get("on")).map(|entry| entry.key.as_str()).collect(),
             closed_inputs: closed(root.get("on")),
         }
@@ -41,6 +44,13 @@ impl<'n> Facts<'n> {
     /// Without regard to case, as GitHub finds them.
     pub(super) fn job(&self, key: &str) -> Option<&JobFacts<'n>> {
         self.jobs.iter().find(|job| job.key.eq_ignore_ascii_case(key))
+    }
+}
+
+fn events(on: &Node) -> Vec<&str> {
+    match on.entries() {
+        Some(events) => events.iter().map(|event| event.key.as_str()).collect(),
+        None => texts(on),
     }
 }
 

@@ -4,6 +4,7 @@
 //! It reads the tree and not the model, so that a file with errors gets its warnings too. What can't be known without
 //! running is passed over.
 
+mod checkout;
 mod facts;
 mod references;
 
@@ -129,6 +130,19 @@ impl Lint<'_> {
             if let ("run", Value::Text(script)) = (entry.key.as_str(), &entry.value.value) {
                 self.script(script, entry.value.span);
             }
+        }
+        for (input, event) in checkout::of_outsiders(step, &self.facts.events) {
+            let message = format!(
+                "on `{event}` this checks out what an outsider may have written, with the rights of the default branch"
+            );
+            let hint = "a fork's commit is refused here; do what needs it in a workflow for `pull_request`, and only what needs \
+                        the rights in this one";
+            self.report(
+                Rule::OutsidersCheckout,
+                input.span,
+                message,
+                Some(hint.to_owned()),
+            );
         }
     }
 
