@@ -13,6 +13,7 @@ pub mod history;
 pub mod ids;
 pub mod job;
 pub mod limits;
+pub mod money;
 pub mod numbering;
 pub mod policy;
 pub mod retry;
@@ -31,6 +32,7 @@ pub use ids::{
     InstallationId, JobId, JobKey, Login, RepoName, RepositoryId, RunId, WorkflowId,
 };
 pub use job::{Job, JobState};
+pub use money::MicroDollars;
 pub use numbering::RunNumbers;
 pub use run::Run;
 pub use schedule::Schedule;

@@ -371,6 +371,8 @@ impl Rerun<'_> {
             result: result.as_ref(),
             notes: &[],
             log: log.as_deref(),
+            // It was known as long as the backend knew the job.
+            cost: None,
             translated: &view::translations(&nothing, &used),
         };
         let last = report(self.blobs, self.forge, &ending).await?;

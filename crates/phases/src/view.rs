@@ -6,7 +6,9 @@ use checkmill_backends::registry::Backends;
 use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ATTEMPTS};
 use checkmill_core::policy::ForkPolicy;
 use checkmill_core::run::{Diagnosis, Mark};
-use checkmill_core::{End, Event, Job, JobKey, JobState, Login, Millis, Reason, Run, UnixMillis};
+use checkmill_core::{
+    End, Event, Job, JobKey, JobState, Login, MicroDollars, Millis, Reason, Run, UnixMillis,
+};
 use checkmill_github::changed_lines::{ChangedLines, Closeness};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
 use checkmill_github::render::{
@@ -134,6 +136,7 @@ pub(crate) struct Completed<'a> {
     pub(crate) steps: &'a [StepResult],
     /// Masked.
     pub(crate) log: Option<&'a str>,
+    pub(crate) cost: Option<MicroDollars>,
     /// What is wrong with the workflow file or the policy.
     pub(crate) diagnosis: Option<&'a Diagnosis>,
     /// What the run's event changes, where it is needed.
@@ -168,6 +171,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
         started_at,
         queued_for: started_at.unwrap_or(end.at).since(job.compute_wanted_at()),
         ran_for: started_at.map(|started| end.at.since(started)),
+        cost: of.cost,
         steps: &steps,
         tests: result.map_or_else(Tests::default, |r| Tests {
             passed: r.tests.passed,
