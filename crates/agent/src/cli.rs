@@ -2,6 +2,7 @@
 
 use crate::backend;
 use crate::clock::{SharedClock, SystemClock};
+use crate::inline;
 use crate::lifeline::Lifeline;
 use crate::settings::Settings;
 use crate::supervisor::{self, reap};
@@ -22,6 +23,7 @@ Runs one attempt of a Checkmill job. Called by backends.
                                      stops it when standard input, a pipe, ends: whoever holds it is gone
   backend --root DIR                 is a backend of kind exec: answers the one request on standard input, with jobs as
                                      processes of this machine and their directories under DIR
+  inline                             runs the job that is in its environment, and prints its log, result and end
   reap --dir DIR                     cleans up after an agent of DIR that was killed
   --version                          prints the version
 
@@ -79,6 +81,7 @@ enum Call {
     Verb(Verb, PathBuf),
     /// One request to a backend with this root.
     Backend(PathBuf),
+    Inline,
     Usage,
     Version,
 }
@@ -99,6 +102,7 @@ pub fn main_with_args(
     match parse(&arguments) {
         Ok(Call::Verb(verb, directory)) => act(verb, &AttemptDir::new(directory), &reexec),
         Ok(Call::Backend(root)) => backend::answer(&root, &reexec),
+        Ok(Call::Inline) => inline::run(&reexec),
         Ok(Call::Usage) => {
             say(USAGE);
             ExitCode::SUCCESS
@@ -127,6 +131,7 @@ fn parse(arguments: &[OsString]) -> Result<Call, String> {
             let rest = rest.get(..2).filter(|_| rest.len() == 3).unwrap_or(rest);
             return directory("--root", rest).map(Call::Backend);
         }
+        Some(checkmill_backends::inline::VERB) if rest.is_empty() => return Ok(Call::Inline),
         Some("--help" | "-h" | "help") => return Ok(Call::Usage),
         Some("--version" | "-V") => return Ok(Call::Version),
         _ => return Err(format!("{first:?} is not a verb of the agent")),

@@ -16,6 +16,7 @@ pub mod environment;
 pub mod exec;
 pub mod git;
 pub mod hash_files;
+pub mod inline;
 pub mod job;
 pub mod layout;
 pub mod lifeline;

@@ -14,9 +14,11 @@
 //! ```
 
 mod firecracker;
+mod lightning;
 mod slurm;
 
 pub use firecracker::{FirecrackerEntry, TokenReference};
+pub use lightning::{LightningCredentials, LightningEntry, SecretPlace};
 pub use slurm::{SlurmCredentials, SlurmEntry};
 
 use crate::labels::Labels;
@@ -30,7 +32,8 @@ use toml::Spanned;
 /// Of a file, in bytes: what is longer is something else.
 pub const FILE_BYTES: usize = 256 * 1024;
 const NAME_CHARS: usize = 64;
-const KINDS: &str = "[backend.process], [backend.exec], [backend.slurm] or [backend.firecracker]";
+const KINDS: &str =
+    "[backend.process], [backend.exec], [backend.slurm], [backend.firecracker] or [backend.lightning]";
 /// A call may be given so much of the minute that a phase has.
 const CALL_MAX: Millis = Millis::from_secs(50);
 
@@ -51,6 +54,7 @@ pub enum BackendKind {
     Exec(ExecEntry),
     Slurm(Box<SlurmEntry>),
     Firecracker(Box<FirecrackerEntry>),
+    Lightning(Box<LightningEntry>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +99,7 @@ struct Entry {
     exec: Option<Exec>,
     slurm: Option<slurm::Slurm>,
     firecracker: Option<firecracker::Firecracker>,
+    lightning: Option<lightning::Lightning>,
 }
 
 #[derive(Deserialize)]
@@ -173,20 +178,19 @@ pub fn parse(text: &str) -> Result<Vec<BackendEntry>, FileError> {
                 firecracker::entry(firecracker, table, &at)
                     .map(|entry| BackendKind::Firecracker(Box::new(entry)))
             }),
+            entry.lightning.map(|lightning| {
+                lightning::entry(lightning, table, &at).map(|entry| BackendKind::Lightning(Box::new(entry)))
+            }),
         ];
         let mut kinds = kinds.into_iter().flatten();
-        let kind = match (kinds.next(), kinds.next()) {
+        let mut kind = match (kinds.next(), kinds.next()) {
             (Some(kind), None) => kind?,
             (None, _) => return Err(at(table, format!("the backend {name:?} has no kind: {KINDS}"))),
             (Some(_), Some(_)) => {
                 return Err(at(table, format!("the backend {name:?} has more than one kind")));
             }
         };
-        let labels = labels.transpose()?.or_else(|| match &kind {
-            BackendKind::Slurm(slurm) => slurm.labels(),
-            BackendKind::Firecracker(firecracker) => firecracker.labels(),
-            BackendKind::Process | BackendKind::Exec(_) => None,
-        });
+        let labels = labels_of(labels.transpose()?, &mut kind);
         if labels.is_none() && !matches!(kind, BackendKind::Process) {
             return Err(at(
                 table,
@@ -248,6 +252,37 @@ fn exec_entry(exec: Exec, at: &impl Fn(usize, String) -> FileError) -> Result<Ex
     })
 }
 
+/// Those that the file lists, or that its kind has by itself.
+fn labels_of(listed: Option<Labels>, kind: &mut BackendKind) -> Option<Labels> {
+    match kind {
+        BackendKind::Slurm(slurm) => listed.or_else(|| slurm.labels()),
+        BackendKind::Firecracker(host) => listed.or_else(|| host.labels()),
+        BackendKind::Lightning(lightning) => {
+            if let Some(Labels::Listed(labels)) = &listed {
+                lightning.labels.clone_from(labels);
+            }
+            listed.or_else(|| Some(lightning.labels()))
+        }
+        BackendKind::Process | BackendKind::Exec(_) => listed,
+    }
+}
+
+/// `owner/name` or `owner/*`, as rows have it.
+fn check_repository(
+    repository: &Spanned<String>,
+    at: &dyn Fn(usize, String) -> FileError,
+) -> Result<(), FileError> {
+    let parts = repository.get_ref().split_once('/');
+    let is_glob = parts.is_some_and(|(owner, name)| {
+        !owner.is_empty() && !owner.contains('*') && (name == "*" || !name.is_empty() && !name.contains('*'))
+    });
+    if is_glob {
+        return Ok(());
+    }
+    let message = format!("{:?} is not owner/name or owner/*", repository.get_ref());
+    Err(at(repository.span().start, message))
+}
+
 /// Line and column of a byte.
 fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
@@ -263,6 +298,7 @@ impl fmt::Display for BackendKind {
             Self::Exec(_) => "exec",
             Self::Slurm(_) => "slurm",
             Self::Firecracker(_) => "firecracker",
+            Self::Lightning(_) => "lightning",
         })
     }
 }
@@ -334,7 +370,7 @@ mod tests {
             ("[[backend]\n", "1:11: unclosed array table, expected `]`"),
             (
                 "[[backend]]\nname = \"a\"\nlabel = [\"x\"]\n[backend.process]\n",
-                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`, `firecracker`",
+                "3:1: unknown field `label`, expected one of `name`, `labels`, `process`, `exec`, `slurm`, `firecracker`, `lightning`",
             ),
             ("[[backend]]\n[backend.process]\n", "1:1: missing field `name`"),
             (
@@ -347,7 +383,7 @@ mod tests {
             ),
             (
                 "\n[[backend]]\nname = \"a\"\n",
-                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec], [backend.slurm] or [backend.firecracker]",
+                "2:1: the backend \"a\" has no kind: [backend.process], [backend.exec], [backend.slurm], [backend.firecracker] or [backend.lightning]",
             ),
             (
                 "[[backend]]\nname = \"a\"\n[backend.process]\n[backend.exec]\nprogram = \"/x\"\n",

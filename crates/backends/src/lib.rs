@@ -9,7 +9,11 @@ pub mod exec;
 pub mod file;
 #[cfg(feature = "firecracker")]
 pub mod firecracker;
+#[cfg(feature = "inline")]
+pub mod inline;
 pub mod labels;
+#[cfg(feature = "lightning")]
+pub mod lightning;
 pub mod port;
 pub mod process;
 pub mod registry;

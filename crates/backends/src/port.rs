@@ -2,7 +2,7 @@
 //! (`crate::contract`, behind the feature `contract`).
 
 use async_trait::async_trait;
-use checkmill_core::{AttemptNumber, DeploymentId, ErrorName, JobId, Millis};
+use checkmill_core::{AttemptNumber, DeploymentId, ErrorName, JobId, MicroDollars, Millis};
 use secrecy::SecretString;
 use std::fmt;
 use std::str::FromStr;
@@ -26,6 +26,11 @@ pub trait Backend: Send + Sync {
 
     /// The agent's result file (JSON of `checkmill_workflow::job::JobResult`), where the backend can reach it.
     async fn result(&self, id: &str) -> Result<Option<Vec<u8>>, BackendError>;
+
+    /// What an ended job has cost, where the backend knows. Asked before it is discarded.
+    async fn cost(&self, _id: &str) -> Result<Option<MicroDollars>, BackendError> {
+        Ok(None)
+    }
 
     /// Every job of a Checkmill that the backend still knows, found by its tag: also those of other deployments.
     async fn list(&self) -> Result<Vec<Owned>, BackendError>;

@@ -3,6 +3,7 @@
 use crate::labels::Labels;
 use crate::port::{Backend, BackendError, BackendState, Capabilities, LogChunk, Owned, Submission};
 use async_trait::async_trait;
+use checkmill_core::MicroDollars;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -141,6 +142,11 @@ impl Backend for Counted {
 
     async fn result(&self, id: &str) -> Result<Option<Vec<u8>>, BackendError> {
         self.backend().result(id).await
+    }
+
+    async fn cost(&self, id: &str) -> Result<Option<MicroDollars>, BackendError> {
+        // Most know nothing of it and ask nobody: it is no request of theirs.
+        self.inner.cost(id).await
     }
 
     async fn list(&self) -> Result<Vec<Owned>, BackendError> {

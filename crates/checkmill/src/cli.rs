@@ -2,10 +2,13 @@
 
 use crate::passed::PassedVariables;
 use checkmill_core::RepoName;
+use checkmill_core::event::RepositoryEventName;
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 /// CI with no servers: a GitHub App whose jobs run where you have compute.
 #[derive(Debug, Parser)]
@@ -60,9 +63,11 @@ pub(crate) struct RunArgs {
     /// repository is one commit of its files.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
-    /// The event to make.
-    #[arg(long, value_enum, default_value_t = EventName::Push)]
+    /// The event to make: push, pull_request, workflow_dispatch, schedule, or another event's name such as issues.
+    #[arg(long, value_enum, default_value_t = EventName::Push, hide_possible_values = true, value_name = "EVENT")]
     pub(crate) event: EventName,
+    #[command(flatten)]
+    pub(crate) happening: HappeningArgs,
     /// The branch, tag or commit to run; without it, the files as they are, uncommitted changes included.
     #[arg(long = "ref", value_name = "R")]
     pub(crate) reference: Option<String>,
@@ -104,6 +109,17 @@ pub(crate) struct RunArgs {
     pub(crate) passed: PassedVariables,
 }
 
+/// What goes with an event such as issues, label or repository_dispatch.
+#[derive(Debug, Args)]
+pub(crate) struct HappeningArgs {
+    /// The activity type, such as opened; without it, the first of the event's. repository_dispatch needs one.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) activity: Option<String>,
+    /// A JSON object that is laid over the event's payload, such as {"client_payload": {…}}.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) payload: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct LintArgs {
     /// The repository: a directory with .checkmill/workflows. Its files are read as they are.
@@ -131,9 +147,11 @@ pub(crate) struct PlanArgs {
     /// files.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
-    /// The event: push, pull_request, workflow_dispatch, schedule, or a file with a webhook's payload.
+    /// The event: push, pull_request, workflow_dispatch, schedule, another event's name, or a file with a webhook's payload.
     #[arg(long, value_name = "EVENT", default_value = "push")]
     pub(crate) event: String,
+    #[command(flatten)]
+    pub(crate) happening: HappeningArgs,
     /// The name of the payload's event, where its fields don't tell.
     #[arg(long, value_name = "NAME")]
     pub(crate) event_name: Option<String>,
@@ -225,13 +243,39 @@ pub(crate) struct StatsArgs {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventName {
     Push,
     PullRequest,
     WorkflowDispatch,
     Schedule,
+    Other(RepositoryEventName),
+}
+
+impl ValueEnum for EventName {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: LazyLock<Vec<EventName>> = LazyLock::new(|| {
+            let first = [
+                EventName::Push,
+                EventName::PullRequest,
+                EventName::WorkflowDispatch,
+                EventName::Schedule,
+            ];
+            let others = RepositoryEventName::ALL.iter().copied().map(EventName::Other);
+            first.into_iter().chain(others).collect()
+        });
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Push => "push",
+            Self::PullRequest => "pull_request",
+            Self::WorkflowDispatch => "workflow_dispatch",
+            Self::Schedule => "schedule",
+            Self::Other(name) => name.as_str(),
+        }))
+    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

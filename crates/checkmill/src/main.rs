@@ -3,6 +3,7 @@
 mod backends;
 mod cli;
 mod explain;
+mod happening;
 mod lint;
 mod local;
 mod output;

@@ -1,7 +1,11 @@
 //! What happened on GitHub, normalised: small enough to queue (webhook bodies reach 25 MB), complete enough to plan by.
 
+mod repository;
+
+pub use repository::{Activities, Origin, RepositoryEvent, RepositoryEventName, Subject};
+
 use crate::ids::{
-    CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId, RunId,
+    AccountId, CheckRunId, CommitSha, DeliveryId, InstallationId, JobId, Login, RepoName, RepositoryId, RunId,
 };
 use crate::run::Run;
 use crate::schedule::Timing;
@@ -18,6 +22,9 @@ pub struct Event {
     pub repository: Repository,
     /// Who caused it.
     pub sender: Login,
+    /// None of a deleted account, and of rows written before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_id: Option<AccountId>,
     pub received_at: UnixMillis,
     pub kind: EventKind,
 }
@@ -27,7 +34,13 @@ pub struct Repository {
     pub id: RepositoryId,
     pub name: RepoName,
     pub default_branch: String,
+    /// Of an organisation or user; none in rows written before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<AccountId>,
     pub private: bool,
+    /// A private one that all members of its enterprise see.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
     /// Where `git` finds it, such as `https://github.com/octocat/hello.git`.
     pub clone_url: String,
     /// Its page, such as `https://github.com/octocat/hello`.
@@ -63,6 +76,8 @@ pub enum EventKind {
     IssueComment(IssueComment),
     /// A run of ours has ended. No webhook tells of it: the run's last job does.
     WorkflowRun(EndedRun),
+    /// Any other event that starts workflows.
+    Repository(RepositoryEvent),
 }
 
 /// A branch or a tag, from a full ref (`refs/heads/…`, `refs/tags/…`).
@@ -300,6 +315,17 @@ impl EndedRun {
             EventKind::MergeGroup(group) => group.head_ref.short(),
             EventKind::WorkflowDispatch(dispatch) => dispatch.git_ref.short(),
             EventKind::Release(release) => &release.tag,
+            EventKind::Repository(other) => match &other.subject {
+                Subject::PullRequest { pull } => &pull.head.git_ref,
+                Subject::Ref { git_ref }
+                | Subject::Deployed {
+                    origin: Origin::Ref { git_ref },
+                    ..
+                } => git_ref.short(),
+                // GitHub has none for a commit that was deployed by its id.
+                Subject::Deployed { .. } => "",
+                Subject::DefaultBranch => &repository.default_branch,
+            },
             _ => &repository.default_branch,
         };
         Self {
@@ -342,6 +368,11 @@ impl Event {
             | EventKind::Schedule(_)
             | EventKind::IssueComment(_)
             | EventKind::WorkflowRun(_) => Some(self.default_branch()),
+            EventKind::Repository(other) => match &other.subject {
+                Subject::DefaultBranch => Some(self.default_branch()),
+                Subject::Ref { git_ref } => Some(git_ref.clone()),
+                Subject::Deployed { .. } | Subject::PullRequest { .. } => None,
+            },
             _ => None,
         }
     }
@@ -369,6 +400,11 @@ impl Event {
             }
             EventKind::CheckSuiteRerequested { head_sha } => Some(head_sha),
             EventKind::WorkflowDispatch(dispatch) => dispatch.sha.as_ref(),
+            EventKind::Repository(other) => match &other.subject {
+                Subject::DefaultBranch | Subject::Ref { .. } => None,
+                Subject::Deployed { sha, .. } => Some(sha),
+                Subject::PullRequest { pull } => Some(&pull.head.sha),
+            },
             EventKind::PullRequestTarget(_)
             | EventKind::Schedule(_)
             | EventKind::Release(_)
@@ -382,6 +418,7 @@ impl Event {
     pub const fn pull_request(&self) -> Option<&PullRequest> {
         match &self.kind {
             EventKind::PullRequest(pull) | EventKind::PullRequestTarget(pull) => Some(pull),
+            EventKind::Repository(other) => other.pull_request(),
             _ => None,
         }
     }
@@ -410,16 +447,18 @@ impl Event {
             .is_some_and(|pull| pull.head.repository.as_ref() != Some(&self.repository.name))
     }
 
-    /// Whether its runs are of a fork's commit: those of `pull_request_target` are of the default branch's.
+    /// Whether its runs are of a fork's commit, or may be: those of `pull_request_target` are of the default branch's.
     #[must_use]
     pub fn is_of_a_forks_commit(&self) -> bool {
-        !self.is_target() && self.is_from_fork()
+        let is_unknown =
+            matches!(&self.kind, EventKind::Repository(other) if other.is_of_an_unknown_commit());
+        is_unknown || (!self.is_target() && self.is_from_fork())
     }
 
     /// The event's name in workflow files and in `github.event_name`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self.kind {
+        match &self.kind {
             EventKind::Push(_) => "push",
             EventKind::PullRequest(_) => "pull_request",
             EventKind::PullRequestTarget(_) => "pull_request_target",
@@ -432,6 +471,7 @@ impl Event {
             EventKind::Release(_) => "release",
             EventKind::IssueComment(_) => "issue_comment",
             EventKind::WorkflowRun(_) => "workflow_run",
+            EventKind::Repository(other) => other.name.as_str(),
         }
     }
 }

@@ -169,9 +169,20 @@ text_id!(
     |t| is_hex(t, 32)
 );
 
+text_id!(
+    /// One workflow file of a repository, by its path: 32 hexadecimal digits.
+    WorkflowId,
+    "a workflow id (32 hexadecimal digits)",
+    |t| is_hex(t, 32)
+);
+
 number_id!(
     /// A GitHub App's installation.
     InstallationId
+);
+number_id!(
+    /// A user's or organisation's number, which stays when it is renamed.
+    AccountId
 );
 number_id!(
     /// A repository's number, which stays when it is renamed.
@@ -349,6 +360,14 @@ impl GroupId {
     #[must_use]
     pub fn derive(name: &str) -> Self {
         Self(derive(&["group", &name.to_lowercase()], 32))
+    }
+}
+
+impl WorkflowId {
+    /// The file with this path.
+    #[must_use]
+    pub fn derive(path: &str) -> Self {
+        Self(derive(&["workflow", path], 32))
     }
 }
 

@@ -13,6 +13,8 @@ pub mod history;
 pub mod ids;
 pub mod job;
 pub mod limits;
+pub mod money;
+pub mod numbering;
 pub mod policy;
 pub mod retry;
 pub mod run;
@@ -26,10 +28,12 @@ pub use error_name::ErrorName;
 pub use event::{Event, EventKind};
 pub use group::Group;
 pub use ids::{
-    AttemptNumber, CallKey, CheckRunId, CommitSha, DeliveryId, DeploymentId, GroupId, HistoryId,
-    InstallationId, JobId, JobKey, Login, RepoName, RepositoryId, RunId,
+    AccountId, AttemptNumber, CallKey, CheckRunId, CommitSha, DeliveryId, DeploymentId, GroupId, HistoryId,
+    InstallationId, JobId, JobKey, Login, RepoName, RepositoryId, RunId, WorkflowId,
 };
 pub use job::{Job, JobState};
+pub use money::MicroDollars;
+pub use numbering::RunNumbers;
 pub use run::Run;
 pub use schedule::Schedule;
 pub use time::{Millis, UnixMillis};

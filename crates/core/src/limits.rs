@@ -158,10 +158,18 @@ pub const TITLE_CHARS: usize = 256;
 pub const RUN_NAME_CHARS: usize = 255;
 /// The text of a release or a comment, as queued: with it an event fits a queue and a row. GitHub's own limit is 65,536 and more.
 pub const BODY_CHARS: usize = 16 * 1024;
+/// The type of a `repository_dispatch`. GitHub docs: 100 characters.
+pub const DISPATCH_TYPE_CHARS: usize = 100;
+/// What an event of the repository keeps of its payload, as JSON text: the 65,535 characters that GitHub lets a
+/// `repository_dispatch` carry, and what goes around them. It must fit the run's row, of DynamoDB's 400 KB.
+pub const EVENT_PAYLOAD_BYTES: usize = 66 * 1024;
 /// Runs that follow each other by `workflow_run`, the first not counted. GitHub docs: three levels.
 pub const FOLLOWING_RUNS: u32 = 3;
 /// Names that the `workflow_run` triggers of one repository wait for, and those of one workflow file.
 pub const FOLLOWED_WORKFLOWS: usize = 200;
+/// Runs of a workflow file that are known by name where its runs are counted: one that is planned again after so many others
+/// gets another number. Row size: 16 bytes each.
+pub const RUN_NUMBERS_KNOWN: usize = 32;
 /// An [`crate::End`]'s detail.
 pub const DETAIL_CHARS: usize = 1000;
 /// How long a finished run's rows are kept (DynamoDB TTL).

@@ -24,6 +24,13 @@ pub struct Run {
     /// What the workflow calls this run, where it has a `run-name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// Which run of its workflow file it is, from 1; none of one that GitHub would not have made (`[skip ci]`, another
+    /// branch), and of rows written before runs were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// Who last asked for jobs of it to run again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_by: Option<Login>,
     /// The policy of the default branch when the run was planned.
     pub policy: Policy,
     pub trust: Trust,
@@ -222,8 +229,8 @@ impl Trust {
     /// Of a new run.
     #[must_use]
     pub fn of(event: &Event, policy: &Policy) -> Self {
-        let waits = !event.is_target() || policy.pull_request_target.forks != TargetForks::Run;
-        if event.is_from_fork() && waits {
+        let target_waits = event.is_target() && policy.pull_request_target.forks != TargetForks::Run;
+        if event.is_of_a_forks_commit() || (event.is_from_fork() && target_waits) {
             Self::ForkUnapproved
         } else {
             Self::Own

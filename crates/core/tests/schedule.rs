@@ -221,11 +221,14 @@ fn event(sender: &str) -> Event {
             id: RepositoryId(42),
             name: "octocat/hello".parse().unwrap(),
             default_branch: "main".to_owned(),
+            owner_id: None,
             private: false,
+            internal: false,
             clone_url: String::new(),
             html_url: String::new(),
         },
         sender: sender.parse().unwrap(),
+        sender_id: None,
         received_at: UnixMillis(0),
         kind: EventKind::CheckSuiteRerequested {
             head_sha: "0".repeat(40).parse().unwrap(),
@@ -241,6 +244,7 @@ fn timings(crons: &[&str]) -> Waits {
     Waits {
         timings: crons.iter().map(|cron| timing(cron)).collect(),
         followed: BTreeSet::new(),
+        events: BTreeSet::new(),
     }
 }
 

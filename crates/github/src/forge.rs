@@ -49,6 +49,9 @@ pub trait Forge: Send + Sync {
     /// Whether this user may write to the repository (write, maintain or admin).
     async fn may_write(&self, repo: &RepoRef, login: &Login) -> Result<bool, ForgeError>;
 
+    /// The login under which GitHub shows what the App and the tokens of its jobs have made.
+    async fn own_login(&self) -> Result<Login, ForgeError>;
+
     /// Not idempotent: after a lost answer use [`Forge::find_check`] first.
     async fn create_check(&self, repo: &RepoRef, check: &NewCheck) -> Result<CheckRunId, ForgeError>;
 

@@ -175,8 +175,11 @@ pub(crate) fn link(
     files: Vec<CalledFile>,
 ) -> Result<Workflow, Diagnostics> {
     let mut linker = Linker::new(workflow, &policy.actions);
-    for CalledFile { uses, text, .. } in files {
-        linker.give(uses, Called::Text(text));
+    for CalledFile { uses, sha, text } in files {
+        linker.give(uses.clone(), Called::Text(text));
+        if let Some(sha) = sha {
+            linker.at_commit(&uses, sha);
+        }
     }
     loop {
         // What was not gathered was not asked for.
@@ -255,11 +258,14 @@ mod tests {
                 id: RepositoryId(1),
                 name: "octo/hello".parse().unwrap(),
                 default_branch: "main".to_owned(),
+                owner_id: None,
                 private,
+                internal: false,
                 clone_url: String::new(),
                 html_url: String::new(),
             },
             sender: "mona".parse().unwrap(),
+            sender_id: None,
             received_at: UnixMillis(0),
             kind,
         }

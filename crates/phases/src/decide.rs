@@ -214,7 +214,7 @@ pub(crate) fn target_files(of: PlanningFiles, head: BranchFiles) -> PlanningFile
 }
 
 /// One delivery of a pull request may start a file twice: as `pull_request`, and as `pull_request_target`.
-fn run_id(event: &Event, path: &str) -> RunId {
+pub(crate) fn run_id(event: &Event, path: &str) -> RunId {
     if event.is_target() {
         RunId::derive(&event.delivery, &format!("{path} {}", event.name()))
     } else {
@@ -228,6 +228,7 @@ pub(crate) fn run_of(
     sha: &CommitSha,
     policy: &Policy,
     planned: Planned,
+    number: Option<u64>,
     now: UnixMillis,
 ) -> Run {
     let workflow = planned.workflow;
@@ -239,6 +240,8 @@ pub(crate) fn run_of(
         workflow_path: planned.path,
         workflow_name: planned.name,
         title: None,
+        number,
+        rerun_by: None,
         policy: policy.clone(),
         trust: Trust::of(event, policy),
         hold: planned.hold,
@@ -266,6 +269,7 @@ pub(crate) fn run_of(
 mod tests {
     use crate::archives::tests::{pull, push, target};
     use checkmill_core::Run;
+    use checkmill_core::event::{Origin, RepositoryEvent, RepositoryEventName, Subject};
     use checkmill_core::policy::{Access, TargetForks, TokenPermissions};
     use checkmill_core::run::Trust;
 
@@ -314,7 +318,55 @@ mod tests {
             }
             run
         };
+        let happens = |mut run: Run, subject: Subject| {
+            run.event.kind = checkmill_core::EventKind::Repository(RepositoryEvent {
+                name: RepositoryEventName::PullRequestReview,
+                action: None,
+                subject,
+                payload: "{}".to_owned(),
+            });
+            run
+        };
+        let review = |run: Run| {
+            let pull = run.event.pull_request().cloned().unwrap();
+            happens(run, Subject::PullRequest { pull })
+        };
+        let deployed = |origin: Origin| {
+            let run = push("main");
+            let (sha, written) = (run.sha.clone(), run.sha.to_string());
+            happens(run, Subject::Deployed { sha, written, origin })
+        };
         for (what, run, expected) in [
+            (
+                "a review of a fork's",
+                under(review(pull("main")), &plain),
+                [false, false, false, true],
+            ),
+            (
+                "and approved",
+                approved(under(review(pull("main")), &plain)),
+                [true, false, false, true],
+            ),
+            (
+                "an issue",
+                under(happens(push("main"), Subject::DefaultBranch), &plain),
+                [true, true, true, true],
+            ),
+            (
+                "deployed by its id",
+                under(deployed(Origin::Unknown), &plain),
+                [false, false, false, true],
+            ),
+            (
+                "deployed and approved",
+                approved(under(deployed(Origin::Unknown), &plain)),
+                [true, false, false, true],
+            ),
+            (
+                "deployed of main",
+                under(deployed(Origin::DefaultBranch), &plain),
+                [true, true, true, true],
+            ),
             ("a push", under(push("main"), &plain), [true, true, true, true]),
             (
                 "a fork's",

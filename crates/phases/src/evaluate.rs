@@ -11,7 +11,8 @@ use checkmill_core::policy::{Policy, TokenPermissions};
 use checkmill_core::retry::Retries;
 use checkmill_core::run::{Diagnosis, Hold};
 use checkmill_core::{
-    AttemptNumber, CallKey, Concurrency, End, Job, JobId, JobKey, JobState, Millis, Reason, Run, UnixMillis,
+    AttemptNumber, CallKey, Concurrency, End, Job, JobId, JobKey, JobState, Login, Millis, Reason, Run,
+    UnixMillis,
 };
 use checkmill_workflow::job::{CheckoutSource, JobDescription};
 use checkmill_workflow::{
@@ -108,7 +109,10 @@ impl Contexts {
             sha: &run.sha,
             workflow,
             run: &run.id,
+            number: run.number,
             attempt,
+            triggering_actor: triggering_actor(run, attempt),
+            has_secrets: run.may_have_secrets(),
             api_url: &view::api_url(&run.event),
             inputs: &inputs,
         });
@@ -129,6 +133,13 @@ impl Contexts {
             cancelled: false,
         }
     }
+}
+
+/// Who asked for an attempt of the run's jobs. That one attempt more was asked for by a person is what the run knows; one
+/// that was retried by itself has the person's before it.
+fn triggering_actor(run: &Run, attempt: AttemptNumber) -> &Login {
+    let again = run.rerun_by.as_ref().filter(|_| attempt != AttemptNumber::FIRST);
+    again.unwrap_or(&run.event.sender)
 }
 
 /// The outputs of a matrix's legs together, later legs winning; an empty one does not hide another's, as GitHub has it.

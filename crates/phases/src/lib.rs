@@ -1,6 +1,8 @@
 //! The use cases: receive, plan, start, poll, results, sweep, and what people and jobs ask for in between. Each is a struct of
 //! the ports that it uses and a function; a Lambda and the local command call the same one.
 
+pub mod abandon;
+mod admit;
 pub mod advance;
 mod archives;
 pub mod backoff;
@@ -18,6 +20,7 @@ pub mod keys;
 mod learn;
 mod log;
 mod mask;
+mod numbering;
 pub mod outcome;
 pub mod plan;
 mod planned;

@@ -1,15 +1,19 @@
 //! Plan: from a delivery to runs, jobs and executions. Doing it again writes nothing new, because every id follows from the
 //! delivery and the workflow file.
 
+use crate::admit::Admission;
 use crate::advance::Advance;
 use crate::backoff;
 use crate::called::{self, CalledFile, Remote};
 pub use crate::decide::Only;
-use crate::decide::{Decided, Deciding, Decision, Outcome, decide, run_of, target_files};
+use crate::decide::{Decided, Deciding, Decision, Outcome, decide, run_id, run_of, target_files};
 use crate::dirs::{self, POLICY_PATH};
 use crate::error::PhaseError;
+use crate::numbering::Numbering;
 use crate::planned::Planned;
-use crate::ports::{Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Runs, Schedules, StoreError};
+use crate::ports::{
+    Blobs, Clock, Deliveries, DeliveryState, Engine, Jobs, Numbers, Runs, Schedules, StoreError,
+};
 use crate::rerun::Rerun;
 use crate::timetable::Timetables;
 use crate::{keys, view};
@@ -17,7 +21,7 @@ use checkmill_backends::registry::Backends;
 use checkmill_core::event::{ButtonAction, EventKind};
 use checkmill_core::limits::DELIVERY_REDRIVE_ENQUEUED;
 use checkmill_core::policy::{ForkPolicy, Policy};
-use checkmill_core::run::Trust;
+use checkmill_core::run::{Hold, Trust};
 use checkmill_core::{CommitSha, DeliveryId, Event, Millis, Run, RunId};
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{
@@ -33,6 +37,7 @@ pub struct Plan<'a> {
     pub runs: &'a dyn Runs,
     pub jobs: &'a dyn Jobs,
     pub schedules: &'a dyn Schedules,
+    pub numbers: &'a dyn Numbers,
     pub blobs: &'a dyn Blobs,
     pub forge: &'a dyn Forge,
     pub engine: &'a dyn Engine,
@@ -122,6 +127,17 @@ impl Plan<'_> {
             | EventKind::Release(_)
             | EventKind::IssueComment(_)
             | EventKind::WorkflowRun(_) => self.plan_workflows(event).await.map(PlanOutcome::Runs),
+            EventKind::Repository(other) => {
+                let admission = Admission {
+                    schedules: self.schedules,
+                    forge: self.forge,
+                };
+                let runs = match admission.of(event, other, &repo_of(event)).await? {
+                    Some(event) => self.plan_workflows(&event).await?,
+                    None => PlannedRuns::default(),
+                };
+                Ok(PlanOutcome::Runs(runs))
+            }
             EventKind::Schedule(_) => self.plan_scheduled(event).await.map(PlanOutcome::Runs),
             EventKind::CheckRunRerequested(check) => {
                 self.rerun().job(event, check).await?;
@@ -154,11 +170,7 @@ impl Plan<'_> {
     }
 
     async fn plan_workflows(&self, event: &Event) -> Result<PlannedRuns, PhaseError> {
-        let repo = RepoRef {
-            installation: event.installation,
-            id: event.repository.id,
-            name: event.repository.name.clone(),
-        };
+        let repo = repo_of(event);
         let Some(sha) = self.sha(event, &repo).await? else {
             return Ok(PlannedRuns::default());
         };
@@ -223,11 +235,17 @@ impl Plan<'_> {
                 } => {
                     let called = std::mem::take(&mut file.called);
                     called::log(event, &called);
-                    let run = run_of(event, sha, &decided.policy, file, self.clock.now());
+                    let before = self.runs.load(&run_id(event, &file.path)).await?;
+                    let number = match &before {
+                        Some(run) => run.number,
+                        None => self.number(event, &decided.policy, &file).await?,
+                    };
+                    let run = run_of(event, sha, &decided.policy, file, number, self.clock.now());
                     planned.runs.push(run.id.clone());
-                    match self.create(&run, source, &called).await {
+                    let blobs = before.is_none().then_some((source, called.as_slice()));
+                    match self.create(&run, blobs).await {
                         Err(PhaseError::Store(StoreError::TooLarge(problem))) => {
-                            self.create_unkept(event, sha, &path, &problem).await?;
+                            self.create_unkept(event, sha, &path, number, &problem).await?;
                         }
                         created => created?,
                     }
@@ -312,21 +330,40 @@ impl Plan<'_> {
         Ok(changed)
     }
 
+    /// The number of a new run; none of one that GitHub would not have made.
+    async fn number(
+        &self,
+        event: &Event,
+        policy: &Policy,
+        planned: &Planned,
+    ) -> Result<Option<u64>, PhaseError> {
+        if matches!(planned.hold, Some(Hold::SkipCi | Hold::Unmatched { .. })) {
+            return Ok(None);
+        }
+        let numbering = Numbering {
+            numbers: self.numbers,
+        };
+        let is_own = Trust::of(event, policy) == Trust::Own;
+        let run = run_id(event, &planned.path);
+        let number = numbering.take(event.repository.id, &planned.path, &run, is_own);
+        Ok(Some(number.await?))
+    }
+
+    /// Writes a run and moves it on. `files` are its workflow file and those that it calls; none where they are kept already.
     async fn create(
         &self,
         run: &Run,
-        source: Option<String>,
-        called: &[CalledFile],
+        files: Option<(Option<String>, &[CalledFile])>,
     ) -> Result<(), PhaseError> {
-        let planned_before = self.runs.load(&run.id).await?.is_some();
-        if !called.is_empty() && !planned_before {
-            let files = called::encode(called)?;
-            self.blobs.put(&keys::called(&run.id), files).await?;
-        }
-        if let Some(source) = source.filter(|_| !planned_before) {
-            self.blobs
-                .put(&keys::workflow(&run.id), source.into_bytes())
-                .await?;
+        if let Some((source, called)) = files {
+            if !called.is_empty() {
+                let files = called::encode(called)?;
+                self.blobs.put(&keys::called(&run.id), files).await?;
+            }
+            if let Some(source) = source {
+                let key = keys::workflow(&run.id);
+                self.blobs.put(&key, source.into_bytes()).await?;
+            }
         }
         let created = self.runs.create(run).await?;
         let advanced = self.advance().run(&run.id).await?;
@@ -343,13 +380,14 @@ impl Plan<'_> {
         event: &Event,
         sha: &CommitSha,
         path: &str,
+        number: Option<u64>,
         problem: &str,
     ) -> Result<(), PhaseError> {
         tracing::error!(delivery = %event.delivery, path, problem, "a run can't be kept");
         let planned = Planned::broken(path, view::unkept(path).into());
         // Without the policy, whose variables may be what is too large.
-        let run = run_of(event, sha, &Policy::default(), planned, self.clock.now());
-        self.create(&run, None, &[]).await
+        let run = run_of(event, sha, &Policy::default(), planned, number, self.clock.now());
+        self.create(&run, None).await
     }
 
     fn advance(&self) -> Advance<'_> {
@@ -381,6 +419,14 @@ impl Plan<'_> {
             backends: self.backends,
             clock: self.clock,
         }
+    }
+}
+
+fn repo_of(event: &Event) -> RepoRef {
+    RepoRef {
+        installation: event.installation,
+        id: event.repository.id,
+        name: event.repository.name.clone(),
     }
 }
 

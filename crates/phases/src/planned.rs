@@ -122,7 +122,7 @@ pub(crate) fn plan_file(
         Match::Skipped { check, detail } => {
             FileMatch::Runs(Planned::of(&workflow).held(Hold::Unmatched { check, detail }))
         }
-        Match::Yes => match checkmill_workflow::inputs(&workflow, event) {
+        Match::Yes => match inputs(&workflow, event, callable.policy) {
             Err(diagnostics) => broken(diagnosis(&diagnostics)),
             // None of its jobs is looked at.
             Ok(_) if skips_ci(event, &callable.files.message) => FileMatch::Runs(Planned::of(&workflow)),
@@ -139,6 +139,12 @@ pub(crate) fn plan_file(
             }
         },
     }
+}
+
+/// Whether the inputs are what the workflow and the policy let them be.
+fn inputs(workflow: &Workflow, event: &Event, policy: &Policy) -> Result<(), Diagnostics> {
+    let inputs = checkmill_workflow::inputs(workflow, event)?;
+    checkmill_workflow::check_environments(workflow, &inputs, &policy.environments)
 }
 
 /// Whether the file, where it can be read, has the event at all. Most have not: with each pull request, that is not worth a word.
@@ -159,7 +165,8 @@ pub(crate) fn changes_files(event: &Event) -> bool {
         | EventKind::Schedule(_)
         | EventKind::Release(_)
         | EventKind::IssueComment(_)
-        | EventKind::WorkflowRun(_) => false,
+        | EventKind::WorkflowRun(_)
+        | EventKind::Repository(_) => false,
         _ => true,
     }
 }

@@ -7,7 +7,7 @@ use checkmill_core::limits::{DELIVERY_REDRIVE, DELIVERY_REDRIVE_ENQUEUED};
 use checkmill_core::schedule::Schedule;
 use checkmill_core::{
     CommitSha, DeliveryId, ErrorName, Event, Group, GroupId, HistoryId, Job, JobId, Millis, RepoName,
-    RepositoryId, Run, RunId, UnixMillis,
+    RepositoryId, Run, RunId, RunNumbers, UnixMillis, WorkflowId,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -135,6 +135,16 @@ pub trait Groups: Send + Sync {
 
     /// `group.version` is one more than the stored row's, or 1 where there is none; else [`StoreError::Conflict`].
     async fn save(&self, group: &Group) -> Result<(), StoreError>;
+}
+
+/// The numbers of workflow files' runs, one row for each file. Planning reads the row once and writes it once for each run.
+#[async_trait]
+pub trait Numbers: Send + Sync {
+    async fn load(&self, repository: RepositoryId, id: &WorkflowId)
+    -> Result<Option<RunNumbers>, StoreError>;
+
+    /// `numbers.version` is one more than the stored row's, or 1 where there is none; else [`StoreError::Conflict`].
+    async fn save(&self, numbers: &RunNumbers) -> Result<(), StoreError>;
 }
 
 /// What travels through the queue: an id; the event is in its row.

@@ -14,6 +14,9 @@ use checkmill_github::forge::PlanningFiles;
 use checkmill_workflow::{Changed, Diagnostics, LaterKey, Workflow};
 use std::collections::BTreeMap;
 
+/// Nothing is counted here: `github.run_number` is what it is for the first run.
+const FIRST_RUN: u64 = 1;
+
 /// What becomes of one workflow file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowPreview {
@@ -103,7 +106,7 @@ pub fn preview(
         },
         Outcome::Run { mut planned, source } => {
             let called = std::mem::take(&mut planned.called);
-            let run = run_of(event, sha, &policy, planned, UnixMillis(0));
+            let run = run_of(event, sha, &policy, planned, Some(FIRST_RUN), UnixMillis(0));
             WorkflowPreview {
                 path,
                 name: checkmill_workflow::name_for(event, &run.workflow_name),

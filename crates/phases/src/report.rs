@@ -5,7 +5,7 @@ use crate::ports::Blobs;
 use crate::{keys, steps, verdict, view};
 use checkmill_core::limits::ANNOTATIONS;
 use checkmill_core::run::Hold;
-use checkmill_core::{End, Job, Reason, Run};
+use checkmill_core::{End, Job, MicroDollars, Reason, Run};
 use checkmill_github::changed_lines::ChangedLines;
 use checkmill_github::forge::{ChangeSet, ChangedFiles, CheckState, Forge};
 use checkmill_github::render::{Note, Translated};
@@ -30,6 +30,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) notes: &'a [Note<'a>],
     /// The attempt's whole log, where there is one by now.
     pub(crate) log: Option<&'a str>,
+    /// What it has cost, where the backend knows.
+    pub(crate) cost: Option<MicroDollars>,
     /// Scripts of a language model.
     pub(crate) translated: &'a [Translated<'a>],
 }
@@ -50,6 +52,7 @@ pub(crate) async fn report(
         result,
         notes,
         log,
+        cost,
         translated,
     } = ending;
     let diagnosis = match (&run.hold, &end.reason) {
@@ -71,6 +74,7 @@ pub(crate) async fn report(
         end,
         result,
         log,
+        cost,
         diagnosis: diagnosis.as_ref(),
         changed: changed.as_ref(),
         run_name: run.title.as_deref(),

@@ -17,7 +17,7 @@ use checkmill_core::graph::{close, dependents};
 use checkmill_core::limits::STORE_CONFLICT_RETRIES;
 use checkmill_core::run::Trust;
 use checkmill_core::transition::JobEvent;
-use checkmill_core::{CheckRunId, CommitSha, Event, Job, JobKey, JobState, Reason, Run, RunId};
+use checkmill_core::{CheckRunId, CommitSha, Event, EventKind, Job, JobKey, JobState, Reason, Run, RunId};
 use checkmill_github::forge::{CheckState, Forge};
 use std::collections::BTreeSet;
 
@@ -268,11 +268,14 @@ impl Rerun<'_> {
             let Some((run, jobs)) = self.runs.load_with_jobs(id).await? else {
                 return Ok(false);
             };
-            let Some(again) = Again::of(&run, &jobs, &wanted)? else {
+            let Some(mut again) = Again::of(&run, &jobs, &wanted)? else {
                 // An earlier try of this request may have died before it could.
                 self.advance(id).await?;
                 return Ok(false);
             };
+            if !matches!(event.kind, EventKind::RequestedAction { .. }) {
+                again.next.rerun_by = Some(event.sender.clone());
+            }
             match self.runs.update(&again.next).await {
                 Ok(()) => {
                     self.advance(id).await?;
@@ -313,7 +316,7 @@ impl Rerun<'_> {
         if !matches!(job.state, JobState::Concluded { .. }) {
             return Ok(());
         }
-        if self.take_up(job).await? {
+        if self.take_up(event, job).await? {
             step(self.jobs, self.clock, &job.id, job.attempt, &JobEvent::Rerun).await?;
         }
         Ok(())
@@ -322,7 +325,7 @@ impl Rerun<'_> {
     /// Makes a run ready for a job that is wanted again; whether the job's row says all that there is to know of it. One that
     /// was not even evaluated is closed up: whoever moves the run on does that. What others in its concurrency groups have
     /// cancelled of the run is asked for again with any of its jobs.
-    async fn take_up(&self, job: &Job) -> Result<bool, PhaseError> {
+    async fn take_up(&self, event: &Event, job: &Job) -> Result<bool, PhaseError> {
         for _ in 0..STORE_CONFLICT_RETRIES {
             let Some(run) = self.runs.load(&job.id.run()).await? else {
                 return Ok(true);
@@ -331,10 +334,11 @@ impl Rerun<'_> {
             let mut next = run.clone();
             next.version += 1;
             next.cancelled.clear();
+            next.rerun_by = Some(event.sender.clone());
             if !evaluated {
                 close(&mut next.nodes, &BTreeSet::from([job.key.clone()]));
             }
-            if (&next.cancelled, &next.nodes) == (&run.cancelled, &run.nodes) {
+            if (&next.cancelled, &next.nodes, &next.rerun_by) == (&run.cancelled, &run.nodes, &run.rerun_by) {
                 return Ok(evaluated);
             }
             match self.runs.update(&next).await {
@@ -367,6 +371,8 @@ impl Rerun<'_> {
             result: result.as_ref(),
             notes: &[],
             log: log.as_deref(),
+            // It was known as long as the backend knew the job.
+            cost: None,
             translated: &view::translations(&nothing, &used),
         };
         let last = report(self.blobs, self.forge, &ending).await?;

@@ -20,7 +20,9 @@ use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
 use checkmill_core::retry::RetryCause;
 use checkmill_core::transition::{Effect, JobEvent};
-use checkmill_core::{CheckRunId, End, ErrorName, Job, JobState, Millis, Reason, Run, UnixMillis};
+use checkmill_core::{
+    CheckRunId, End, ErrorName, Job, JobState, MicroDollars, Millis, Reason, Run, UnixMillis,
+};
 use checkmill_github::forge::{CheckState, Forge, ForgeError, NewCheck};
 use checkmill_model::Model;
 use serde::{Deserialize, Serialize};
@@ -150,6 +152,7 @@ impl Results<'_> {
                 result,
                 notes: &notes,
                 log: log.as_deref(),
+                cost: self.cost(job).await,
                 translated: &translated,
             },
         )
@@ -410,6 +413,19 @@ impl Results<'_> {
                     state: state.clone(),
                 };
                 Ok(self.forge.create_check(&repo, &check).await?)
+            }
+        }
+    }
+
+    /// What the attempt has cost, where its backend knows. A check without it is better than none.
+    async fn cost(&self, job: &Job) -> Option<MicroDollars> {
+        let handle = job.handle()?;
+        let backend = self.backends.by_name(&handle.backend)?;
+        match backend.cost(&handle.id).await {
+            Ok(cost) => cost,
+            Err(error) => {
+                tracing::warn!(job = %job.id, %error, "could not learn what a job has cost");
+                None
             }
         }
     }

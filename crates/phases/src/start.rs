@@ -379,7 +379,9 @@ impl Start<'_> {
                 self.settings.callback_keys.sign(&claims),
             ));
         }
-        let description = serde_json::to_vec(&prepared.description)
+        let mut description = prepared.description;
+        description.tell_check(check);
+        let description = serde_json::to_vec(&description)
             .map_err(|error| crate::ports::StoreError::Corrupt(format!("the job description: {error}")))?;
         let submission = Submission {
             key: SubmitKey {

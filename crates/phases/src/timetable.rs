@@ -48,8 +48,13 @@ impl Awaited {
             let Ok(workflow) = checkmill_workflow::parse(&file.path, text) else {
                 continue;
             };
-            let Waits { timings, followed } = &mut awaited.waits;
+            let Waits {
+                timings,
+                followed,
+                events,
+            } = &mut awaited.waits;
             awaited.schedules_left_out += fill(timings, workflow.schedule(), SCHEDULES);
+            events.extend(workflow.repository_events().filter(|name| name.comes_in_masses()));
             awaited.followed_left_out += fill(followed, workflow.follows(), FOLLOWED_WORKFLOWS);
         }
         Some(awaited)

@@ -6,7 +6,9 @@ use checkmill_backends::registry::Backends;
 use checkmill_core::limits::{ANNOTATION_MESSAGE_BYTES, ATTEMPTS};
 use checkmill_core::policy::ForkPolicy;
 use checkmill_core::run::{Diagnosis, Mark};
-use checkmill_core::{End, Event, Job, JobKey, JobState, Login, Millis, Reason, Run, UnixMillis};
+use checkmill_core::{
+    End, Event, Job, JobKey, JobState, Login, MicroDollars, Millis, Reason, Run, UnixMillis,
+};
 use checkmill_github::changed_lines::{ChangedLines, Closeness};
 use checkmill_github::forge::{Annotation, AnnotationLevel, CheckState, RepoRef};
 use checkmill_github::render::{
@@ -134,6 +136,7 @@ pub(crate) struct Completed<'a> {
     pub(crate) steps: &'a [StepResult],
     /// Masked.
     pub(crate) log: Option<&'a str>,
+    pub(crate) cost: Option<MicroDollars>,
     /// What is wrong with the workflow file or the policy.
     pub(crate) diagnosis: Option<&'a Diagnosis>,
     /// What the run's event changes, where it is needed.
@@ -168,6 +171,7 @@ pub(crate) fn completed(of: &Completed<'_>) -> CheckState {
         started_at,
         queued_for: started_at.unwrap_or(end.at).since(job.compute_wanted_at()),
         ran_for: started_at.map(|started| end.at.since(started)),
+        cost: of.cost,
         steps: &steps,
         tests: result.map_or_else(Tests::default, |r| Tests {
             passed: r.tests.passed,
@@ -353,7 +357,8 @@ pub(crate) fn untrusted(run: &Run) -> String {
             Some(fork) => format!("the fork {fork}"),
             None => "a fork that is gone".to_owned(),
         },
-        None => "a fork".to_owned(),
+        // What is deployed by its id.
+        None => "no branch or tag that was named (perhaps from a fork)".to_owned(),
     };
     let commit = run.check_sha().short();
     match run.forks() {
@@ -462,7 +467,9 @@ pub(crate) fn waits_left_out(schedules: usize, followed: usize) -> Option<String
 
 /// A file that is no text, as diagnostics.
 pub(crate) fn not_text(path: &str) -> String {
-    format!("{path}: the file is not UTF-8 text. Save it as UTF-8.")
+    format!(
+        "{path}: the file is not UTF-8 text, or has a NUL byte in it. Save it as UTF-8; `checkmill lint` shows the place."
+    )
 }
 
 /// Diagnostics as Markdown: their carets stand below what they mean only in a fence.

@@ -17,6 +17,8 @@ mod graphql;
 pub mod history;
 mod json;
 pub mod key;
+#[cfg(feature = "lightning")]
+pub mod lightning;
 pub mod model;
 mod server;
 mod shared;

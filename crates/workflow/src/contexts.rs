@@ -6,10 +6,10 @@ use crate::model::Workflow;
 use crate::text::number_text;
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{
-    EndedRun, Event, EventKind, GitRef, IssueComment, MergeGroup, PullRequest, Push, Release,
-    WorkflowDispatch,
+    EndedRun, Event, EventKind, GitRef, IssueComment, MergeGroup, Origin, PullRequest, Push, Release,
+    Repository, Subject, WorkflowDispatch,
 };
-use checkmill_core::{AttemptNumber, CallKey, CommitSha, JobKey, RunId};
+use checkmill_core::{AccountId, AttemptNumber, CallKey, CommitSha, JobKey, Login, RunId};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -21,7 +21,13 @@ pub struct RunContext<'a> {
     pub sha: &'a CommitSha,
     pub workflow: &'a Workflow,
     pub run: &'a RunId,
+    /// Which run of its file it is; `github.run_number` is empty without.
+    pub number: Option<u64>,
     pub attempt: AttemptNumber,
+    /// Who asked for this attempt; who caused the event where nobody did.
+    pub triggering_actor: &'a Login,
+    /// Whether its jobs get what people keep for the repository.
+    pub has_secrets: bool,
     /// GitHub's REST API, such as `https://api.github.com`.
     pub api_url: &'a str,
     /// The `inputs` context, from [`crate::inputs()`].
@@ -51,8 +57,10 @@ pub fn github_context(run: &RunContext<'_>) -> Map<String, Json> {
         Some(enterprise) => format!("{enterprise}/graphql"),
         None => format!("{}/graphql", run.api_url),
     };
-    let fields = json!({
+    let id = |id: Option<AccountId>| id.map(|id| id.to_string());
+    let mut fields = object(json!({
         "actor": event.sender.as_str(),
+        "actor_id": id(event.sender_id),
         "api_url": run.api_url,
         "base_ref": git.base,
         "event": payload(run),
@@ -65,17 +73,40 @@ pub fn github_context(run: &RunContext<'_>) -> Map<String, Json> {
         "repository": repository.name.to_string(),
         "repository_id": repository.id.to_string(),
         "repository_owner": repository.name.owner(),
-        "repositoryUrl": repository.clone_url,
+        "repository_owner_id": id(repository.owner_id),
+        "repository_visibility": visibility(repository),
+        "repositoryUrl": git_url(&repository.clone_url),
         "run_attempt": run.attempt.to_string(),
         "run_id": run.run.as_str(),
+        "run_number": run.number.map(|number| number.to_string()),
+        "secret_source": if run.has_secrets { "Actions" } else { "None" },
         "server_url": server,
         "sha": run.sha.as_str(),
-        "triggering_actor": event.sender.as_str(),
+        "triggering_actor": run.triggering_actor.as_str(),
         "workflow": run.workflow.name(),
         "workflow_ref": workflow_ref,
         "workflow_sha": run.sha.as_str(),
-    });
-    object(fields)
+    }));
+    // What is not known is not there, rather than there and null.
+    fields.retain(|_, value| !value.is_null());
+    fields
+}
+
+/// GitHub's word for who sees a repository.
+const fn visibility(repository: &Repository) -> &'static str {
+    match repository {
+        Repository { internal: true, .. } => "internal",
+        Repository { private: true, .. } => "private",
+        Repository { .. } => "public",
+    }
+}
+
+/// GitHub docs: `git://github.com/octocat/hello-world.git`.
+fn git_url(clone_url: &str) -> String {
+    match clone_url.strip_prefix("https://") {
+        Some(rest) => format!("git://{rest}"),
+        None => clone_url.to_owned(),
+    }
 }
 
 /// The full ref that an event's jobs check out: `refs/pull/N/head` for a pull request, whose head commit they run.
@@ -135,6 +166,13 @@ struct Refs {
 
 fn refs(event: &Event) -> Refs {
     let none = String::new;
+    let nothing = || Refs {
+        full: none(),
+        name: none(),
+        kind: "branch",
+        head: none(),
+        base: none(),
+    };
     let of = |git_ref: &GitRef| Refs {
         full: git_ref.to_string(),
         name: git_ref.short().to_owned(),
@@ -160,22 +198,30 @@ fn refs(event: &Event) -> Refs {
             base: pull.base_ref.clone(),
             ..of(&event.default_branch())
         },
-        EventKind::PullRequest(pull) => Refs {
-            full: format!("refs/pull/{}/head", pull.number),
-            name: format!("{}/head", pull.number),
-            kind: "branch",
-            head: pull.head.git_ref.clone(),
-            base: pull.base_ref.clone(),
+        EventKind::PullRequest(pull) => of_pull_request(pull),
+        EventKind::Repository(other) => match &other.subject {
+            Subject::DefaultBranch => of(&event.default_branch()),
+            Subject::Ref { git_ref } => of(git_ref),
+            Subject::Deployed { origin, .. } => match origin {
+                Origin::Ref { git_ref } => of(git_ref),
+                // GitHub docs: "empty if created with a commit SHA".
+                Origin::Unknown | Origin::DefaultBranch => nothing(),
+            },
+            Subject::PullRequest { pull } => of_pull_request(pull),
         },
         EventKind::CheckRunRerequested(_)
         | EventKind::CheckSuiteRerequested { .. }
-        | EventKind::RequestedAction { .. } => Refs {
-            full: none(),
-            name: none(),
-            kind: "branch",
-            head: none(),
-            base: none(),
-        },
+        | EventKind::RequestedAction { .. } => nothing(),
+    }
+}
+
+fn of_pull_request(pull: &PullRequest) -> Refs {
+    Refs {
+        full: format!("refs/pull/{}/head", pull.number),
+        name: format!("{}/head", pull.number),
+        kind: "branch",
+        head: pull.head.git_ref.clone(),
+        base: pull.base_ref.clone(),
     }
 }
 
@@ -217,6 +263,7 @@ fn payload(of: &RunContext<'_>) -> Json {
         EventKind::Release(release) => release_payload(release),
         EventKind::IssueComment(comment) => issue_comment_payload(comment),
         EventKind::WorkflowRun(ended) => workflow_run_payload(ended, event),
+        EventKind::Repository(other) => serde_json::from_str(&other.payload).unwrap_or_default(),
         EventKind::CheckRunRerequested(_)
         | EventKind::CheckSuiteRerequested { .. }
         | EventKind::RequestedAction { .. } => Map::new(),
@@ -228,15 +275,23 @@ fn payload(of: &RunContext<'_>) -> Json {
             "id": repository.id.0,
             "name": repository.name.name(),
             "full_name": repository.name.to_string(),
-            "owner": { "login": repository.name.owner() },
+            "owner": account(repository.name.owner(), repository.owner_id),
             "private": repository.private,
+            "visibility": visibility(repository),
             "default_branch": repository.default_branch,
             "clone_url": repository.clone_url,
             "html_url": repository.html_url,
         },
-        "sender": { "login": event.sender.as_str() },
+        "sender": account(event.sender.as_str(), event.sender_id),
     })));
     Json::Object(fields)
+}
+
+fn account(login: &str, id: Option<AccountId>) -> Json {
+    match id {
+        Some(id) => json!({ "login": login, "id": id.0 }),
+        None => json!({ "login": login }),
+    }
 }
 
 /// GitHub: "no commit" in `before` and `after`.

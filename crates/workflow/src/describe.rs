@@ -1,6 +1,6 @@
 //! What the agent is told about one leg of a job.
 
-use crate::call::At;
+use crate::call::{At, WorkflowReference};
 use crate::containers::containers;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::environment::{self, EnvironmentRules};
@@ -12,8 +12,8 @@ use crate::resolve::Resolver;
 use crate::text::Text;
 use crate::uses::is_allowed;
 use checkmill_core::policy::{AllowedActions, ContainerPolicy};
-use checkmill_core::{AttemptNumber, JobId, JobKey};
-use serde_json::{Map, Value as Json};
+use checkmill_core::{AttemptNumber, CommitSha, JobId, JobKey};
+use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the workflow doesn't say about an attempt.
@@ -81,6 +81,7 @@ pub fn describe(
         layers.push(env(&settings.variables));
     }
     set(&mut contexts, "github", "job", key.as_str());
+    contexts.insert("job".to_owned(), workflow_of_job(workflow, &attempt.checkout));
     if job.debug {
         set(&mut contexts, "vars", DEBUG_VARIABLE, "true");
     }
@@ -107,6 +108,31 @@ pub fn describe(
         outputs: job.outputs.clone(),
         timeout_ms: timeout.0,
         callback: attempt.callback,
+    })
+}
+
+/// What the `job` context says of the workflow file that the job is in: of a called one itself, where `github` is the
+/// caller's. Source: GitHub docs, "Contexts".
+fn workflow_of_job(workflow: &Workflow, run: &CheckoutSource) -> Json {
+    let (workflow_ref, repository, path, sha) = match workflow.path().parse() {
+        Ok(WorkflowReference::Remote(remote)) => (
+            workflow.path().to_owned(),
+            remote.repository.to_string(),
+            remote.path,
+            workflow.commit.as_ref().map(CommitSha::as_str),
+        ),
+        _ => (
+            format!("{}/{}@{}", run.repository, workflow.path(), run.git_ref),
+            run.repository.clone(),
+            workflow.path().to_owned(),
+            Some(run.sha.as_str()),
+        ),
+    };
+    json!({
+        "workflow_ref": workflow_ref,
+        "workflow_repository": repository,
+        "workflow_file_path": path,
+        "workflow_sha": sha,
     })
 }
 

@@ -3,6 +3,7 @@
 use crate::rule::{Rule, Severity};
 use crate::source::{Source, Span};
 use std::fmt;
+use std::str::Utf8Error;
 
 /// Diagnostics of one file that are shown; the rest is counted. Nobody repairs more in one go.
 pub(crate) const SHOWN: usize = 50;
@@ -47,10 +48,15 @@ impl Diagnostic {
         }
     }
 
-    /// A mistake of a file as a whole, of which no line can be shown.
+    /// A file that is not UTF-8, at the first byte which is not.
     #[must_use]
-    pub fn of_file(path: &str, message: &str, hint: &str) -> Self {
-        Self::new(&Source::new(path, ""), Span::default(), message).with_hint(hint)
+    pub fn not_utf8(path: &str, bytes: &[u8], error: Utf8Error) -> Self {
+        let at = error.valid_up_to();
+        let source = Source::new(path, &String::from_utf8_lossy(bytes));
+        let byte = bytes.get(at).copied().unwrap_or_default();
+        let message = format!("the file is not UTF-8 text: it has the byte 0x{byte:02X} here");
+        Self::new(&source, Span::new(at, at + 1), message)
+            .with_hint("save it as UTF-8; it may be in Latin-1 (ISO 8859-1) or Windows-1252 now")
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {

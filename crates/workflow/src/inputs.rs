@@ -4,6 +4,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::model::{DispatchTrigger, Input, InputKind, Workflow};
 use crate::nearest::nearest;
 use checkmill_core::event::{Event, EventKind};
+use checkmill_core::policy::EnvironmentRule;
 use serde_json::{Map, Number, Value as Json};
 use std::collections::BTreeMap;
 
@@ -49,6 +50,38 @@ pub fn dispatch_inputs(
         }
     }
     Diagnostics::of(found, 0).map_or(Ok(values), Err)
+}
+
+/// Whether what was given for inputs of type `environment` are names of environments of the policy. An input that may be left
+/// out and is, is an empty text.
+///
+/// # Errors
+/// Every one that is not, at its declaration in the file.
+pub fn check_environments(
+    workflow: &Workflow,
+    inputs: &Map<String, Json>,
+    known: &BTreeMap<String, EnvironmentRule>,
+) -> Result<(), Diagnostics> {
+    let declared = workflow.triggers.workflow_dispatch.iter();
+    let declared = declared.flat_map(|trigger| &trigger.inputs);
+    let of_kind = declared.filter(|input| input.kind == InputKind::Environment);
+    let unknown = of_kind.filter_map(|input| {
+        let given = inputs.get(&input.name).and_then(Json::as_str).unwrap_or_default();
+        if given.is_empty() || known.keys().any(|name| name.eq_ignore_ascii_case(given)) {
+            return None;
+        }
+        let message = format!(
+            "the input `{}` must be an environment of the repository's policy, not `{}`",
+            input.name,
+            quoted(given)
+        );
+        let hint = match nearest(given, known.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name it in `environments` in `.checkmill/config.yml` of the default branch".to_owned(),
+        };
+        Some(Diagnostic::new(&workflow.source, input.span, message).with_hint(hint))
+    });
+    Diagnostics::of(unknown.collect(), 0).map_or(Ok(()), Err)
 }
 
 /// GitHub finds inputs without regard to case.
@@ -97,7 +130,7 @@ impl InputKind {
     pub(crate) fn value(&self, text: &str) -> Result<Json, String> {
         let must_be = |what: &str| format!("must be {what}, not `{}`", quoted(text));
         match self {
-            Self::Text => Ok(Json::String(text.to_owned())),
+            Self::Text | Self::Environment => Ok(Json::String(text.to_owned())),
             Self::Boolean => text
                 .trim()
                 .parse()
@@ -129,7 +162,7 @@ impl InputKind {
     /// What stands for nothing.
     pub(crate) fn empty(&self) -> Json {
         match self {
-            Self::Text => Json::String(String::new()),
+            Self::Text | Self::Environment => Json::String(String::new()),
             Self::Boolean => Json::Bool(false),
             Self::Number => Json::Number(0.into()),
             Self::Choice(options) => Json::String(options.first().cloned().unwrap_or_default()),

@@ -2,6 +2,7 @@
 
 use crate::translation::{Translations, Wanted};
 use crate::uses::ActionReference;
+use checkmill_core::CheckRunId;
 use checkmill_core::policy::AllowedActions;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -32,7 +33,8 @@ pub struct JobDescription {
     /// The check's name.
     pub name: String,
     pub checkout: CheckoutSource,
-    /// The contexts that are known before the job starts: `github`, `vars`, `inputs`, `matrix`, `strategy`, `needs`.
+    /// The contexts that are known before the job starts: `github`, `vars`, `inputs`, `matrix`, `strategy`, `needs`, and of
+    /// `job` what is not the machine's.
     pub contexts: Map<String, Value>,
     /// The matrix was made of outputs or of the event, so that its values may hold any text.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -81,6 +83,15 @@ pub struct JobDescription {
     pub timeout_ms: u64,
     /// Where to report; none where the compute can't reach us.
     pub callback: Option<Callback>,
+}
+
+impl JobDescription {
+    /// Lets the job know its check: `job.check_run_id`.
+    pub fn tell_check(&mut self, check: CheckRunId) {
+        if let Some(Value::Object(job)) = self.contexts.get_mut("job") {
+            job.insert("check_run_id".to_owned(), check.0.into());
+        }
+    }
 }
 
 /// `environment` of a job.

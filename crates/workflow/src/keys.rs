@@ -19,6 +19,8 @@ pub struct Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
     Full,
+    /// It works but for what the sentence says.
+    Partly(&'static str),
     /// Accepted and checked; the sentence says why nothing follows from it.
     NoEffect(&'static str),
     /// GitHub has it, this version doesn't: an error. The sentence says what to do.
@@ -54,6 +56,13 @@ pub(crate) const fn full(name: &'static str) -> Key {
     Key {
         name,
         support: Support::Full,
+    }
+}
+
+pub(crate) const fn partly(name: &'static str, how: &'static str) -> Key {
+    Key {
+        name,
+        support: Support::Partly(how),
     }
 }
 

@@ -52,7 +52,7 @@ pub use dialect::{
 };
 pub use environment::EnvironmentRules;
 pub use expand::{Expansion, JobContext, LaterKey, Leg, expand, name_for, unevaluated_name};
-pub use inputs::{dispatch_inputs, inputs};
+pub use inputs::{check_environments, dispatch_inputs, inputs};
 pub use keys::{Key, Keys, Support};
 pub use model::Workflow;
 pub use outline::JobOutline;

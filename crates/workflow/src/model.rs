@@ -7,6 +7,8 @@ use crate::source::{Source, Span};
 use crate::text::Text;
 use crate::uses::ActionReference;
 use crate::yaml::{Entry, Node, Value};
+use checkmill_core::CommitSha;
+use checkmill_core::event::RepositoryEventName;
 use checkmill_core::graph;
 use checkmill_core::policy::TokenPermissions;
 use checkmill_core::schedule::Timing;
@@ -18,6 +20,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Workflow {
     pub(crate) source: Source,
+    /// The commit of another repository's file, which a ref meant when the run was planned.
+    pub(crate) commit: Option<CommitSha>,
     /// What checks of its jobs begin with: `name`, else the path; the file's name in the Lightning dialect.
     pub(crate) name: String,
     /// What its runs are called.
@@ -71,6 +75,11 @@ impl Workflow {
     pub fn follows(&self) -> &[String] {
         let trigger = self.triggers.workflow_run.as_ref();
         trigger.map_or(&[], |trigger| &trigger.workflows)
+    }
+
+    /// The events of the repository that start it, but for those of a type of their own.
+    pub fn repository_events(&self) -> impl Iterator<Item = RepositoryEventName> {
+        self.triggers.repository.keys().copied()
     }
 
     /// The names of the inputs that `workflow_dispatch` declares, in the order of the file.
@@ -191,6 +200,8 @@ pub(crate) struct Triggers {
     /// Activity types of comments.
     pub(crate) issue_comment: Option<Vec<String>>,
     pub(crate) workflow_run: Option<WorkflowRunTrigger>,
+    /// The other events of a repository, each with its activity types; none where every activity counts.
+    pub(crate) repository: BTreeMap<RepositoryEventName, Option<Vec<String>>>,
     pub(crate) workflow_dispatch: Option<DispatchTrigger>,
     pub(crate) workflow_call: Option<CallTrigger>,
 }
@@ -271,6 +282,8 @@ pub(crate) enum InputKind {
     Number,
     /// One of these; at least one.
     Choice(Vec<String>),
+    /// The name of an environment of the policy.
+    Environment,
 }
 
 /// A variable of an `env`, its value unevaluated.

@@ -114,7 +114,7 @@ impl<'s> Reader<'s> {
     /// Whether one of these keys stands there; if not, it is reported.
     pub(crate) fn is_usable(&mut self, entry: &Entry, keys: &Keys, what: &str) -> bool {
         match keys.find(&entry.key).map(|key| key.support) {
-            Some(Support::Full | Support::NoEffect(_)) => true,
+            Some(Support::Full | Support::Partly(_) | Support::NoEffect(_)) => true,
             Some(Support::Refused(instead)) => {
                 let message = format!("`{}` is not supported yet in this version", entry.key);
                 self.report_as(
@@ -129,6 +129,7 @@ impl<'s> Reader<'s> {
                 let message = format!("unknown {} `{}` in {what}", keys.noun, quoted(&entry.key));
                 let hint = match nearest(&entry.key, keys.keys.iter().map(|key| key.name)) {
                     Some(near) => format!("did you mean `{near}`?"),
+                    None if keys.keys.is_empty() => "remove it: the event has no settings".to_owned(),
                     None => format!("the {}s here are {}", keys.noun, list_of(keys.usable())),
                 };
                 self.report_as(Rule::UnknownKey, entry.key_span, message, Some(hint));

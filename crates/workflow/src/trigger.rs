@@ -7,7 +7,7 @@ use crate::diagnostic::quoted;
 use crate::expand::{NO_LEGS, check_name};
 use crate::model::{Filter, Legs, PullRequestTrigger, PushTrigger, Unmatched, Workflow, WorkflowRunTrigger};
 use checkmill_core::event::{
-    EndedRun, Event, EventKind, GitRef, PullRequest, Push, ScheduledRun, WorkflowDispatch,
+    EndedRun, Event, EventKind, GitRef, PullRequest, Push, RepositoryEvent, ScheduledRun, WorkflowDispatch,
 };
 use checkmill_core::limits;
 
@@ -84,6 +84,10 @@ pub fn matches(workflow: &Workflow, event: &Event, changed: Option<Changed<'_>>)
         EventKind::WorkflowRun(ended) => match &triggers.workflow_run {
             Some(trigger) => decide(workflow_run_matches(trigger, ended)),
             None => not_named("workflow_run"),
+        },
+        EventKind::Repository(other) => match triggers.repository.get(&other.name) {
+            Some(types) => decide(activity_matches(types.as_deref(), other)),
+            None => not_named(other.name.as_str()),
         },
         EventKind::CheckRunRerequested(_)
         | EventKind::CheckSuiteRerequested { .. }
@@ -228,6 +232,14 @@ fn type_matches(types: &[String], action: &str, event: &str) -> Result<(), Stop>
         "`{}` is not among the `types` of `{event}`",
         quoted(action)
     )))
+}
+
+/// `types` are none where every activity starts the workflow.
+fn activity_matches(types: Option<&[String]>, event: &RepositoryEvent) -> Result<(), Stop> {
+    let (Some(types), Some(action)) = (types, &event.action) else {
+        return Ok(());
+    };
+    type_matches(types, action, event.name.as_str())
 }
 
 fn workflow_run_matches(trigger: &WorkflowRunTrigger, ended: &EndedRun) -> Result<(), Stop> {

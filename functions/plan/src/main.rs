@@ -30,6 +30,7 @@ async fn serve() -> Result<(), StartError> {
         runs: &store,
         jobs: &store,
         schedules: &store,
+        numbers: &store,
         blobs: &blobs,
         forge: &forge,
         engine: &engine,

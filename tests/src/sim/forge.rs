@@ -233,6 +233,14 @@ impl Forge for MemForge {
             .await
     }
 
+    async fn own_login(&self) -> Result<Login, ForgeError> {
+        self.faults
+            .call(Peer::Forge, failed, || {
+                Ok("checkmill[bot]".parse().expect("the constant is a login"))
+            })
+            .await
+    }
+
     async fn create_check(&self, _repo: &RepoRef, check: &NewCheck) -> Result<CheckRunId, ForgeError> {
         self.faults
             .call(Peer::Forge, failed, || {

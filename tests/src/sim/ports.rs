@@ -56,6 +56,7 @@ impl Ports {
             runs: &*self.store,
             jobs: &*self.store,
             schedules: &*self.store,
+            numbers: &*self.store,
             blobs: &*self.store,
             forge: &*self.forge,
             engine: &*self.engine,

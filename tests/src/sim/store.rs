@@ -9,12 +9,12 @@ use checkmill_core::history::JobHistory;
 use checkmill_core::limits::DELIVERY_REDRIVE;
 use checkmill_core::schedule::Timer;
 use checkmill_core::{
-    CommitSha, DeliveryId, Event, Group, GroupId, HistoryId, Job, JobId, RepositoryId, Run, RunId, Schedule,
-    UnixMillis,
+    CommitSha, DeliveryId, Event, Group, GroupId, HistoryId, Job, JobId, RepositoryId, Run, RunId,
+    RunNumbers, Schedule, UnixMillis, WorkflowId,
 };
 use checkmill_phases::ports::{
-    BlobInfo, Blobs, Clock as _, Deliveries, DeliveryState, Groups, History, Inbox, Jobs, PlanMessage, Queue,
-    QueueError, Runs, Schedules, StoreError,
+    BlobInfo, Blobs, Clock as _, Deliveries, DeliveryState, Groups, History, Inbox, Jobs, Numbers,
+    PlanMessage, Queue, QueueError, Runs, Schedules, StoreError,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +31,7 @@ struct Rows {
     histories: BTreeMap<(RepositoryId, HistoryId), JobHistory>,
     schedules: BTreeMap<RepositoryId, Schedule>,
     groups: groups::Groups,
+    numbers: BTreeMap<(RepositoryId, WorkflowId), RunNumbers>,
     blobs: BTreeMap<String, Vec<u8>>,
     queue: VecDeque<PlanMessage>,
     /// Promises that were broken by a write.
@@ -439,6 +440,33 @@ impl Groups for MemStore {
                 let taken = groups::taken_from_what_runs(stored, group, jobs);
                 rows.broken.extend(taken);
                 rows.groups.insert(key, group.clone());
+                Ok(())
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Numbers for MemStore {
+    async fn load(
+        &self,
+        repository: RepositoryId,
+        id: &WorkflowId,
+    ) -> Result<Option<RunNumbers>, StoreError> {
+        let key = (repository, id.clone());
+        self.faults
+            .call(Peer::Store, failed, || Ok(self.rows().numbers.get(&key).cloned()))
+            .await
+    }
+
+    async fn save(&self, numbers: &RunNumbers) -> Result<(), StoreError> {
+        self.faults
+            .conditional(Peer::Store, failed, || {
+                let mut rows = self.rows();
+                let key = (numbers.repository, numbers.id.clone());
+                let stored = rows.numbers.get(&key).map_or(0, |stored| stored.version);
+                self.check_version(Some(stored), numbers.version)?;
+                rows.numbers.insert(key, numbers.clone());
                 Ok(())
             })
             .await

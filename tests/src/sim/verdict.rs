@@ -3,9 +3,10 @@
 use super::backend::{Ending, LOG};
 use super::forge::SimCheck;
 use super::world::{World, attempt};
-use checkmill_core::{Job, JobState, Reason};
+use checkmill_core::{Job, JobState, Reason, Run};
 use checkmill_github::forge::CheckStatus;
 use checkmill_phases::keys;
+use std::collections::BTreeMap;
 
 impl World {
     /// Whether every promise was kept.
@@ -27,6 +28,7 @@ impl World {
             self.tells_what_happened(job)?;
             self.log_is_kept(job)?;
         }
+        numbered(&self.store().all_runs())?;
         for run in self.store().all_runs() {
             if let Some(job) = jobs.iter().find(|job| run.is_asked_again(job)) {
                 return Err(format!("{} was asked for again and did not run", job.id));
@@ -74,6 +76,22 @@ impl World {
             _ => Ok(()),
         }
     }
+}
+
+/// Each file's runs have the numbers from 1 on: none twice, none left out.
+fn numbered(runs: &[Run]) -> Result<(), String> {
+    let mut of_files: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+    for run in runs {
+        let file = (run.event.repository.id, &run.workflow_path);
+        of_files.entry(file).or_default().extend(run.number);
+    }
+    for ((_, path), mut numbers) in of_files {
+        numbers.sort_unstable();
+        if !numbers.iter().copied().eq(1..=numbers.len() as u64) {
+            return Err(format!("the runs of {path} have the numbers {numbers:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// The job has ended, and each of its attempts has one check, which says how it ended and never said anything else.

@@ -177,10 +177,10 @@ fn a_queue_lets_all_of_them_run_in_order() {
     let mut world = world(&[(PATH, &alone("{group: deploy, queue: max}"))]);
     push_each_minute(&mut world, &["a", "b", "c", "d"]);
     insta::assert_snapshot!(ends(&mut world, &["a", "b", "c", "d"], "deploy"), @"
-    a: success after 4 min
-    b: success after 8 min
-    c: success after 13 min
-    d: success after 17 min
+    a: success after 5 min
+    b: success after 9 min
+    c: success after 15 min
+    d: success after 19 min
     ");
 }
 
@@ -212,7 +212,7 @@ fn a_run_is_cancelled_as_a_whole_but_for_what_cleans_up_after_it() {
     push_each_minute(&mut world, &["a", "b"]);
     insta::assert_snapshot!(ends(&mut world, &["a", "b"], "build"), @"
     a: cancelled after 1 min. CI of 0123456 took its place in the concurrency group ci.
-    b: success after 10 min
+    b: success after 9 min
     ");
     let of = |delivery: &str| {
         ["side", "test", "clean"].map(|key| {
@@ -233,9 +233,9 @@ fn a_run_that_never_began_runs_nothing_not_even_what_cleans_up() {
     let mut world = world(&[(PATH, &waits)]);
     push_each_minute(&mut world, &["a", "b", "c"]);
     insta::assert_snapshot!(ends(&mut world, &["a", "b", "c"], "build"), @"
-    a: success after 5 min
+    a: success after 4 min
     b: cancelled after 2 min. CI of 0123456 took its place in the concurrency group ci.
-    c: success after 15 min
+    c: success after 14 min
     ");
     for key in ["build", "side", "test", "clean"] {
         let job = job(&world, "b", key);
@@ -312,7 +312,7 @@ fn a_forks_pull_request_takes_no_place_before_it_is_approved() {
         Action::Deliver(pull_request_from_a_fork()),
     );
     insta::assert_snapshot!(ends(&mut world, &["a", "pull-1"], "deploy"), @"
-    a: success after 4 min
+    a: success after 5 min
     pull-1: approval_required after 1 min. The commit 0123456 comes from the fork stranger/hello and nobody approved it yet.
     ");
     // What somebody approved does what its file says.
@@ -322,8 +322,8 @@ fn a_forks_pull_request_takes_no_place_before_it_is_approved() {
         Action::Deliver(approve("approve-1", "octocat")),
     );
     insta::assert_snapshot!(ends(&mut world, &["b", "pull-1"], "deploy"), @"
-    b: cancelled after 5 min. CI / deploy of 0123456 took its place in the concurrency group deploy.
-    pull-1: success after 9 min
+    b: cancelled after 6 min. CI / deploy of 0123456 took its place in the concurrency group deploy.
+    pull-1: success after 10 min
     ");
 }
 
@@ -355,26 +355,26 @@ fn calls_matrices_and_files_share_groups() {
     insta::assert_snapshot!(lines.join("\n"), @"
     CI / build: success after 22 min
     CI / build: success after 4 min
-    CI / deploy: success after 28 min
+    CI / deploy: success after 27 min
     CI / deploy: success after 8 min
     CI / report: success after 18 min
-    CI / report: success after 36 min
+    CI / report: success after 37 min
+    CI / test (a, 1): success after 14 min
     CI / test (a, 1): success after 27 min
-    CI / test (a, 1): success after 9 min
-    CI / test (a, 2): success after 14 min
     CI / test (a, 2): success after 31 min
-    CI / test (b, 1): success after 27 min
+    CI / test (a, 2): success after 8 min
+    CI / test (b, 1): success after 28 min
     CI / test (b, 1): success after 8 min
     CI / test (b, 2): success after 13 min
-    CI / test (b, 2): success after 31 min
-    Other / call (1) / one: success after 24 min
+    CI / test (b, 2): success after 33 min
+    Other / call (1) / one: success after 23 min
     Other / call (1) / one: success after 4 min
-    Other / call (1) / two: success after 30 min
+    Other / call (1) / two: success after 29 min
     Other / call (1) / two: success after 8 min
     Other / call (2) / one: success after 14 min
-    Other / call (2) / one: success after 34 min
+    Other / call (2) / one: success after 33 min
     Other / call (2) / two: success after 19 min
-    Other / call (2) / two: success after 38 min
+    Other / call (2) / two: success after 37 min
     Other / deploy: cancelled after 4 min
     Other / deploy: success after 4 min
     ");

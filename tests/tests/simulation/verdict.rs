@@ -127,7 +127,7 @@ fn submit(world: &World, number: u32) {
 type Damage = fn(&World);
 
 /// Each fault with what the verdict calls it; `JOB` is the job's id.
-const FAULTS: [(Damage, &str); 15] = [
+const FAULTS: [(Damage, &str); 16] = [
     (
         |world| another_check(world, completed(Conclusion::Success)),
         "JOB has 2 checks for 1 attempts",
@@ -135,6 +135,10 @@ const FAULTS: [(Damage, &str); 15] = [
     (
         |world| another_check(world, CheckStatus::Queued),
         "JOB has 2 checks for 1 attempts",
+    ),
+    (
+        |world| write_run(world, |run| run.number = Some(2)),
+        "the runs of .checkmill/workflows/ci.yml have the numbers [2]",
     ),
     (
         |world| say(world, completed(Conclusion::Failure)),

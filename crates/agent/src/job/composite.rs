@@ -41,6 +41,8 @@ impl JobRunner<'_> {
                 self.fail_frame(&mut result, Fault::TimedOut { minutes }, false);
                 break;
             }
+            let status = self.status_text(result.fault.is_some());
+            self.contexts["github"]["action_status"] = status.into();
             let key = format!("{}_{}", running.key, index + 1);
             let concluded = Box::pin(self.inner(&key, step)).await;
             if !matches!(concluded.conclusion, StepStatus::Success | StepStatus::Skipped) {

@@ -46,7 +46,13 @@ pub(super) enum Origin {
 #[must_use]
 pub(super) struct Replaced(Vec<(&'static str, Option<Value>)>);
 
-const OF_GITHUB: [&str; 4] = ["action", "action_path", "action_repository", "action_ref"];
+const OF_GITHUB: [&str; 5] = [
+    "action",
+    "action_path",
+    "action_repository",
+    "action_ref",
+    "action_status",
+];
 
 /// Puts the variables of an inner layer over these names.
 pub(super) fn overlay(names: &mut BTreeSet<String>, env: &Variables, opaque: &BTreeSet<String>) {

@@ -300,6 +300,15 @@ impl JobRunner<'_> {
         }
     }
 
+    /// GitHub's word for it in `job.status` and `github.action_status`.
+    fn status_text(&self, failed: bool) -> &'static str {
+        match self.status_if(failed) {
+            JobStatus::Success => "success",
+            JobStatus::Failure => "failure",
+            JobStatus::Cancelled | JobStatus::Skipped => "cancelled",
+        }
+    }
+
     fn stopped(&self) -> Option<StopReason> {
         self.surroundings.control.course().stopped()
     }
@@ -320,12 +329,7 @@ impl JobRunner<'_> {
     }
 
     fn show_status(&mut self) {
-        let status = match self.status_if(self.failure.is_some()) {
-            JobStatus::Success => "success",
-            JobStatus::Failure => "failure",
-            JobStatus::Cancelled | JobStatus::Skipped => "cancelled",
-        };
-        self.contexts["job"]["status"] = status.into();
+        self.contexts["job"]["status"] = self.status_text(self.failure.is_some()).into();
     }
 }
 
@@ -353,7 +357,11 @@ fn initial_contexts(description: &JobDescription, surroundings: &Surroundings) -
         "runner".to_owned(),
         environment::runner(&surroundings.layout, debug),
     );
-    contexts.insert("job".to_owned(), json!({ "status": "success" }));
+    let job = contexts.entry("job").or_insert_with(|| json!({}));
+    if !job.is_object() {
+        *job = json!({});
+    }
+    job["status"] = "success".into();
     contexts.insert("steps".to_owned(), json!({}));
     contexts.insert("env".to_owned(), json!({}));
     contexts.insert("secrets".to_owned(), surroundings.secrets.context());

@@ -4,13 +4,17 @@
 
 mod firecracker;
 mod firecracker_ways;
+mod lightning;
+mod lightning_ways;
 mod slurm;
 mod slurm_ways;
 mod subject;
+mod web;
 
 use checkmill_backends::contract;
 use checkmill_testkit::firecracker::Options;
 use firecracker::FirecrackerSubject;
+use lightning::LightningSubject;
 use slurm::{Reached, SlurmSubject};
 use subject::{Subject, Via};
 
@@ -56,6 +60,18 @@ async fn microvms_that_call_back_keep_the_contract() {
     // One for each exit code alone; and ten megabytes of one log.
     assert!(count("running") >= 256 && count("end") >= 256, "{}", called.len());
     assert!(callback.bytes.load(std::sync::atomic::Ordering::SeqCst) >= 10_000_000);
+}
+
+#[tokio::test]
+async fn lightning_keeps_the_contract() {
+    contract::all(&LightningSubject::new().await).await;
+}
+
+/// As a job that calls back has it: what the backend says is the same.
+#[tokio::test]
+async fn lightning_keeps_the_contract_where_jobs_call_back() {
+    let web = web::Web::start(Vec::new()).await;
+    contract::all(&LightningSubject::calling_back(format!("{}/jobs/j/1", web.url())).await).await;
 }
 
 #[tokio::test]

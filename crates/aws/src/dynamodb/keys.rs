@@ -9,11 +9,14 @@
 //! | a job's history      | `HISTORY#repository`    | `JOB#id`           |
 //! | schedules            | `SCHEDULE#repository`   | `SCHEDULE`         |
 //! | a concurrency group  | `GROUP#repository#id`   | `GROUP`            |
+//! | runs of a file       | `NUMBER#repository`     | `WORKFLOW#id`      |
 
 use super::item::Item;
 use super::schema::{OPEN_PK, OPEN_SK, PK, SK};
 use aws_sdk_dynamodb::types::AttributeValue;
-use checkmill_core::{CommitSha, DeliveryId, GroupId, HistoryId, JobId, RepositoryId, RunId, UnixMillis};
+use checkmill_core::{
+    CommitSha, DeliveryId, GroupId, HistoryId, JobId, RepositoryId, RunId, UnixMillis, WorkflowId,
+};
 
 /// Partitions of each kind of open work in the index.
 ///
@@ -44,6 +47,10 @@ pub(crate) enum Key<'a> {
         repository: RepositoryId,
         id: &'a GroupId,
     },
+    Numbers {
+        repository: RepositoryId,
+        id: &'a WorkflowId,
+    },
 }
 
 /// The partition keys' beginning of what was learned.
@@ -62,6 +69,7 @@ impl Key<'_> {
             Self::History { repository, .. } => format!("{HISTORY_PARTITION}{repository}"),
             Self::Schedule(repository) => format!("SCHEDULE#{repository}"),
             Self::Group { repository, id } => format!("GROUP#{repository}#{id}"),
+            Self::Numbers { repository, .. } => format!("NUMBER#{repository}"),
         }
     }
 
@@ -76,6 +84,7 @@ impl Key<'_> {
             Self::History { id, .. } => format!("JOB#{id}"),
             Self::Schedule(_) => "SCHEDULE".to_owned(),
             Self::Group { .. } => "GROUP".to_owned(),
+            Self::Numbers { id, .. } => format!("WORKFLOW#{id}"),
         }
     }
 
@@ -180,6 +189,10 @@ mod tests {
                 repository: RepositoryId(7),
                 id: &GroupId::derive("Deploy"),
             },
+            Key::Numbers {
+                repository: RepositoryId(7),
+                id: &WorkflowId::derive("ci.yml"),
+            },
         ]
         .map(|key| format!("{} | {}", key.pk(), key.sk()))
         .join("\n");
@@ -191,6 +204,7 @@ mod tests {
         HISTORY#7 | JOB#557911ef82f8ff410fff0dea1ab14a08
         SCHEDULE#7 | SCHEDULE
         GROUP#7#fa3eda175a209766da1840b5324b7989 | GROUP
+        NUMBER#7 | WORKFLOW#28fd2a2b445fc21a950620828dc00217
         ");
     }
 

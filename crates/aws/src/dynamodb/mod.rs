@@ -1,4 +1,4 @@
-//! The store: one DynamoDB table behind [`Deliveries`], [`Runs`], [`Jobs`], [`Schedules`], [`Groups`] and [`History`]. On AWS the client speaks to DynamoDB, on one
+//! The store: one DynamoDB table behind [`Deliveries`], [`Runs`], [`Jobs`], [`Schedules`], [`Groups`], [`Numbers`] and [`History`]. On AWS the client speaks to DynamoDB, on one
 //! machine to the engine in [`crate::embedded`]; the code here is the same.
 //!
 //! Every write is conditional, and a write whose answer is lost is sent again by the SDK. The second try of one that had
@@ -13,6 +13,7 @@ mod history;
 mod item;
 mod jobs;
 mod keys;
+mod numbers;
 mod open;
 mod runs;
 mod schedules;
@@ -31,7 +32,9 @@ pub use usage::Usage;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use checkmill_core::UnixMillis;
-use checkmill_phases::ports::{Clock, Deliveries, Groups, History, Jobs, Runs, Schedules, StoreError};
+use checkmill_phases::ports::{
+    Clock, Deliveries, Groups, History, Jobs, Numbers, Runs, Schedules, StoreError,
+};
 use fault::store_error;
 use item::Item;
 use keys::Key;
@@ -181,6 +184,6 @@ pub fn counted(config: Builder, usage: &Arc<Usage>) -> Builder {
 
 /// The ports, checked here rather than where they are first used.
 const _: fn() = || {
-    fn implements<T: Deliveries + Runs + Jobs + Schedules + Groups + History>() {}
+    fn implements<T: Deliveries + Runs + Jobs + Schedules + Groups + Numbers + History>() {}
     implements::<DynamoStore>();
 };

@@ -22,7 +22,7 @@ pub(super) fn row(schedule: &Schedule, now: UnixMillis) -> Result<Item, StoreErr
     );
     match schedule.due_at() {
         Some(at) => item.extend(Open::Schedule.attributes(&repository.to_string(), at)),
-        None if !schedule.followed.is_empty() => {}
+        None if !(schedule.followed.is_empty() && schedule.events.is_empty()) => {}
         None => item.extend([item::expiry(now)]),
     }
     Ok(item)

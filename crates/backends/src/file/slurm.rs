@@ -164,15 +164,7 @@ pub(super) fn entry(slurm: Slurm, table: usize, at: At<'_>) -> Result<SlurmEntry
 
 fn row(row: SlurmRow, at: At<'_>) -> Result<Row, FileError> {
     if let Some(repository) = &row.repository {
-        let is_glob = repository.get_ref().split_once('/').is_some_and(|(owner, name)| {
-            !owner.is_empty()
-                && !owner.contains('*')
-                && (name == "*" || !name.is_empty() && !name.contains('*'))
-        });
-        if !is_glob {
-            let message = format!("{:?} is not owner/name or owner/*", repository.get_ref());
-            return Err(at(repository.span().start, message));
-        }
+        super::check_repository(repository, at)?;
     }
     let gres = match (row.gres, row.gpus) {
         (Some(_), Some(gpus)) => {

@@ -6,11 +6,12 @@ use checkmill_aws::clock::SystemClock;
 use checkmill_backends::environment;
 use checkmill_backends::exec::{ExecBackend, ExecSettings};
 use checkmill_backends::file::{
-    self, BackendEntry, BackendKind, FILE_BYTES, FirecrackerEntry, SlurmCredentials, SlurmEntry,
-    TokenReference,
+    self, BackendEntry, BackendKind, FILE_BYTES, FirecrackerEntry, LightningEntry, SecretPlace,
+    SlurmCredentials, SlurmEntry, TokenReference,
 };
 use checkmill_backends::firecracker::{FirecrackerBackend, FirecrackerSettings};
 use checkmill_backends::labels::{self, Labels};
+use checkmill_backends::lightning::{self, LightningBackend, LightningSettings};
 use checkmill_backends::port::{Backend, Capabilities};
 use checkmill_backends::process::{AgentCommand, Host, Orphans, ProcessBackend, ProcessSettings};
 use checkmill_backends::registry::Backends;
@@ -101,6 +102,9 @@ fn backend(entry: &BackendEntry, here: Here<'_>) -> anyhow::Result<Arc<dyn Backe
         })),
         BackendKind::Slurm(slurm) => Arc::new(SlurmBackend::new(cluster(&entry.name, slurm))?),
         BackendKind::Firecracker(host) => Arc::new(FirecrackerBackend::new(microvms(&entry.name, host))?),
+        BackendKind::Lightning(lightning) => {
+            Arc::new(LightningBackend::new(teamspace(&entry.name, lightning))?)
+        }
     })
 }
 
@@ -144,6 +148,37 @@ fn microvms(name: &str, host: &FirecrackerEntry) -> FirecrackerSettings {
         request: host.request,
         wait: host.wait,
         boot: host.boot,
+    }
+}
+
+fn teamspace(name: &str, of: &LightningEntry) -> LightningSettings {
+    let secret = match &of.credentials.secret {
+        SecretPlace::File(path) => of_file(path),
+        SecretPlace::Environment(name) => of_environment(name),
+    };
+    LightningSettings {
+        name: name.to_owned(),
+        url: of.url.clone(),
+        credentials: match of.credentials.user.clone() {
+            Some(id) => lightning::Credentials::User { id, key: secret },
+            None => lightning::Credentials::Token(secret),
+        },
+        teamspace: of.teamspace.clone(),
+        cluster: of.cluster.clone(),
+        studio: of.studio.clone(),
+        image: of.image.clone(),
+        agent: of.agent.clone(),
+        mounts: of.mounts.clone(),
+        machine: of.machine.clone(),
+        machines: of.machines.clone(),
+        labels: of.labels.clone(),
+        rows: of.rows.clone(),
+        environment: of.environment.clone(),
+        callback: of.callback,
+        containers: of.containers,
+        request: of.request,
+        log_grace: of.log_grace,
+        now: Arc::new(|| SystemClock.now()),
     }
 }
 

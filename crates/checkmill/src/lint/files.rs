@@ -28,6 +28,8 @@ pub(super) struct File {
     pub(super) path: String,
     /// None where it is not UTF-8.
     text: Option<String>,
+    /// What is said where it is not.
+    not_text: Option<Diagnostic>,
 }
 
 impl File {
@@ -39,9 +41,17 @@ impl File {
             Err(_) => std::fs::read(&at),
         };
         let bytes = read.with_context(|| format!("{path} can't be read."))?;
+        let (text, not_text) = match String::from_utf8(bytes) {
+            Ok(text) => (Some(text), None),
+            Err(error) => {
+                let found = Diagnostic::not_utf8(path, error.as_bytes(), error.utf8_error());
+                (None, Some(found))
+            }
+        };
         Ok(Self {
             path: path.to_owned(),
-            text: String::from_utf8(bytes).ok(),
+            text,
+            not_text,
         })
     }
 
@@ -133,10 +143,7 @@ impl File {
     pub(super) fn judged(&self, judge: impl Fn(&str, &str) -> Option<Diagnostics>) -> Option<Diagnostics> {
         match &self.text {
             Some(text) => judge(&self.path, text),
-            None => {
-                let message = "the file is not UTF-8 text";
-                Some(Diagnostic::of_file(&self.path, message, "save it as UTF-8").into())
-            }
+            None => self.not_text.clone().map(Into::into),
         }
     }
 }

@@ -70,6 +70,12 @@ impl DataDir {
         }
     }
 
+    /// Where it is.
+    #[must_use]
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The embedded DynamoDB's file.
     #[must_use]
     pub(crate) fn store(&self) -> PathBuf {

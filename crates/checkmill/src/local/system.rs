@@ -13,11 +13,12 @@ use checkmill_aws::dynamodb::DynamoStore;
 use checkmill_aws::embedded::Embedded;
 use checkmill_backends::registry::Backends;
 use checkmill_core::execution::{ExecutionInput, PhaseOutput};
-use checkmill_core::{DeliveryId, DeploymentId, Event, Job, JobKey, Millis, Reason};
+use checkmill_core::{DeliveryId, DeploymentId, Event, Job, JobKey, Millis, Reason, Run};
 use checkmill_github::forge::Forge;
 use checkmill_github::webhook::WebhookSecrets;
 use checkmill_model::Model;
 use checkmill_phases::PhaseError;
+use checkmill_phases::abandon::Abandon;
 use checkmill_phases::callback::{Callback, CallbackAnswer, CallbackRequest};
 use checkmill_phases::outcome::WaitSettings;
 use checkmill_phases::plan::{Only, Plan, PlanOutcome};
@@ -241,6 +242,7 @@ impl System {
             runs: &self.store,
             jobs: &self.store,
             schedules: &self.store,
+            numbers: &self.store,
             blobs: &self.blobs,
             forge: &*self.forge,
             engine: &self.engine,
@@ -361,6 +363,41 @@ impl System {
             clock: &self.clock,
         };
         stop.run(&job.id, job.attempt, reason, detail).await.map(|_| ())
+    }
+
+    /// Ends what a `checkmill run` before this one left behind of these runs; the names of its jobs.
+    ///
+    /// # Errors
+    /// The ports'.
+    pub(crate) async fn abandon(
+        &self,
+        which: impl Fn(&Run) -> bool + Send,
+        reason: &Reason,
+        detail: &str,
+    ) -> Result<Vec<String>, PhaseError> {
+        let abandon = Abandon {
+            runs: &self.store,
+            jobs: &self.store,
+            backends: &self.backends,
+            clock: &self.clock,
+        };
+        let left = abandon.run(which, reason, detail).await?;
+        Ok(left.into_iter().map(|job| job.name).collect())
+    }
+
+    /// Stops what runs, as far as that can be done without writing anything down.
+    pub(crate) async fn stop_compute(&self) {
+        for (name, backend) in self.backends.all() {
+            let Ok(all) = backend.list().await else { continue };
+            for owned in all {
+                if !owned.live || owned.key.deployment != self.start.deployment {
+                    continue;
+                }
+                if let Err(error) = backend.cancel(&owned.id).await {
+                    tracing::warn!(backend = name, job = %owned.key, %error, "a job could not be stopped");
+                }
+            }
+        }
     }
 
     #[must_use]

@@ -2,17 +2,21 @@
 
 use super::content::GitContent;
 use crate::cli::{EventName, RunArgs};
+use crate::happening;
 use crate::schedules;
 use crate::source::{self, Base, Source, repository_name};
 use anyhow::{Context as _, bail};
 use checkmill_aws::clock::SystemClock;
-use checkmill_core::event::{EventKind, GitRef, Repository as EventRepository, ScheduledRun};
+use checkmill_core::event::{
+    EventKind, GitRef, Repository as EventRepository, RepositoryEventName, ScheduledRun,
+};
 use checkmill_core::policy::Policy;
 use checkmill_core::schedule::Timing;
 use checkmill_core::{CommitSha, DeliveryId, Event, JobKey, RepositoryId};
 use checkmill_phases::dirs::{ACTIONS_DIR, POLICY_PATH, WORKFLOW_DIRS};
 use checkmill_phases::ports::Clock as _;
 use checkmill_testkit::{FakeGitHub, NewPullRequest, NewRepository};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,7 +49,7 @@ fn nothing(args: &RunArgs, source: &Source, policy_of: &CommitSha) -> anyhow::Re
 }
 
 /// Who does what happens: the owner, who may do everything.
-const OWNER: &str = "local";
+pub(super) const OWNER: &str = "local";
 
 pub(crate) struct Repository {
     pub(crate) source: Source,
@@ -61,6 +65,8 @@ pub(crate) struct Repository {
     dispatched: Option<String>,
     /// For `schedule`: which one has come.
     timing: Option<Timing>,
+    /// For an event of the repository: its payload.
+    payload: Option<Value>,
 }
 
 impl Repository {
@@ -102,6 +108,25 @@ impl Repository {
         if args.event != EventName::Schedule && args.cron.is_some() {
             bail!("--cron goes with --event schedule.");
         }
+        let payload = match args.event {
+            // There would have to be a pull request, whose own event starts workflows, too.
+            EventName::Other(
+                name @ (RepositoryEventName::PullRequestReview
+                | RepositoryEventName::PullRequestReviewComment),
+            ) => bail!(
+                "{} is of a pull request that is there: `checkmill plan` says what it would start.",
+                name.as_str()
+            ),
+            EventName::Other(name) if name.comes_in_masses() => bail!(
+                "{} counts from a push to the default branch on: `checkmill plan` says what it would start.",
+                name.as_str()
+            ),
+            EventName::Other(name) => Some(happening::payload(name, &args.happening, &source)?),
+            _ => {
+                happening::refuse(&args.happening)?;
+                None
+            }
+        };
         let dispatched = match (args.event, &only_workflow) {
             (EventName::WorkflowDispatch, Some(path)) => Some(path.clone()),
             (EventName::WorkflowDispatch, None) => Some(dispatchable(&workflows)?),
@@ -130,6 +155,7 @@ impl Repository {
                 EventName::Schedule => Some(schedules::chosen(&considered, args.cron.as_deref())?),
                 _ => None,
             },
+            payload,
         })
     }
 
@@ -151,6 +177,7 @@ impl Repository {
                 let cron = self.timing.as_ref().map_or("", |timing| &timing.cron);
                 format!("the schedule {cron:?} on {short}")
             }
+            EventName::Other(name) => format!("the event {} on {short}", name.as_str()),
         };
         event + &self.policy_note
     }
@@ -163,9 +190,9 @@ impl Repository {
         let Source {
             sha, parent, git_ref, ..
         } = &self.source;
-        // A schedule is the default branch's: the one whose files are here stands for it.
+        // A schedule is the default branch's, and so are most events: the one whose files are here stands for it.
         let default = self.source.default_branch.as_ref();
-        let default = default.filter(|_| self.event != EventName::Schedule);
+        let default = default.filter(|_| !matches!(self.event, EventName::Schedule | EventName::Other(_)));
         let branch = match (GitRef::parse(git_ref), default) {
             (Some(GitRef::Branch(branch)), _) => branch,
             (_, Some(default)) => default.name.clone(),
@@ -187,7 +214,7 @@ impl Repository {
         }
         // What was there before the event.
         match (self.event, parent) {
-            (EventName::WorkflowDispatch | EventName::Schedule, _) => {
+            (EventName::WorkflowDispatch | EventName::Schedule | EventName::Other(_), _) => {
                 repository = repository.git_ref(git_ref, sha.clone())
             }
             (_, Some(parent)) => repository = repository.git_ref(&trunk, parent.clone()),
@@ -216,6 +243,11 @@ impl Repository {
                 github.dispatch_workflow(&self.name, workflow, git_ref, &inputs, OWNER)?;
             }
             EventName::Schedule => return self.struck(github, id).map(Some),
+            EventName::Other(name) => {
+                github.subscribe(name)?;
+                let payload = self.payload.clone().context("a payload is made")?;
+                github.happen(&self.name, name, payload, OWNER)?;
+            }
         }
         Ok(None)
     }
@@ -230,7 +262,9 @@ impl Repository {
                 id,
                 name: known.name.clone(),
                 default_branch: known.default_branch.clone(),
+                owner_id: None,
                 private: known.private,
+                internal: false,
                 clone_url: known.clone_url.clone(),
                 html_url: state.repository_web_url(known),
             })
@@ -240,6 +274,7 @@ impl Repository {
             installation: github.installation(github.app_id(), OWNER)?,
             repository: repository.context("the repository was just made")?,
             sender: OWNER.parse()?,
+            sender_id: None,
             received_at: at,
             kind: EventKind::Schedule(ScheduledRun { timing, at }),
         })
@@ -286,7 +321,13 @@ fn check_job(key: &str, workflows: &[(String, Vec<u8>)], only: Option<&str>) -> 
     {
         match checkmill_workflow::parse(path, &String::from_utf8_lossy(bytes)) {
             Ok(workflow) if workflow.keys().any(|known| *known == key) => return Ok(()),
-            Ok(workflow) => known.extend(workflow.keys().map(ToString::to_string)),
+            Ok(workflow) => {
+                for key in workflow.keys().map(ToString::to_string) {
+                    if !known.contains(&key) {
+                        known.push(key);
+                    }
+                }
+            }
             Err(_) => broken.push(path.as_str()),
         }
     }

@@ -4,6 +4,7 @@
 //! what `serve` is made of.
 
 mod content;
+mod disk;
 pub(crate) mod event;
 mod outcome;
 pub(crate) mod progress;
@@ -23,7 +24,7 @@ use checkmill_aws::clock::SystemClock;
 use checkmill_aws::embedded;
 use checkmill_backends::process::Orphans;
 use checkmill_core::conclusion::CancelledBy;
-use checkmill_core::{Job, Reason};
+use checkmill_core::{Job, Reason, Run};
 use checkmill_github::client::{GitHub, GitHubSettings};
 use checkmill_github::settings::AppId;
 use checkmill_github::webhook::WebhookSecrets;
@@ -31,6 +32,7 @@ use checkmill_model::client::ModelSettings;
 use checkmill_phases::plan::{PlanOutcome, PlannedRuns};
 use checkmill_phases::ports::{Clock as _, Runs as _};
 use checkmill_testkit::{Delivering, FakeGitHub, Options, TimeSource};
+use disk::Disks;
 use event::Repository;
 use progress::Progress;
 use report::Report;
@@ -48,6 +50,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// From the wish to cancel on: what a cancelled job takes at the most (its steps that run always, then its agent's end), and a
 /// minute for the reports.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(150);
+/// For jobs to be stopped where the disk is full.
+const DISK_STOP: Duration = Duration::from_secs(10);
 /// How often executions that ended before their jobs are started again.
 const RECOVERIES: u32 = 3;
 
@@ -115,10 +119,17 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         repository.source.description,
         repository.event_text()
     ));
+    if args.data.is_some() {
+        clear_earlier(&system, &progress).await?;
+    }
     if let Some(event) = repository.announce(&github)? {
         system.accept(&event).await?;
     }
-    let planned = plan(&system, &mut receiver).await?;
+    let mut disks = Disks::of([data.root(), scratch.path()]);
+    let planned = tokio::select! {
+        planned = plan(&system, &mut receiver) => planned?,
+        full = disks.full() => bail!(disk::text(full)),
+    };
     if planned.runs.is_empty() {
         let text = nothing_to_run(&planned);
         if planned.unmatched.is_empty() {
@@ -127,7 +138,15 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         // Filters that hold everything back are no mistake: a commit of documents need not run anything.
         progress.say(&text);
     }
-    if finish(&system, &github, &planned, progress, interrupts).await? == Finish::AtOnce {
+    let finished = tokio::select! {
+        finished = finish(&system, &github, &planned, progress, interrupts) => finished?,
+        full = disks.full() => {
+            // No job can be brought to an end that could be written down.
+            let _ = tokio::time::timeout(DISK_STOP, system.stop_compute()).await;
+            bail!(disk::text(full));
+        }
+    };
+    if finished == Finish::AtOnce {
         return Ok(ExitCode::from(FAILED));
     }
     let report = outcome::report(&system, &github, &planned, requests.load(Ordering::Relaxed)).await?;
@@ -141,6 +160,26 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::from(FAILED)
     })
+}
+
+/// Ends what a run that was killed has left in the data directory: its GitHub went with it, so nobody could be told how its
+/// jobs end, and what needs them would never begin. Jobs of `serve`, whose GitHub is still there, stay as they are.
+async fn clear_earlier(system: &System, progress: &Progress) -> anyhow::Result<()> {
+    let by = CancelledBy::User("you".parse()?);
+    let detail = "The `checkmill run` that began it was killed.";
+    let is_of_run = |run: &Run| run.event.repository.name.owner() == event::OWNER;
+    let names = system
+        .abandon(is_of_run, &Reason::Cancelled { by }, detail)
+        .await
+        .context("What an earlier run left in the data directory can't be cleared away.")?;
+    if !names.is_empty() {
+        progress.say(&format!(
+            "An earlier run in this data directory was killed before its end. Its open jobs were stopped, and nothing more \
+             of it runs: {}.",
+            names.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 async fn start_github(url: &str) -> anyhow::Result<FakeGitHub> {
@@ -277,7 +316,7 @@ async fn finish(
                     }
                 }
                 () = over(cancelled) => {
-                    progress.say("The jobs did not come to their end in time; is the disk full? Ended without them.");
+                    progress.say("The jobs did not come to their end in time. Ended without them.");
                     return Ok(Finish::AtOnce);
                 }
             }

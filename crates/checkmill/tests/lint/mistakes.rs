@@ -154,12 +154,41 @@ async fn a_file_that_is_no_text() {
     let project = Project::new(&[(CI, "")]);
     std::fs::write(project.path().join(CI), [0xff, 0xfe, 0]).unwrap();
     insta::assert_snapshot!(project.checkmill(&["lint"]).await.stdout, @"
-    .checkmill/workflows/ci.yml:1:1: the file is not UTF-8 text
-    1 | 
+    .checkmill/workflows/ci.yml:1:1: the file is not UTF-8 text: it has the byte 0xFF here
+    1 | ���
       | ^
-      = help: save it as UTF-8
+      = help: save it as UTF-8; it may be in Latin-1 (ISO 8859-1) or Windows-1252 now
 
     1 error in 1 file
+    ");
+}
+
+#[tokio::test]
+async fn a_file_in_another_encoding_is_shown_where_it_shows() {
+    let project = Project::new(&[(CI, "")]);
+    std::fs::write(project.path().join(CI), b"on: push\nname: caf\xe9\n").unwrap();
+    insta::assert_snapshot!(project.checkmill(&["lint"]).await.stdout, @"
+    .checkmill/workflows/ci.yml:2:10: the file is not UTF-8 text: it has the byte 0xE9 here
+    2 | name: caf�
+      |          ^
+      = help: save it as UTF-8; it may be in Latin-1 (ISO 8859-1) or Windows-1252 now
+
+    1 error in 1 file
+    ");
+}
+
+#[tokio::test]
+async fn a_symbolic_link() {
+    let ci = "on: push\njobs: {a: {runs-on: linux, steps: [run: 'true']}}\n";
+    let project = Project::new(&[(CI, ci)]);
+    std::os::unix::fs::symlink("ci.yml", project.path().join(".checkmill/workflows/link.yml")).unwrap();
+    insta::assert_snapshot!(project.checkmill(&["lint"]).await.stdout, @"
+    .checkmill/workflows/link.yml:1:1: the file is a symbolic link to `ci.yml`, it seems: that name is all it holds
+    1 | ci.yml
+      | ^^^^^^
+      = help: GitHub does not follow links; put the file itself here, or call it: `uses: ./.checkmill/workflows/FILE.yml`
+
+    1 error in 2 files
     ");
 }
 

@@ -107,14 +107,99 @@ async fn kept_payloads() {
     == ping
     0: Nothing starts: GitHub only tries the webhook out.
     == issue
-    2: checkmill: issue.json looks like no event that Checkmill acts on. Name it with --event-name.
+    0: – .checkmill/workflows/ci.yml: `on` does not name `issues`
+
+    0 jobs would start
     == none
-    2: checkmill: --event must be push, pull_request, workflow_dispatch, schedule or a webhook's payload; "none.json" is no JSON: expected value at line 1 column 1
+    2: checkmill: --event must be push, pull_request, workflow_dispatch, schedule, another event's name or a webhook's payload; "none.json" is no JSON: expected value at line 1 column 1
     == nowhere
-    2: checkmill: --event must be push, pull_request, workflow_dispatch, schedule or a webhook's payload; "nowhere.json" can't be read: No such file or directory (os error 2)
+    2: checkmill: --event must be push, pull_request, workflow_dispatch, schedule, another event's name or a webhook's payload; "nowhere.json" can't be read: No such file or directory (os error 2)
     "#);
-    let named = ["plan", "--event", "issue.json", "--event-name", "issues"];
-    insta::assert_snapshot!(plan(&project.checkmill(&named).await), @"0: Nothing starts: Checkmill does not act on the event `issues`.");
+    let named = ["plan", "--event", "issue.json", "--event-name", "star"];
+    insta::assert_snapshot!(plan(&project.checkmill(&named).await), @"0: Nothing starts: Checkmill does not act on the event `star`.");
+}
+
+/// Each by its name alone, and with what is laid over its payload.
+#[tokio::test]
+async fn events_of_the_repository() {
+    let text = "\
+name: CI
+on:
+  issues: {types: [opened]}
+  repository_dispatch:
+  pull_request_review:
+  deployment:
+jobs:
+  a:
+    if: github.event_name != 'repository_dispatch' || github.event.client_payload.where == 'staging'
+    runs-on: linux
+    steps: [{run: make}]
+";
+    let project = Project::new(&[(CI, text)]);
+    project.write("staging.json", r#"{"client_payload": {"where": "staging"}}"#);
+    let mut all = String::new();
+    for arguments in [
+        &["issues"][..],
+        &["issues", "--type", "closed"],
+        &["repository_dispatch", "--type", "deploy"],
+        &[
+            "repository_dispatch",
+            "--type",
+            "deploy",
+            "--payload",
+            "staging.json",
+        ],
+        &["pull_request_review"],
+        &["deployment"],
+        &["fork"],
+        &["fork", "--type", "made"],
+    ] {
+        let arguments = [&["plan", "--event"], arguments].concat();
+        let ended = project.checkmill(&arguments).await;
+        all.push_str(&format!("== {}\n{}", arguments[2..].join(" "), plan(&ended)));
+    }
+    insta::assert_snapshot!(all, @r"
+    == issues
+    0: ✓ CI (.checkmill/workflows/ci.yml)
+         JOB     RUNS ON  AFTER
+      ✓  CI / a  linux
+
+    1 job would start
+    == issues --type closed
+    0: – .checkmill/workflows/ci.yml: `closed` is not among the `types` of `issues`
+
+    0 jobs would start
+    == repository_dispatch --type deploy
+    0: ✓ CI (.checkmill/workflows/ci.yml)
+         JOB     RUNS ON  AFTER
+      –  CI / a                  skipped: its `if: github.event_name != 'repository_dispatch' || github.event.client_payload.where …` is false
+
+    0 jobs would start, 1 skipped
+    == repository_dispatch --type deploy --payload staging.json
+    0: ✓ CI (.checkmill/workflows/ci.yml)
+         JOB     RUNS ON  AFTER
+      ✓  CI / a  linux
+
+    1 job would start
+    == pull_request_review
+    0: ✓ CI (pull_request_review) (.checkmill/workflows/ci.yml)
+         JOB                           RUNS ON  AFTER
+      ✓  CI / a (pull_request_review)  linux
+
+    1 job would start
+    == deployment
+    0: ✓ CI (.checkmill/workflows/ci.yml)
+         JOB     RUNS ON  AFTER
+      ✓  CI / a  linux
+
+    1 job would start
+    == fork
+    0: – .checkmill/workflows/ci.yml: `on` does not name `fork`
+
+    0 jobs would start
+    == fork --type made
+    2: checkmill: fork has no activity types.
+    ");
 }
 
 #[tokio::test]

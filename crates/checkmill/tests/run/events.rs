@@ -218,3 +218,38 @@ async fn a_schedule_whose_time_has_come() {
     insta::assert_snapshot!(project.run(&none).await.table(), @"exit code 2");
     insta::assert_snapshot!(project.run(&["--cron", "0 12 * * *"]).await.table(), @"exit code 2");
 }
+
+/// GitHub's webhook of the event goes through the whole pipeline, with what is laid over its payload.
+#[tokio::test]
+async fn an_event_of_the_repository() {
+    let project = Project::with_workflow(
+        r#"
+name: CI
+on:
+  repository_dispatch:
+    types: [deploy]
+jobs:
+  test:
+    runs-on: linux
+    steps:
+      - run: echo "$GITHUB_EVENT_NAME ${{ github.event.action }} to ${{ github.event.client_payload.where }}" > {desk}/event
+"#,
+    );
+    project.write("staging.json", r#"{"client_payload": {"where": "$(staging)"}}"#);
+    let dispatch = [
+        "--event",
+        "repository_dispatch",
+        "--type",
+        "deploy",
+        "--payload",
+        "staging.json",
+    ];
+    insta::assert_snapshot!(project.run(&dispatch).await.table(), @"
+    exit code 0
+        CHECK      CONCLUSION  REASON
+     ✓  CI / test  success     success
+
+    1 passed, 0 failed
+    ");
+    insta::assert_snapshot!(project.mark("event").unwrap(), @"repository_dispatch deploy to $(staging)");
+}

@@ -159,3 +159,52 @@ jobs:
         .until("the job to end", || project.mark("done").is_some())
         .await;
 }
+
+/// Its GitHub went with it: nobody could be told how its jobs end, and what needs them would never begin.
+#[tokio::test]
+async fn the_next_run_in_its_data_stops_its_jobs_and_says_so() {
+    let text = "
+name: CI
+on: push
+jobs:
+  slow:
+    runs-on: linux
+    steps:
+      - run: |
+          test ! -e {desk}/second || exit 0
+          echo $$ > {desk}/started
+          sleep 300
+  after:
+    needs: slow
+    runs-on: linux
+    steps:
+      - run: echo after >> {desk}/after
+";
+    let project = Project::with_workflow(text);
+    let data = project.desk().join("data");
+    let data = data.to_str().unwrap();
+    let mut child = project.spawn(&["run", ".", "--data", data]);
+    project.until("the job to start", || lives(&project)).await;
+    signal(&child, "-KILL").await;
+    child.wait().await.unwrap();
+    std::fs::write(project.desk().join("second"), "").unwrap();
+    // Who is killed removes nothing.
+    for left in std::fs::read_dir(project.temporary()).unwrap().flatten() {
+        std::fs::remove_dir_all(left.path()).unwrap();
+    }
+    let ended = project.run(&["--data", data]).await;
+    let said = "An earlier run in this data directory was killed before its end. Its open jobs were stopped, and nothing more \
+                of it runs: CI / slow.";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(0), "{}", ended.table());
+    project
+        .until("the earlier job's processes to end", || !lives(&project))
+        .await;
+    assert_eq!(
+        project.mark("after").as_deref(),
+        Some("after"),
+        "once, of the second run"
+    );
+    let third = project.run(&["--data", data]).await;
+    assert!(!third.stderr.contains("An earlier run"), "{}", third.stderr);
+}

@@ -248,3 +248,24 @@ async fn every_attempt_is_shown_and_the_last_one_counts() {
     0 passed, 1 failed
     "#);
 }
+
+/// Runs in one data directory are counted; in a fresh one the first is 1.
+#[tokio::test]
+async fn runs_are_counted_where_state_is_kept() {
+    let text = "on: push\nrun-name: Build ${{ github.run_number }}\njobs: {a: {runs-on: linux, steps: [run: \"echo $GITHUB_RUN_NUMBER >> {desk}/numbers\"]}}\n";
+    let project = Project::with_workflow(text);
+    let data = project.desk().join("data");
+    let data = data.to_str().unwrap();
+    for (arguments, title) in [
+        (&["--data", data][..], "Build 1"),
+        (&["--data", data], "Build 2"),
+        (&[], "Build 1"),
+    ] {
+        let ended = project.run(&[arguments, &["--json"]].concat()).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(report["runs"][0]["name"], title, "{report}");
+    }
+    let numbers = std::fs::read_to_string(project.desk().join("numbers")).unwrap();
+    assert_eq!(numbers, "1\n2\n1\n");
+}

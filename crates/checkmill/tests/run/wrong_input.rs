@@ -123,12 +123,18 @@ async fn inputs_that_do_not_fit() {
 
     For more information, try '--help'.
     ");
-    insta::assert_snapshot!(refusal(&project, &["--event", "issues"]).await, @"
-    2: error: invalid value 'issues' for '--event <EVENT>'
-      [possible values: push, pull_request, workflow_dispatch, schedule]
+    insta::assert_snapshot!(refusal(&project, &["--event", "frobbed"]).await, @"
+    2: error: invalid value 'frobbed' for '--event <EVENT>'
+      [possible values: push, pull_request, workflow_dispatch, schedule, branch_protection_rule, check_run, check_suite, create, delete, deployment, deployment_status, discussion, discussion_comment, fork, gollum, issues, label, milestone, page_build, public, pull_request_review, pull_request_review_comment, registry_package, repository_dispatch, status, watch]
 
     For more information, try '--help'.
     ");
+    insta::assert_snapshot!(refusal(&project, &["--type", "opened"]).await, @"2: checkmill: --type and --payload go with the event of a repository, such as --event issues.");
+    let issues = ["--event", "issues", "--type", "open"];
+    insta::assert_snapshot!(refusal(&project, &issues).await, @r#"2: checkmill: issues has no type "open". There is: opened, edited, deleted, transferred, pinned, unpinned, closed, reopened, assigned, unassigned, labeled, unlabeled, locked, unlocked, milestoned, demilestoned, field_added, field_removed, typed, untyped."#);
+    insta::assert_snapshot!(refusal(&project, &["--event", "repository_dispatch"]).await, @"2: checkmill: Name the type of repository_dispatch with --type.");
+    insta::assert_snapshot!(refusal(&project, &["--event", "pull_request_review"]).await, @"2: checkmill: pull_request_review is of a pull request that is there: `checkmill plan` says what it would start.");
+    insta::assert_snapshot!(refusal(&project, &["--event", "status"]).await, @"2: checkmill: status counts from a push to the default branch on: `checkmill plan` says what it would start.");
     project.write(".checkmill/workflows/cd.yml", "on: workflow_dispatch\njobs: {}\n");
     insta::assert_snapshot!(refusal(&project, &["--event", "workflow_dispatch"]).await, @"
     2: checkmill: Name the workflow to dispatch with --workflow: .checkmill/workflows/cd.yml, .checkmill/workflows/ci.yml.
@@ -172,4 +178,12 @@ async fn a_data_directory_that_another_one_uses() {
     2: checkmill: Another Checkmill is at work in DATA. Stop it first, or name another directory with --data.
     ");
     assert!(project.path().join(CI).exists());
+}
+
+#[tokio::test]
+async fn a_job_that_several_files_have_is_named_once() {
+    let text =
+        "on: push\njobs: {a: {runs-on: linux, steps: [run: x]}, b: {runs-on: linux, steps: [run: x]}}\n";
+    let project = Project::new(&[(CI, text), (".checkmill/workflows/other.yml", text)]);
+    insta::assert_snapshot!(refusal(&project, &["--job", "c"]).await, @r#"2: checkmill: There is no job "c". There is: a, b."#);
 }

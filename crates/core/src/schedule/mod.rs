@@ -6,8 +6,8 @@ mod timetable;
 pub use cron::TimingError;
 pub use timetable::Timetable;
 
-use crate::event::{Event, EventKind, Repository, ScheduledRun};
-use crate::ids::{DeliveryId, InstallationId, Login, RepositoryId};
+use crate::event::{Event, EventKind, Repository, RepositoryEventName, ScheduledRun};
+use crate::ids::{AccountId, DeliveryId, InstallationId, Login, RepositoryId};
 use crate::limits::{SCHEDULE_INTERVAL, SCHEDULE_REST, SCHEDULE_REST_MAX, SCHEDULE_RESTS};
 use crate::time::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -44,12 +44,14 @@ impl Timing {
     }
 }
 
-/// What workflow files wait for that no webhook tells of.
+/// What workflow files wait for that no webhook tells of, or too many.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Waits {
     pub timings: BTreeSet<Timing>,
     /// The names of the workflows that others follow.
     pub followed: BTreeSet<String>,
+    /// Of the events that come in masses those that a workflow names.
+    pub events: BTreeSet<RepositoryEventName>,
 }
 
 /// A schedule with the time at which it is due.
@@ -67,10 +69,15 @@ pub struct Schedule {
     pub repository: Repository,
     /// Who last changed them: whose event a scheduled run is, as GitHub has it.
     pub actor: Login,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<AccountId>,
     pub timers: Vec<Timer>,
     /// The names of the workflows whose runs are followed by others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub followed: BTreeSet<String>,
+    /// The events that come in masses and are waited for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub events: BTreeSet<RepositoryEventName>,
     /// How often in a row the repository could not be had.
     #[serde(default)]
     pub rests: u32,
@@ -101,8 +108,8 @@ impl Schedule {
         let known: &[Timer] = stored.map_or(&[], |stored| &stored.timers);
         let same = known.iter().map(|timer| &timer.timing).eq(timings);
         let same_followed = match stored {
-            Some(stored) => stored.followed == waits.followed,
-            None => waits.followed.is_empty(),
+            Some(stored) => stored.followed == waits.followed && stored.events == waits.events,
+            None => waits.followed.is_empty() && waits.events.is_empty(),
         };
         let reachable =
             stored.is_none_or(|stored| stored.rests == 0 && stored.repository == event.repository);
@@ -117,15 +124,18 @@ impl Schedule {
                 next,
             })
         };
+        let (actor, actor_id) = match stored {
+            Some(stored) if same => (stored.actor.clone(), stored.actor_id),
+            _ => (event.sender.clone(), event.sender_id),
+        };
         Some(Self {
             installation: event.installation,
             repository: event.repository.clone(),
-            actor: match stored {
-                Some(stored) if same => stored.actor.clone(),
-                _ => event.sender.clone(),
-            },
+            actor,
+            actor_id,
             timers: timings.iter().filter_map(timer).collect(),
             followed: waits.followed.clone(),
+            events: waits.events.clone(),
             rests: 0,
             rests_until: None,
             version: stored.map_or(0, |stored| stored.version) + 1,
@@ -142,6 +152,7 @@ impl Schedule {
             installation: self.installation,
             repository: self.repository.clone(),
             sender: self.actor.clone(),
+            sender_id: self.actor_id,
             received_at: now,
             kind: EventKind::Schedule(ScheduledRun {
                 timing: timer.timing.clone(),

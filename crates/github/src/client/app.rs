@@ -1,8 +1,11 @@
 //! The App itself. GitHub docs, "Get the authenticated app": it takes the App's JWT only.
 
-use super::api::Api;
+use super::api::{Api, json};
 use super::failure::Failure;
 use super::http::Request;
+use crate::forge::ForgeError;
+use checkmill_core::Login;
+use serde::Deserialize;
 
 /// Why it is not known that GitHub takes the App's credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,4 +26,21 @@ pub(super) async fn check(api: &Api<'_>) -> Result<(), AppFault> {
         }
         Err(failure) => Err(AppFault::Unreachable(failure.into_forge("the App").to_string())),
     }
+}
+
+#[derive(Debug, Deserialize)]
+struct App {
+    slug: String,
+}
+
+/// The login of what the App does: its slug, and `[bot]`.
+pub(super) async fn login(api: &Api<'_>) -> Result<Login, ForgeError> {
+    let failed = |failure: Failure| failure.into_forge("the App");
+    let answer = api
+        .call_as_app(&Request::get(api.at("/app")))
+        .await
+        .map_err(failed)?;
+    let app: App = json(&answer.body).map_err(failed)?;
+    let login = format!("{}[bot]", app.slug).parse();
+    login.map_err(|error| failed(Failure::Garbled(format!("{error}"))))
 }

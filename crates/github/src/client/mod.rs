@@ -40,8 +40,8 @@ use futures::future::BoxFuture;
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::SecretString;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The time now.
@@ -109,6 +109,8 @@ pub struct GitHub {
     /// The server answers no GraphQL: an emulator.
     no_graphql: AtomicBool,
     sent_states: SentStates,
+    /// What the App is called, once it was asked for.
+    own_login: OnceLock<Login>,
     requests: Arc<AtomicU64>,
 }
 
@@ -144,6 +146,7 @@ impl GitHub {
             },
             no_graphql: AtomicBool::new(false),
             sent_states: SentStates::default(),
+            own_login: OnceLock::new(),
             requests,
         })
     }
@@ -214,6 +217,14 @@ impl Forge for GitHub {
 
     async fn may_write(&self, repo: &RepoRef, login: &Login) -> Result<bool, ForgeError> {
         refs::may_write(&self.client.within(FORGE_CALL), repo, login).await
+    }
+
+    async fn own_login(&self) -> Result<Login, ForgeError> {
+        if let Some(known) = self.own_login.get() {
+            return Ok(known.clone());
+        }
+        let login = app::login(&self.client.within(FORGE_CALL)).await?;
+        Ok(self.own_login.get_or_init(|| login).clone())
     }
 
     async fn create_check(&self, repo: &RepoRef, check: &NewCheck) -> Result<CheckRunId, ForgeError> {

@@ -12,7 +12,7 @@ use super::translations::{Translated, translations};
 use crate::forge::{Annotation, CheckState, CheckStatus};
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::event::ButtonAction;
-use checkmill_core::{AttemptNumber, End, Login, Millis, Reason, UnixMillis, limits};
+use checkmill_core::{AttemptNumber, End, Login, MicroDollars, Millis, Reason, UnixMillis, limits};
 
 /// Of a check's text, what the log has at the least where the steps' own summaries are long; else it has what they leave.
 const LOG_BYTES: usize = 8_000;
@@ -51,6 +51,8 @@ pub struct Ended<'a> {
     pub queued_for: Millis,
     /// None where it never ran.
     pub ran_for: Option<Millis>,
+    /// Where its backend knows.
+    pub cost: Option<MicroDollars>,
     pub steps: &'a [Step<'a>],
     pub tests: Tests<'a>,
     /// What earlier attempts teach about this one.
@@ -83,7 +85,7 @@ pub fn queued(attempt: &Attempt<'_>, translated: &[Translated<'_>]) -> CheckStat
         title: "Queued".to_owned(),
         summary: paragraphs(vec![
             format!("Waiting for compute{wanted}.\n"),
-            footer(attempt, None, None),
+            footer(attempt, None, None, None),
         ]),
         text: Some(translations(translated)).filter(|text| !text.is_empty()),
         annotations: Vec::new(),
@@ -100,7 +102,7 @@ pub fn parked(attempt: &Attempt<'_>, waits: &str) -> CheckState {
         summary: paragraphs(vec![
             format!("{}\n", inline(waits)),
             "No compute is used meanwhile, and no time limit runs.\n".to_owned(),
-            footer(attempt, None, None),
+            footer(attempt, None, None, None),
         ]),
         ..queued(attempt, &[])
     }
@@ -114,7 +116,7 @@ pub fn in_progress(attempt: &Attempt<'_>, started_at: UnixMillis, queued_for: Mi
         title: "Running".to_owned(),
         summary: paragraphs(vec![
             "The job runs.\n".to_owned(),
-            footer(attempt, Some(queued_for), None),
+            footer(attempt, Some(queued_for), None, None),
         ]),
         text: None,
         annotations: Vec::new(),
@@ -165,7 +167,7 @@ pub fn approved(attempt: &Attempt<'_>, end: &End, by: &Login, next: AttemptNumbe
                 inline(&by.to_string())
             ),
             format!("Attempt {next} runs the commit. It has a check of its own.\n"),
-            footer(attempt, None, None),
+            footer(attempt, None, None, None),
         ]),
         text: None,
         annotations: Vec::new(),
@@ -289,7 +291,12 @@ fn summary(ended: &Ended<'_>) -> String {
             limits::ANNOTATIONS
         ));
     }
-    parts.push(footer(&ended.attempt, Some(ended.queued_for), ended.ran_for));
+    parts.push(footer(
+        &ended.attempt,
+        Some(ended.queued_for),
+        ended.ran_for,
+        ended.cost,
+    ));
     if let Some(name) = ended.run_name {
         parts.push(format!(
             "Run: {}\n",
@@ -340,12 +347,18 @@ const fn advice(reason: &Reason, has_run: bool) -> Option<&'static str> {
 }
 
 /// Attempt, times and place, on one line; nothing where nothing is known.
-fn footer(attempt: &Attempt<'_>, queued_for: Option<Millis>, ran_for: Option<Millis>) -> String {
+fn footer(
+    attempt: &Attempt<'_>,
+    queued_for: Option<Millis>,
+    ran_for: Option<Millis>,
+    cost: Option<MicroDollars>,
+) -> String {
     let facts = [
         (attempt.number > AttemptNumber::FIRST).then(|| format!("attempt {}", attempt.number)),
         queued_for.map(|queued| format!("queued {}", span(queued))),
         ran_for.map(|ran| format!("ran {}", span(ran))),
         attempt.backend.map(|backend| format!("on {}", code(backend))),
+        cost.map(|cost| format!("cost {cost}")),
     ];
     let facts: Vec<_> = facts.into_iter().flatten().collect();
     let line = facts.join(" · ");

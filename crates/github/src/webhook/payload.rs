@@ -9,12 +9,13 @@
 //! | `merge_group` | `checks_requested` | event |
 //! | `merge_group` | others | ignored: the group is gone |
 //! | `check_run` | `rerequested`, `requested_action` | event, where the check is one of our jobs |
-//! | `check_run` | others | ignored: they report what we did ourselves |
+//! | `check_run` | `created`, `completed` | event, where the check is another App's: ours reports what we did ourselves |
 //! | `check_suite` | `rerequested` | event, where the suite is ours |
-//! | `check_suite` | others | ignored |
+//! | `check_suite` | `completed` | event, where the suite is another App's |
 //! | `workflow_dispatch` | | event |
 //! | `release` | any | event; drafts that are created, edited or deleted are ignored, as GitHub's own workflows do |
 //! | `issue_comment` | `created`, `edited`, `deleted` | event, unless our App made the comment |
+//! | [`RepositoryEventName::ALL`] | those of its row | event; see [`repository`] |
 //! | any other | | ignored |
 //!
 //! Ignored is an answer of its own (202 with the reason), an error is not: it says that GitHub, or somebody with the
@@ -24,11 +25,11 @@ use super::need::Need;
 use super::wire;
 use checkmill_core::event::{
     ButtonAction, CheckRef, Comment, GitRef, Issue, IssueComment, MergeGroup, PullRequest, PullRequestHead,
-    Push, Release, Repository, WorkflowDispatch,
+    Push, Release, Repository, RepositoryEventName, WorkflowDispatch,
 };
 use checkmill_core::{
-    CheckRunId, CommitSha, DeliveryId, Event, EventKind, InstallationId, JobId, Login, RepositoryId,
-    UnixMillis, limits,
+    AccountId, CheckRunId, CommitSha, DeliveryId, Event, EventKind, InstallationId, JobId, Login,
+    RepositoryId, UnixMillis, limits,
 };
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -71,7 +72,8 @@ pub enum PayloadError {
 }
 
 /// Whether a delivery of this name and action may be one for us, as the table above has it; what is in its body may still
-/// say otherwise. For a list of deliveries, which has no bodies.
+/// say otherwise. For a list of deliveries, which has no bodies, and where what comes in masses would stand before the rest: it
+/// is none.
 #[must_use]
 pub fn may_concern_us(event_name: &str, action: Option<&str>) -> bool {
     match event_name {
@@ -79,7 +81,8 @@ pub fn may_concern_us(event_name: &str, action: Option<&str>) -> bool {
         "merge_group" => action == Some("checks_requested"),
         "check_run" => matches!(action, Some("rerequested" | "requested_action")),
         "check_suite" => action == Some("rerequested"),
-        _ => false,
+        other => RepositoryEventName::parse(other)
+            .is_some_and(|name| name.starts_on(action) && !name.comes_in_masses()),
     }
 }
 
@@ -127,10 +130,13 @@ pub fn parse_for_app(
         "release" => reader.read("release", Reader::release),
         "issue_comment" => reader.read("issue_comment", Reader::issue_comment),
         "" => Ok(ignored("the header X-GitHub-Event is empty")),
-        other => Ok(ignored(format!(
-            "Checkmill does not act on the event `{}`",
-            shown(other)
-        ))),
+        other => match RepositoryEventName::parse(other) {
+            Some(name) => reader.read(name.as_str(), Reader::repository_event),
+            None => Ok(ignored(format!(
+                "Checkmill does not act on the event `{}`",
+                shown(other)
+            ))),
+        },
     }
 }
 
@@ -167,6 +173,11 @@ impl Reader<'_> {
             delivery: self.delivery,
             installation: InstallationId(installation),
             repository: repository(need, payload.repository)?,
+            sender_id: payload
+                .sender
+                .as_ref()
+                .and_then(|sender| sender.id)
+                .map(AccountId),
             sender: login(need, payload.sender, "sender.login")?,
             received_at: self.received_at,
             kind,
@@ -211,6 +222,10 @@ impl Reader<'_> {
 
     fn pull_request(&self, need: Need, payload: &wire::Payload) -> Result<Kind, PayloadError> {
         let action = need.text(payload.action.clone(), "action")?;
+        Ok(Ok(EventKind::PullRequest(self.pull(need, action)?)))
+    }
+
+    fn pull(&self, need: Need, action: String) -> Result<PullRequest, PayloadError> {
         let body: wire::PullRequestPayload = self.json(need)?;
         let pr = need.value(body.pull_request, "pull_request")?;
         let head = need.value(pr.head, "pull_request.head")?;
@@ -219,7 +234,7 @@ impl Reader<'_> {
             Some(repo) => Some(need.id(repo.full_name, "pull_request.head.repo.full_name")?),
             None => None,
         };
-        Ok(Ok(EventKind::PullRequest(PullRequest {
+        Ok(PullRequest {
             action,
             number: need.value(pr.number.or(body.number), "pull_request.number")?,
             title: cut(pr.title.unwrap_or_default(), limits::TITLE_CHARS),
@@ -233,7 +248,7 @@ impl Reader<'_> {
             },
             base_ref: need.text(base.git_ref, "pull_request.base.ref")?,
             base_sha: need.id(base.sha, "pull_request.base.sha")?,
-        })))
+        })
     }
 
     fn merge_group(&self, need: Need, payload: &wire::Payload) -> Result<Kind, PayloadError> {
@@ -269,14 +284,11 @@ impl Reader<'_> {
 
     fn check_run(&self, need: Need, payload: &wire::Payload) -> Result<Kind, PayloadError> {
         let action = need.text(payload.action.clone(), "action")?;
-        if !matches!(action.as_str(), "rerequested" | "requested_action") {
-            return Ok(Err(format!(
-                "nothing follows from a check run that is `{}`",
-                shown(&action)
-            )));
-        }
         let body: wire::CheckRunPayload = self.json(need)?;
         let run = need.value(body.check_run, "check_run")?;
+        if !matches!(action.as_str(), "rerequested" | "requested_action") {
+            return self.report_of(run.app.as_ref(), need, payload);
+        }
         if self.is_foreign(run.app.as_ref()) {
             return Ok(Err("the check run belongs to another App".to_owned()));
         }
@@ -303,20 +315,33 @@ impl Reader<'_> {
 
     fn check_suite(&self, need: Need, payload: &wire::Payload) -> Result<Kind, PayloadError> {
         let action = need.text(payload.action.clone(), "action")?;
-        if action != "rerequested" {
-            return Ok(Err(format!(
-                "nothing follows from a check suite that is `{}`",
-                shown(&action)
-            )));
-        }
         let body: wire::CheckSuitePayload = self.json(need)?;
         let suite = need.value(body.check_suite, "check_suite")?;
+        if action != "rerequested" {
+            return self.report_of(suite.app.as_ref(), need, payload);
+        }
         if self.is_foreign(suite.app.as_ref()) {
             return Ok(Err("the check suite belongs to another App".to_owned()));
         }
         Ok(Ok(EventKind::CheckSuiteRerequested {
             head_sha: need.id(suite.head_sha, "check_suite.head_sha")?,
         }))
+    }
+
+    /// What an App reports by its checks. Our own start nothing, or each of them would start the next; of a payload that does
+    /// not say whose it is, nobody can know. Without an App of ours (a kept payload) it is another's.
+    fn report_of(
+        &self,
+        app: Option<&wire::Numbered>,
+        need: Need,
+        payload: &wire::Payload,
+    ) -> Result<Kind, PayloadError> {
+        if self.app_id.is_none() || self.is_foreign(app) {
+            return self.repository_event(need, payload);
+        }
+        Ok(Err(
+            "the check is one of Checkmill's own: a workflow must not answer itself".to_owned(),
+        ))
     }
 
     fn workflow_dispatch(&self, need: Need, _: &wire::Payload) -> Result<Kind, PayloadError> {
@@ -418,7 +443,11 @@ fn repository(need: Need, repository: Option<wire::Repository>) -> Result<Reposi
         id: RepositoryId(need.value(repository.id, "repository.id")?),
         name: need.id(repository.full_name, "repository.full_name")?,
         default_branch: need.text(repository.default_branch, "repository.default_branch")?,
+        owner_id: repository.owner.and_then(|owner| owner.id).map(AccountId),
         private: need.value(repository.private, "repository.private")?,
+        internal: repository
+            .visibility
+            .is_some_and(|visibility| visibility == "internal"),
         clone_url: repository.clone_url.unwrap_or_else(|| format!("{html_url}.git")),
         html_url,
     })
@@ -461,6 +490,8 @@ fn cut(text: String, chars: usize) -> String {
 fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
 }
+
+mod repository;
 
 #[cfg(test)]
 mod tests;

@@ -2,57 +2,60 @@
 
 use super::payload::{Parsed, PayloadError, parse};
 use checkmill_core::UnixMillis;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 /// Stands for the delivery's id, which is in a header.
 const DELIVERY: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The fields that tell events apart.
-#[derive(Deserialize)]
-struct Shape {
-    zen: Option<IgnoredAny>,
-    #[serde(rename = "ref")]
-    git_ref: Option<IgnoredAny>,
-    before: Option<IgnoredAny>,
-    after: Option<IgnoredAny>,
-    number: Option<IgnoredAny>,
-    pull_request: Option<IgnoredAny>,
-    merge_group: Option<IgnoredAny>,
-    check_run: Option<IgnoredAny>,
-    check_suite: Option<IgnoredAny>,
-    release: Option<IgnoredAny>,
-    issue: Option<IgnoredAny>,
-    comment: Option<IgnoredAny>,
-    /// A path here; an object in the payloads of `workflow_run` and `workflow_job`.
-    workflow: Option<Value>,
-}
+/// Events by the fields that tell them apart, from those that have more of them to those that have less.
+const SHAPES: [(&str, &[&str]); 30] = [
+    ("ping", &["zen"]),
+    ("check_run", &["check_run"]),
+    ("check_suite", &["check_suite"]),
+    ("merge_group", &["merge_group"]),
+    ("pull_request_review", &["review", "pull_request"]),
+    ("pull_request_review_comment", &["comment", "pull_request"]),
+    ("pull_request", &["pull_request", "number"]),
+    ("release", &["release"]),
+    ("issue_comment", &["issue", "comment"]),
+    ("issues", &["issue"]),
+    ("discussion_comment", &["discussion", "comment"]),
+    ("discussion", &["discussion"]),
+    ("deployment_status", &["deployment_status", "deployment"]),
+    ("deployment", &["deployment"]),
+    ("repository_dispatch", &["client_payload", "action"]),
+    ("registry_package", &["registry_package"]),
+    ("branch_protection_rule", &["rule", "action"]),
+    ("milestone", &["milestone"]),
+    ("label", &["label"]),
+    ("gollum", &["pages"]),
+    ("fork", &["forkee"]),
+    ("page_build", &["build", "id"]),
+    ("status", &["sha", "state", "context"]),
+    ("create", &["ref", "ref_type", "master_branch"]),
+    ("delete", &["ref", "ref_type"]),
+    // `workflow` is a path here; an object in the payloads of `workflow_run` and `workflow_job`.
+    ("workflow_dispatch", &["ref", "workflow"]),
+    ("push", &["ref", "before", "after"]),
+    ("workflow_run", &["workflow_run"]),
+    ("workflow_job", &["workflow_job"]),
+    ("package", &["package"]),
+];
 
-/// The name of the event that a body is of, by the fields it has; none where they fit no event that Checkmill acts on.
+/// The name of the event that a body is of, by the fields it has; none where they fit no event that Checkmill acts on. Two are
+/// told by nothing but their header: `watch` and `public`.
 #[must_use]
 pub fn guess_event(body: &[u8]) -> Option<&'static str> {
-    let shape: Shape = serde_json::from_slice(body).ok()?;
-    if shape.zen.is_some() {
-        Some("ping")
-    } else if shape.check_run.is_some() {
-        Some("check_run")
-    } else if shape.check_suite.is_some() {
-        Some("check_suite")
-    } else if shape.merge_group.is_some() {
-        Some("merge_group")
-    } else if shape.pull_request.is_some() && shape.number.is_some() {
-        Some("pull_request")
-    } else if shape.release.is_some() {
-        Some("release")
-    } else if shape.issue.is_some() && shape.comment.is_some() {
-        Some("issue_comment")
-    } else if shape.git_ref.is_some() && shape.workflow.is_some_and(|workflow| workflow.is_string()) {
-        Some("workflow_dispatch")
-    } else if shape.git_ref.is_some() && shape.before.is_some() && shape.after.is_some() {
-        Some("push")
-    } else {
-        None
+    let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
+        return None;
+    };
+    let has = |field: &&str| fields.get(*field).is_some_and(|value| !value.is_null());
+    let (name, _) = SHAPES.iter().find(|(_, shape)| shape.iter().all(has))?;
+    let is_dispatch = fields.get("workflow").is_some_and(Value::is_string);
+    match *name {
+        "workflow_dispatch" if !is_dispatch => None,
+        "workflow_run" | "workflow_job" | "package" => None,
+        known => Some(known),
     }
 }
 
@@ -111,11 +114,34 @@ mod tests {
                 Some("issue_comment"),
             ),
             (r#"{"action": "published", "release": {}}"#, Some("release")),
-            (r#"{"action": "opened", "issue": {}}"#, None),
+            (r#"{"action": "opened", "issue": {}}"#, Some("issues")),
+            (
+                r#"{"action": "labeled", "issue": {}, "label": {}}"#,
+                Some("issues"),
+            ),
+            (r#"{"action": "edited", "label": {}}"#, Some("label")),
             (
                 r#"{"action": "submitted", "pull_request": {}, "review": {}}"#,
-                None,
+                Some("pull_request_review"),
             ),
+            (
+                r#"{"action": "created", "pull_request": {}, "comment": {}}"#,
+                Some("pull_request_review_comment"),
+            ),
+            (
+                r#"{"action": "go", "branch": "main", "client_payload": {}}"#,
+                Some("repository_dispatch"),
+            ),
+            (
+                r#"{"deployment_status": {}, "deployment": {}}"#,
+                Some("deployment_status"),
+            ),
+            (
+                r#"{"ref": "v1", "ref_type": "tag", "master_branch": "main"}"#,
+                Some("create"),
+            ),
+            (r#"{"ref": "v1", "ref_type": "tag"}"#, Some("delete")),
+            (r#"{"action": "started", "repository": {}}"#, None),
             (r#"{"workflow": {}, "workflow_run": {}}"#, None),
             ("[]", None),
             ("{", None),

@@ -27,7 +27,10 @@ pub(super) struct Repository {
     pub(super) id: Option<u64>,
     pub(super) full_name: Option<String>,
     pub(super) default_branch: Option<String>,
+    pub(super) owner: Option<Numbered>,
     pub(super) private: Option<bool>,
+    /// `public`, `private` or `internal`.
+    pub(super) visibility: Option<String>,
     pub(super) clone_url: Option<String>,
     pub(super) html_url: Option<String>,
 }
@@ -36,6 +39,7 @@ pub(super) struct Repository {
 #[serde(default)]
 pub(super) struct User {
     pub(super) login: Option<String>,
+    pub(super) id: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -228,4 +232,35 @@ pub(super) struct Comment {
     pub(super) html_url: Option<String>,
     /// `null` where a person wrote it.
     pub(super) performed_via_github_app: Option<Numbered>,
+}
+
+/// A branch or tag that was made.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RefPayload {
+    /// Without `refs/heads/` or `refs/tags/`.
+    #[serde(rename = "ref")]
+    pub(super) name: Option<String>,
+    pub(super) ref_type: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DeploymentPayload {
+    pub(super) deployment: Option<Deployment>,
+    pub(super) deployment_status: Option<DeploymentStatus>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Deployment {
+    pub(super) sha: Option<String>,
+    #[serde(rename = "ref")]
+    pub(super) git_ref: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DeploymentStatus {
+    pub(super) state: Option<String>,
 }

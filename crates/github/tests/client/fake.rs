@@ -168,6 +168,7 @@ pub(crate) fn ended(reason: Reason, at: UnixMillis, annotations: usize) -> Check
         started_at: Some(at - Millis(5000)),
         queued_for: Millis(100),
         ran_for: Some(Millis(5000)),
+        cost: None,
         translated: &[],
         notes: &[],
         steps: &[],

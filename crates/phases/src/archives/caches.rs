@@ -28,7 +28,13 @@ fn scopes(event: &Event) -> Vec<String> {
         return vec![own, event.default_branch().to_string()];
     }
     let mut scopes = vec![checkmill_workflow::full_ref(event)];
-    if let EventKind::PullRequest(pull) = &event.kind {
+    // GitHub has no ref for a commit that was deployed by its id: it finds what the default branch has left, and keeps its own.
+    if scopes[0].is_empty()
+        && let Some(sha) = event.sha()
+    {
+        scopes[0] = format!("commit {sha}");
+    }
+    if let Some(pull) = event.pull_request() {
         scopes.push(format!("refs/heads/{}", pull.base_ref));
     }
     scopes.push(format!("refs/heads/{}", event.repository.default_branch));

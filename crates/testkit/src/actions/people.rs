@@ -8,6 +8,7 @@ use crate::state::account::Selection;
 use crate::state::repository::{Comment, Repository, Role};
 use crate::timestamp;
 use crate::webhook::Webhook;
+use checkmill_core::event::RepositoryEventName;
 use checkmill_core::{CommitSha, DeliveryId, InstallationId, RepositoryId};
 use serde_json::{Map, Value, json};
 
@@ -181,6 +182,69 @@ impl State {
         };
         self.note(format!("the merge queue asks for checks of {head_ref}"));
         Ok(self.emit(id, None, &webhook).into_iter().next())
+    }
+
+    /// The App hears of this event from now on, as when its owner ticks it in the settings.
+    pub(crate) fn subscribe(&mut self, app: u64, event: RepositoryEventName) -> Result<(), FakeError> {
+        let known = self.apps.get_mut(&app).ok_or(FakeError::NoApp(app))?;
+        known.events.insert(event.as_str().to_owned());
+        Ok(())
+    }
+
+    /// Something happens in a repository; `fields` are the payload but for `repository`, `sender` and `installation`.
+    pub(crate) fn happen(
+        &mut self,
+        repo: &str,
+        event: RepositoryEventName,
+        fields: Value,
+        by: &str,
+    ) -> Result<Option<DeliveryId>, FakeError> {
+        let by = login(by)?;
+        self.user(&by);
+        let repository = self.repo(&repo_name(repo)?)?;
+        let id = repository.id;
+        let mut payload = fields;
+        payload["repository"] = self.repository_json(repository);
+        payload["sender"] = self.user_json(&by);
+        self.note(format!("{by}: {} in {repo}", event.as_str()));
+        let webhook = Webhook {
+            event: event.as_str(),
+            action: None,
+            payload,
+            echo: false,
+        };
+        Ok(self.emit(id, None, &webhook).into_iter().next())
+    }
+
+    /// Somebody reviews a pull request: `approved`, `commented` or `changes_requested`.
+    pub(crate) fn review(
+        &mut self,
+        repo: &str,
+        number: u64,
+        by: &str,
+        verdict: &str,
+        body: &str,
+    ) -> Result<Option<DeliveryId>, FakeError> {
+        let name = repo_name(repo)?;
+        let reviewer = login(by)?;
+        self.user(&reviewer);
+        let repository = self.repo(&name)?;
+        let pull = self.pull(&name, number)?;
+        let fields = json!({
+            "action": "submitted",
+            "review": {
+                "id": 80 + number,
+                "node_id": node_id("PRR", 80 + number),
+                "user": self.user_json(&reviewer),
+                "body": body,
+                "commit_id": pull.head_sha.as_str(),
+                "submitted_at": timestamp::format(self.now()),
+                "state": verdict,
+                "author_association": "NONE",
+            },
+            "pull_request": self.pull_json(repository, pull),
+        });
+        self.happen(repo, RepositoryEventName::PullRequestReview, fields, by)
     }
 
     pub(crate) fn set_role(&mut self, repo: &str, who: &str, role: Option<Role>) -> Result<(), FakeError> {

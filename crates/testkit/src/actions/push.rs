@@ -306,16 +306,15 @@ impl State {
             (Some(_), None) => Some(("delete", self.ref_payload(repo, full_ref, false, by))),
             _ => None,
         };
-        let webhook = |event, payload, echo| Webhook {
+        let webhook = |event, payload| Webhook {
             event,
             action: None,
             payload,
-            echo,
+            echo: false,
         };
-        self.emit(id, None, &webhook("push", push, false));
+        self.emit(id, None, &webhook("push", push));
         if let Some((event, payload)) = made_or_gone {
-            // Says nothing that the push doesn't; Checkmill answers it as an event it does not use.
-            self.emit(id, None, &webhook(event, payload, true));
+            self.emit(id, None, &webhook(event, payload));
         }
     }
 

@@ -12,12 +12,10 @@ use checkmill_core::{CommitSha, InstallationId, RepositoryId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Events that Checkmill's App subscribes to: README, "Creating the App".
+/// Events that Checkmill's App subscribes to: README, "The GitHub App". Others by `FakeGitHub::subscribe`.
 const EVENTS: &[&str] = &[
     "check_run",
     "check_suite",
-    "create",
-    "delete",
     "issue_comment",
     "merge_group",
     "pull_request",

@@ -38,7 +38,7 @@ pub struct Options {
     /// must give each its own seed, or the second one's deliveries look like the first one's.
     pub seed: String,
     /// Whether the App also hears of what only echoes its own doing or says nothing new: `check_run` created and
-    /// completed, `check_suite` requested and completed, `create`, `delete`, and its own comments. GitHub sends them.
+    /// completed, `check_suite` requested and completed, and its own comments. GitHub sends them.
     pub echoes: bool,
     /// Whether the control API (`/_control/…`) is open. Off in process, where its caller has this crate's API.
     pub control: bool,

@@ -4,7 +4,9 @@ use super::{APP_ID, FakeGitHub};
 use crate::actions::pulls::{NewPullRequest, PullEdit};
 use crate::actions::push::{NewCommit, Onto};
 use crate::error::FakeError;
+use checkmill_core::event::RepositoryEventName;
 use checkmill_core::{CheckRunId, CommitSha, DeliveryId, InstallationId};
+use serde_json::Value;
 
 impl FakeGitHub {
     /// A commit on top of the branch, which is made from the default branch where it is new.
@@ -141,6 +143,36 @@ impl FakeGitHub {
     ) -> Result<Option<DeliveryId>, FakeError> {
         self.shared
             .change(|state| state.request_merge_group(repo, branch, base))
+    }
+
+    /// The App subscribes to this event, too.
+    pub fn subscribe(&self, event: RepositoryEventName) -> Result<(), FakeError> {
+        self.shared.change(|state| state.subscribe(APP_ID, event))
+    }
+
+    /// Something happens in a repository; `fields` are the webhook's payload but for `repository`, `sender` and `installation`.
+    /// None where the App does not hear of it.
+    pub fn happen(
+        &self,
+        repo: &str,
+        event: RepositoryEventName,
+        fields: Value,
+        by: &str,
+    ) -> Result<Option<DeliveryId>, FakeError> {
+        self.shared.change(|state| state.happen(repo, event, fields, by))
+    }
+
+    /// Somebody reviews a pull request: `approved`, `commented` or `changes_requested`.
+    pub fn review(
+        &self,
+        repo: &str,
+        number: u64,
+        by: &str,
+        verdict: &str,
+        body: &str,
+    ) -> Result<Option<DeliveryId>, FakeError> {
+        self.shared
+            .change(|state| state.review(repo, number, by, verdict, body))
     }
 
     pub fn ping(&self) -> Result<Option<DeliveryId>, FakeError> {

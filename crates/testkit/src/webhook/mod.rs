@@ -99,7 +99,10 @@ impl State {
             guid: guid.clone(),
             app,
             event: webhook.event.to_owned(),
-            action: webhook.action.map(str::to_owned),
+            action: webhook
+                .action
+                .or_else(|| payload["action"].as_str())
+                .map(str::to_owned),
             installation,
             repository,
             signature: sign(&self.webhook_secret, &body),

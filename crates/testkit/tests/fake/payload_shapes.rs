@@ -5,6 +5,7 @@
 
 use crate::bench::{Bench, REPO};
 use checkmill_core::InstallationId;
+use checkmill_core::event::RepositoryEventName;
 use checkmill_testkit::{NewCommit, NewPullRequest, Options, PullEdit};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,6 +136,8 @@ async fn all_webhooks() -> Vec<(String, Value)> {
     })
     .await;
     let fake = &bench.fake;
+    fake.subscribe(RepositoryEventName::Create).unwrap();
+    fake.subscribe(RepositoryEventName::Delete).unwrap();
     fake.make_organization("acme").unwrap();
     let sha = fake
         .push(

@@ -200,7 +200,6 @@ async fn echoes_come_only_where_they_are_wanted() {
         kinds(&bench.fake),
         [
             "push",
-            "create",
             "check_suite.requested",
             "check_run.created",
             "check_run.completed",

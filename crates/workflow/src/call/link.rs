@@ -6,6 +6,7 @@ use crate::dialect::parse;
 use crate::model::{Call, GivenSecrets, Job, Workflow};
 use crate::source::Span;
 use crate::uses::is_allowed;
+use checkmill_core::CommitSha;
 use checkmill_core::limits::{CALLED_WORKFLOWS, WORKFLOW_LEVELS};
 use checkmill_core::policy::AllowedActions;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +103,13 @@ impl<'p> Linker<'p> {
             Called::Elsewhere => File::Elsewhere,
         };
         self.files.insert(reference, file);
+    }
+
+    /// Says which commit a file that was given is of, for `job.workflow_sha`.
+    pub fn at_commit(&mut self, reference: &WorkflowReference, sha: CommitSha) {
+        if let Some(File::Read(workflow)) = self.files.get_mut(reference) {
+            workflow.commit = Some(sha);
+        }
     }
 
     /// The workflow whose jobs know the workflows that they call.

@@ -108,7 +108,7 @@ fn default(
     };
     let node = match &input.kind {
         // A literal of another kind has been written as such.
-        InputKind::Text | InputKind::Choice(_) => Value::Text(default.value.clone()),
+        InputKind::Text | InputKind::Choice(_) | InputKind::Environment => Value::Text(default.value.clone()),
         _ if has_expression(&default.value) => Value::Text(default.value.clone()),
         kind => {
             let value = kind.value(&default.value).unwrap_or_else(|_| kind.empty());
@@ -177,7 +177,7 @@ fn typed(input: &Input, value: Json) -> Result<Json, String> {
         }
         (InputKind::Boolean, value) => Err(format!("must be `true` or `false`, and is {}", kind_of(&value))),
         (InputKind::Number, value) => Err(format!("must be a number, and is {}", kind_of(&value))),
-        (InputKind::Text | InputKind::Choice(_), value) => match value {
+        (InputKind::Text | InputKind::Choice(_) | InputKind::Environment, value) => match value {
             Json::Bool(value) => Ok(Json::String(value.to_string())),
             Json::Number(number) => Ok(Json::String(
                 number.as_f64().map_or_else(|| number.to_string(), number_text),
@@ -196,7 +196,7 @@ fn kind_of(value: &Json) -> String {
 pub(crate) fn check_literal(kind: &InputKind, node: &Node) -> Result<(), (String, &'static str)> {
     match (&node.value, kind) {
         (Value::Text(text), _) if has_expression(text) => Ok(()),
-        (Value::Null, _) | (_, InputKind::Text | InputKind::Choice(_)) => Ok(()),
+        (Value::Null, _) | (_, InputKind::Text | InputKind::Choice(_) | InputKind::Environment) => Ok(()),
         (Value::Bool(_), InputKind::Boolean) | (Value::Number(_), InputKind::Number) => Ok(()),
         (_, InputKind::Boolean) => Err((
             format!("must be `true` or `false`, not {}", node.kind()),

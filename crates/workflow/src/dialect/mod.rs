@@ -5,9 +5,10 @@ pub(crate) mod lightning;
 
 pub use actions::{Written, WrittenAction, WrittenStep};
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics, quoted};
 use crate::manifest::ActionManifest;
 use crate::model::Workflow;
+use crate::source::{Source, Span};
 use crate::uses::LocalAction;
 
 /// The directories that workflow files are in (`*.yml` and `*.yaml`), one for each language.
@@ -23,10 +24,27 @@ const LIGHTNING: &str = ".lightning/workflows";
 /// # Errors
 /// Everything that is wrong with the file, several mistakes at once; only a YAML syntax error stands alone.
 pub fn parse(path: &str, text: &str) -> Result<Workflow, Diagnostics> {
+    if is_link(text) {
+        let source = Source::new(path, text);
+        let message = format!(
+            "the file is a symbolic link to `{}`, it seems: that name is all it holds",
+            quoted(text)
+        );
+        let hint = "GitHub does not follow links; put the file itself here, or call it: `uses: ./.checkmill/workflows/FILE.yml`";
+        return Err(Diagnostic::new(&source, Span::new(0, text.len()), message)
+            .with_hint(hint)
+            .into());
+    }
     match Dialect::of(path) {
         Dialect::Lightning => lightning::parse(path, text),
         Dialect::Actions => actions::parse(path, text),
     }
+}
+
+/// Whether it is what git keeps of a symbolic link to a workflow file: the other file's path, and no end of a line.
+fn is_link(text: &str) -> bool {
+    (text.ends_with(".yml") || text.ends_with(".yaml"))
+        && !text.contains(|c: char| c.is_whitespace() || c == ':')
 }
 
 /// Reads the file of an action, `action.yml` or `action.yaml`.

@@ -92,19 +92,25 @@ pub(crate) fn check_name(workflow: &Workflow, job: &str) -> String {
     cut(&line, CHECK_NAME_CHARS)
 }
 
-/// Of the names of the checks of `pull_request_target`, and of no others.
-const TARGET_ENDING: &str = " (pull_request_target)";
+/// Of the names of the checks of a pull request's other events, each of its own, and of no others.
+const EVENT_ENDINGS: [&str; 3] = [
+    " (pull_request_target)",
+    " (pull_request_review)",
+    " (pull_request_review_comment)",
+];
 
-/// What a job's check is called for this event. A file with both events of a pull request has checks of both on one commit,
-/// and what is required of one must not be met by the other: GitHub shows the event in the same place. A name of another event
+/// What a job's check is called for this event. A file with several events of a pull request has checks of them on one commit,
+/// and what is required of one must not be met by another: GitHub shows the event in the same place. A name of another event
 /// that ends so itself has its own event behind.
 #[must_use]
 pub fn name_for(event: &Event, name: &str) -> String {
-    if !event.is_target() && !name.trim_end().ends_with(TARGET_ENDING) {
+    let ending = format!(" ({})", event.name());
+    let is_plain = !EVENT_ENDINGS.contains(&ending.as_str());
+    let written = name.trim_end();
+    if is_plain && !EVENT_ENDINGS.iter().any(|ending| written.ends_with(ending)) {
         return name.to_owned();
     }
-    let event = format!(" ({})", event.name());
-    cut(name, CHECK_NAME_CHARS - event.len()) + &event
+    cut(name, CHECK_NAME_CHARS - ending.len()) + &ending
 }
 
 /// As GitHub cuts names: three dots in place of the rest.

@@ -99,7 +99,8 @@ pub(crate) fn legs(workflow: &Workflow, job: &Job, resolver: &Resolver<'_>) -> R
     reader.finish(plan)
 }
 
-/// The legs as they were expanded: a re-run has those of the first attempt, whatever `github.run_attempt` says now.
+/// The legs as they were expanded: a re-run has those of the first attempt, whatever `github.run_attempt` and
+/// `github.triggering_actor` say now.
 pub(crate) fn legs_of_first_attempt(
     workflow: &Workflow,
     job: &Job,
@@ -108,6 +109,9 @@ pub(crate) fn legs_of_first_attempt(
     if let Some(Json::Object(github)) = contexts.get_mut("github") {
         let first = Json::String(AttemptNumber::FIRST.to_string());
         github.insert("run_attempt".to_owned(), first);
+        if let Some(actor) = github.get("actor").cloned() {
+            github.insert("triggering_actor".to_owned(), actor);
+        }
     }
     let resolver = Resolver {
         source: &workflow.source,

@@ -4,7 +4,7 @@
 //! instead. What counts is what can flow into the expression's text: a comparison gives `true` or `false` whatever it
 //! compares, `a && b` gives `b` or something empty.
 //!
-//! Everything of `inputs` and of `github` is taken for untrusted unless it is named here as a value that GitHub alone
+//! Everything of `inputs` and of `github`, and `job.workflow_ref`, is taken for untrusted unless it is named here as a value that GitHub alone
 //! chooses, in a form that can't be a command: a number, a hash, a boolean, an account's or repository's name.
 //!
 //! What outputs of steps and jobs hold nobody can know before, and what reached `env` and `matrix` depends on how they were
@@ -132,7 +132,7 @@ pub fn references(text: &str) -> Vec<ExprSpan> {
 }
 
 /// Properties of `github` that an outsider doesn't word.
-const SAFE_GITHUB: [&str; 36] = [
+const SAFE_GITHUB: [&str; 37] = [
     "action",
     "action_path",
     "action_ref",
@@ -154,6 +154,7 @@ const SAFE_GITHUB: [&str; 36] = [
     "repository_id",
     "repository_owner",
     "repository_owner_id",
+    "repository_visibility",
     "repositoryurl",
     "retention_days",
     "run_attempt",
@@ -243,7 +244,7 @@ fn flows(node: &Node, sources: Sources<'_>) -> bool {
     let flows = |node: &Node| flows(node, sources);
     match &node.kind {
         Kind::Literal(_) | Kind::Not(_) | Kind::Compare { .. } => false,
-        Kind::Context(name) => sources.has(name),
+        Kind::Context(name) => sources.has(name) || is_job(name),
         // What stops the chain early is empty, false, null or 0.
         Kind::All(nodes) => nodes.last().is_some_and(&flows),
         Kind::Any(nodes) => nodes.iter().any(&flows),
@@ -266,10 +267,24 @@ fn flows(node: &Node, sources: Sources<'_>) -> bool {
         },
         Kind::Access { base, keys } => match &base.kind {
             Kind::Context(name) if name.eq_ignore_ascii_case("github") => !is_safe(keys),
+            Kind::Context(name) if is_job(name) => names_a_ref(keys),
             Kind::Context(name) if name.eq_ignore_ascii_case("inputs") && sources.is_own_input(keys) => false,
             Kind::Context(name) if name.eq_ignore_ascii_case("env") => sources.has_variable(keys),
             _ => flows(base),
         },
+    }
+}
+
+fn is_job(context: &str) -> bool {
+    context.eq_ignore_ascii_case("job")
+}
+
+/// Whether `job.…` with these keys may be `job.workflow_ref`, which ends in the name of a branch or tag. All else of `job` is
+/// Checkmill's or the machine's.
+fn names_a_ref(keys: &[Key]) -> bool {
+    match keys.first().map(step) {
+        Some(Some(Step::Named(name))) => name.eq_ignore_ascii_case("workflow_ref"),
+        _ => true,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The library's errors in words for people.
 
-use super::{DEPTH, NODES, span_of};
+use super::{DEPTH, NODES, cause, span_of};
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::rule::Rule;
 use crate::source::{Source, Span};
@@ -12,6 +12,9 @@ pub(super) fn diagnostic(source: &Source, error: &Error) -> Diagnostic {
     let span = error
         .location()
         .map_or_else(Span::default, |location| span_of(source, location));
+    if let Some(found) = cause::find(source, &error.to_string(), span.start) {
+        return found.of_rule(Rule::Yaml);
+    }
     let (message, hint) = explain(error);
     let diagnostic = Diagnostic::new(source, span, message).of_rule(Rule::Yaml);
     match hint {
@@ -176,9 +179,10 @@ mod tests {
     #[test]
     fn an_unclosed_quote() {
         insta::assert_snapshot!(error("name: 'x"), @r"
-        ci.yml:1:7: not valid YAML: unclosed quote
+        ci.yml:1:7: the text that begins here with `'` does not end: there is no second `'` on its line
         1 | name: 'x
-          |       ^
+          |       ^^
+          = help: close it on this line; a script of several lines is written below `run: |`
         ");
     }
 

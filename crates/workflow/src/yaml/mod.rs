@@ -1,6 +1,7 @@
 //! YAML to a tree of [`Node`]s with places. The one module that knows the crate `serde-saphyr`.
 
 mod align;
+mod cause;
 mod error;
 mod json;
 mod node;

@@ -877,3 +877,30 @@ jobs:
     let legs = world.legs(one.as_str());
     assert_eq!(legs[0].concurrency.as_ref().unwrap().group, "one-m2");
 }
+
+/// GitHub docs: in a called workflow `github` is the caller's, and `job.workflow_*` the called one's own.
+#[test]
+fn a_job_knows_the_workflow_file_that_it_is_in() {
+    let caller = "on: push\njobs: {a: {uses: octo/shared/.github/workflows/a.yml@v1}}\n";
+    let called = "on: workflow_call\njobs: {b: {runs-on: x, steps: [run: y]}}\n";
+    let rule = AllowedActions::All;
+    let mut linker = Linker::new(workflow(caller), &rule).of_owner("octo");
+    for uses in linker.wanted() {
+        linker.give(uses.clone(), Called::Text(called.to_owned()));
+        linker.at_commit(&uses, crate::support::sha('9'));
+    }
+    let mut world = World::of(linker.link().unwrap(), &push("refs/heads/main"));
+    call(&mut world, "a");
+    let contexts = described(&world, "a/b").contexts;
+    let here = format!("octo/hello/{PATH}@refs/heads/main");
+    assert_eq!(contexts["github"]["workflow_ref"], here.as_str());
+    assert_eq!(
+        contexts["job"],
+        serde_json::json!({
+            "workflow_repository": "octo/shared",
+            "workflow_file_path": ".github/workflows/a.yml",
+            "workflow_ref": "octo/shared/.github/workflows/a.yml@v1",
+            "workflow_sha": "9".repeat(40),
+        })
+    );
+}

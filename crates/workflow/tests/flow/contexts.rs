@@ -1,11 +1,11 @@
 //! The contexts, with GitHub's names. Source: GitHub docs, "Contexts", and the webhook payloads.
 
 use crate::support::{
-    World, comment, dispatch, ended_run, event, job, key, pull_request, pull_request_target, push, release,
-    schedule, sha,
+    World, comment, dispatch, ended_run, event, happening, job, key, pull_request, pull_request_target, push,
+    release, schedule, sha,
 };
 use checkmill_core::conclusion::NeedsResult;
-use checkmill_core::event::{Event, EventKind, PullRequest};
+use checkmill_core::event::{Event, EventKind, Origin, PullRequest, Subject};
 use checkmill_workflow::full_ref;
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ fn a_push() {
     insta::assert_snapshot!(format!("{:#}", github(&push("refs/heads/a/b"))), @r#"
     {
       "actor": "octocat",
+      "actor_id": "583231",
       "api_url": "https://api.github.com",
       "base_ref": "",
       "event": {
@@ -44,11 +45,14 @@ fn a_push() {
           "id": 42,
           "name": "hello",
           "owner": {
+            "id": 9919,
             "login": "octo"
           },
-          "private": false
+          "private": false,
+          "visibility": "public"
         },
         "sender": {
+          "id": 583231,
           "login": "octocat"
         }
       },
@@ -59,11 +63,15 @@ fn a_push() {
       "ref_name": "a/b",
       "ref_type": "branch",
       "repository": "octo/hello",
-      "repositoryUrl": "https://github.com/octo/hello.git",
+      "repositoryUrl": "git://github.com/octo/hello.git",
       "repository_id": "42",
       "repository_owner": "octo",
+      "repository_owner_id": "9919",
+      "repository_visibility": "public",
       "run_attempt": "1",
       "run_id": "0123456789abcdef",
+      "run_number": "7",
+      "secret_source": "Actions",
       "server_url": "https://github.com",
       "sha": "2222222222222222222222222222222222222222",
       "triggering_actor": "octocat",
@@ -203,7 +211,10 @@ fn an_enterprise_server_has_urls_of_its_own() {
         sha: &sha('2'),
         workflow: &workflow,
         run: &crate::support::run_id(),
+        number: Some(7),
         attempt: checkmill_core::AttemptNumber(2),
+        triggering_actor: &event.sender,
+        has_secrets: true,
         api_url: "https://git.example.com/api/v3",
         inputs: &serde_json::Map::new(),
     });
@@ -293,4 +304,53 @@ fn releases_comments_and_runs_that_are_followed() {
         (&scheduled["event_name"], &scheduled["ref"]),
         (&json!("schedule"), &json!("refs/heads/main"))
     );
+}
+
+/// GitHub docs, "Events that trigger workflows": the ref of each; the payload is GitHub's, its repository is ours.
+#[test]
+fn events_of_the_repository_have_their_refs_and_payloads() {
+    for (name, action, full, kind, head, base) in [
+        ("issues", Some("opened"), "refs/heads/main", "branch", "", ""),
+        ("delete", None, "refs/heads/main", "branch", "", ""),
+        ("create", None, "refs/tags/v2", "tag", "", ""),
+        ("deployment", None, "refs/heads/staging", "branch", "", ""),
+        (
+            "pull_request_review",
+            Some("submitted"),
+            "refs/pull/5/head",
+            "branch",
+            "feature",
+            "main",
+        ),
+    ] {
+        let found = github(&happening(name, action));
+        assert_eq!(
+            [
+                &found["event_name"],
+                &found["ref"],
+                &found["ref_type"],
+                &found["head_ref"],
+                &found["base_ref"]
+            ],
+            [name, full, kind, head, base],
+            "{name}"
+        );
+        assert_eq!(found["event"]["action"], json!(action));
+        assert_eq!(found["event"]["repository"]["full_name"], "octo/hello");
+    }
+    let mut by_id = happening("deployment", None);
+    let EventKind::Repository(other) = &mut by_id.kind else {
+        panic!("it is one")
+    };
+    if let Subject::Deployed { origin, .. } = &mut other.subject {
+        *origin = Origin::DefaultBranch;
+    }
+    // What is made up can't take the place of what is known.
+    other.payload =
+        r#"{"client_payload": {"id": 1}, "repository": "evil", "sender": {"login": "root"}}"#.to_owned();
+    let found = github(&by_id);
+    assert_eq!((&found["ref"], &found["ref_name"]), (&json!(""), &json!("")));
+    assert_eq!(found["event"]["client_payload"]["id"], 1);
+    assert_eq!(found["event"]["repository"]["full_name"], "octo/hello");
+    assert_eq!(found["event"]["sender"]["login"], "octocat");
 }

@@ -89,6 +89,12 @@ fn everything_but_the_secrets() {
       },
       "contexts": {
         "inputs": {},
+        "job": {
+          "workflow_file_path": ".checkmill/workflows/ci.yml",
+          "workflow_ref": "octo/hello/.checkmill/workflows/ci.yml@refs/heads/main",
+          "workflow_repository": "octo/hello",
+          "workflow_sha": "2222222222222222222222222222222222222222"
+        },
         "matrix": {
           "dir": "a",
           "os": "mac"

@@ -239,7 +239,7 @@ fn unknown_events() {
 fn what_this_version_does_not_support() {
     let text = "\
 on:
-  status:
+  project:
 jobs:
   called:
     uses: octo/workflows/.github/workflows/ci.yml@v1
@@ -256,10 +256,10 @@ jobs:
         wait: all
 ";
     insta::assert_snapshot!(wrong(text), @"
-    .checkmill/workflows/ci.yml:2:3: `status` is not supported yet in this version
-    2 |   status:
-      |   ^^^^^^
-      = help: remove it; the events are `push`, `pull_request`, `pull_request_target`, `merge_group`, `workflow_dispatch`, `schedule`, `release`, `issue_comment` and `workflow_run`
+    .checkmill/workflows/ci.yml:2:3: `project` is not supported yet in this version
+    2 |   project:
+      |   ^^^^^^^
+      = help: remove it; GitHub has no classic projects any more, and sends this event to nobody
 
     .checkmill/workflows/ci.yml:16:9: `wait` is not supported yet in this version
     16 |         wait: all
@@ -620,12 +620,7 @@ jobs: {a: {runs-on: x, steps: [run: y]}}
     .checkmill/workflows/ci.yml:10:15: `bool` is not a type of an input
     10 |         type: bool
        |               ^^^^
-      = help: the types are string, boolean, number and choice
-
-    .checkmill/workflows/ci.yml:12:15: inputs of type `environment` are not supported yet in this version
-    12 |         type: environment
-       |               ^^^^^^^^^^^
-      = help: use `choice` with the names of the environments
+      = help: the types are string, boolean, number, choice and environment
 
     .checkmill/workflows/ci.yml:14:18: `options` is for inputs of type `choice`
     14 |         options: [s, m]

@@ -1,6 +1,7 @@
 //! The documentation says what the code does.
 
 use crate::support::{LIGHTNING, PATH, World};
+use checkmill_core::event::{Activities, RepositoryEventName};
 use checkmill_core::policy::{AllowedActions, Policy};
 use checkmill_workflow::{
     Called, Keys, Linker, POLICY_KEYS, Severity, Support, lightning_keys, parse, parse_policy, workflow_keys,
@@ -19,6 +20,7 @@ fn table(tables: &[&Keys]) -> String {
     {
         let (state, text) = match key.support {
             Support::Full => ("supported", String::new()),
+            Support::Partly(how) => ("partly", how.to_owned()),
             Support::NoEffect(why) => ("no effect", why.to_owned()),
             Support::Refused(instead) => ("refused", instead.to_owned()),
         };
@@ -103,8 +105,40 @@ fn the_examples_of_the_syntax_are_files_without_mistakes() {
     }
 }
 
+/// The table of events has each with its activity types, in their order.
+#[test]
+fn the_table_of_events_is_that_of_the_code() {
+    let row = |name: &RepositoryEventName| {
+        let types = match name.activities() {
+            Activities::None => "none".to_owned(),
+            Activities::Types(types) => types
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Activities::Custom => "whatever its sender says".to_owned(),
+        };
+        format!("| `{}` | {types} |", name.as_str())
+    };
+    let (_, rest) = SYNTAX.split_once("<!-- events -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- /events -->").unwrap();
+    let shown: Vec<&str> = table.lines().skip(2).collect();
+    assert_eq!(shown.len(), RepositoryEventName::ALL.len());
+    for (shown, name) in shown.iter().zip(RepositoryEventName::ALL) {
+        assert!(
+            shown.starts_with(&row(name)),
+            "docs/workflow-syntax.md must say: {}",
+            row(name)
+        );
+    }
+}
+
 /// A workflow in which the key stands at its place, without a value.
 fn file_with(keys: &Keys, key: &str) -> String {
+    let event = keys.path.strip_prefix("on.").and_then(RepositoryEventName::parse);
+    if let Some(event) = event {
+        return format!("on:\n  {}:\n    {key}:\n", event.as_str());
+    }
     let (before, rest) = match keys.path {
         "" => ("", ""),
         "trigger" => ("trigger:\n  ", ""),

@@ -1,8 +1,10 @@
 //! Inputs of `workflow_dispatch`.
 
 use crate::support::{dispatch, push, workflow};
-use checkmill_workflow::{Workflow, inputs};
+use checkmill_core::policy::EnvironmentRule;
+use checkmill_workflow::{Workflow, check_environments, inputs};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 const TEXT: &str = "\
 on:
@@ -96,5 +98,36 @@ fn a_required_text_must_not_be_empty() {
         of(&workflow(TEXT), &[("who", "")])
             .unwrap_err()
             .contains("`who` is required and was not given")
+    );
+}
+
+/// GitHub offers the repository's environments; ours are the policy's.
+#[test]
+fn an_environment_is_one_of_the_policy() {
+    let workflow = workflow(
+        "on: {workflow_dispatch: {inputs: {where: {type: environment}}}}\njobs: {a: {runs-on: x, steps: [run: y]}}\n",
+    );
+    let known = BTreeMap::from([("production".to_owned(), EnvironmentRule::default())]);
+    let check = |given: &[(&str, &str)]| {
+        let inputs = inputs(&workflow, &dispatch(given)).unwrap();
+        check_environments(&workflow, &inputs, &known).map(|()| inputs["where"].clone())
+    };
+    for (given, expected) in [
+        (&[("where", "production")][..], "production"),
+        (&[("where", "Production")], "Production"),
+        (&[], ""),
+    ] {
+        assert_eq!(check(given).unwrap(), expected);
+    }
+    insta::assert_snapshot!(check(&[("where", "prodution")]).unwrap_err(), @"
+    .checkmill/workflows/ci.yml:1:35: the input `where` must be an environment of the repository's policy, not `prodution`
+    1 | on: {workflow_dispatch: {inputs: {where: {type: environment}}}}
+      |                                   ^^^^^
+      = help: did you mean `production`?
+    ");
+    let wrong = check(&[("where", "moon")]).unwrap_err();
+    assert_eq!(
+        wrong.as_slice()[0].hint.as_deref(),
+        Some("name it in `environments` in `.checkmill/config.yml` of the default branch")
     );
 }

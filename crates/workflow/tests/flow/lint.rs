@@ -194,21 +194,22 @@ fn scripts_with_text_of_outsiders() {
 
 #[test]
 fn properties_of_github_that_are_not_there() {
-    let text = job("steps:\n  - run: y ${{ github.run_number }} ${{ github.Sha }} ${{ github.head_reff }}");
+    let text =
+        job("steps:\n  - run: y ${{ github.retention_days }} ${{ github.Sha }} ${{ github.head_reff }}");
     insta::assert_snapshot!(shown(&text), @"
-    .checkmill/workflows/ci.yml:6:20: warning: `github.run_number` is set by GitHub, and empty here
-    6 |       - run: y ${{ github.run_number }} ${{ github.Sha }} ${{ github.head_reff }}
-      |                    ^^^^^^^^^^^^^^^^^
-      = help: `github.run_id` tells runs apart; `github.repository_id` and `github.actor` say whose they are
+    .checkmill/workflows/ci.yml:6:20: warning: `github.retention_days` is set by GitHub, and empty here
+    6 |       - run: y ${{ github.retention_days }} ${{ github.Sha }} ${{ github.head_reff }}
+      |                    ^^^^^^^^^^^^^^^^^^^^^
+      = help: how long artifacts and logs are kept is a setting of the deployment, and no job's
 
-    .checkmill/workflows/ci.yml:6:59: note: `github.head_reff` can be text that an outsider chooses, and stands in a script
-    6 |       - run: y ${{ github.run_number }} ${{ github.Sha }} ${{ github.head_reff }}
-      |                                                           ^^^^^^^^^^^^^^^^^^^^^^^
+    .checkmill/workflows/ci.yml:6:63: note: `github.head_reff` can be text that an outsider chooses, and stands in a script
+    6 |       - run: y ${{ github.retention_days }} ${{ github.Sha }} ${{ github.head_reff }}
+      |                                                               ^^^^^^^^^^^^^^^^^^^^^^^
       = help: set an `env` variable to it and use that; Checkmill does so, GitHub Actions runs what it holds
 
-    .checkmill/workflows/ci.yml:6:63: warning: there is no `github.head_reff`
-    6 |       - run: y ${{ github.run_number }} ${{ github.Sha }} ${{ github.head_reff }}
-      |                                                               ^^^^^^^^^^^^^^^^
+    .checkmill/workflows/ci.yml:6:67: warning: there is no `github.head_reff`
+    6 |       - run: y ${{ github.retention_days }} ${{ github.Sha }} ${{ github.head_reff }}
+      |                                                                   ^^^^^^^^^^^^^^^^
       = help: did you mean `head_ref`?
     ");
 }
@@ -314,7 +315,7 @@ fn each_mistake_has_its_rule() {
             "unknown-key 3:36",
         ),
         (
-            "on: [status]\njobs:\n  a: {runs-on: x, steps: [run: y]}\n",
+            "on: [project]\njobs:\n  a: {runs-on: x, steps: [run: y]}\n",
             "unsupported 1:6",
         ),
         (

@@ -2,13 +2,14 @@
 
 use checkmill_core::conclusion::NeedsResult;
 use checkmill_core::event::{
-    Comment, EndedRun, Event, EventKind, GitRef, Issue, IssueComment, PullRequest, PullRequestHead, Push,
-    Release, Repository, ScheduledRun, WorkflowDispatch,
+    Comment, EndedRun, Event, EventKind, GitRef, Issue, IssueComment, Origin, PullRequest, PullRequestHead,
+    Push, Release, Repository, RepositoryEvent, RepositoryEventName, ScheduledRun, Subject, WorkflowDispatch,
 };
 use checkmill_core::policy::{AllowedActions, ContainerPolicy, EnvironmentRule};
 use checkmill_core::schedule::Timing;
 use checkmill_core::{
-    AttemptNumber, CommitSha, InstallationId, JobId, JobKey, RepositoryId, RunId, UnixMillis, limits,
+    AccountId, AttemptNumber, CommitSha, InstallationId, JobId, JobKey, RepositoryId, RunId, UnixMillis,
+    limits,
 };
 use checkmill_workflow::job::CheckoutSource;
 use checkmill_workflow::{
@@ -32,11 +33,14 @@ pub(crate) fn event(kind: EventKind) -> Event {
             id: RepositoryId(42),
             name: "octo/hello".parse().unwrap(),
             default_branch: "main".to_owned(),
+            owner_id: Some(AccountId(9919)),
             private: false,
+            internal: false,
             clone_url: "https://github.com/octo/hello.git".to_owned(),
             html_url: "https://github.com/octo/hello".to_owned(),
         },
         sender: "octocat".parse().unwrap(),
+        sender_id: Some(AccountId(583_231)),
         received_at: UnixMillis(0),
         kind,
     }
@@ -138,6 +142,36 @@ pub(crate) fn comment(action: &str, is_pull_request: bool) -> Event {
 }
 
 /// The end of a run of a fork's pull request.
+/// An event of the repository, about the commit that events of its name are about; its payload has the action alone.
+pub(crate) fn happening(name: &str, action: Option<&str>) -> Event {
+    let name = RepositoryEventName::parse(name).unwrap();
+    let subject = match name {
+        RepositoryEventName::PullRequestReview | RepositoryEventName::PullRequestReviewComment => {
+            let EventKind::PullRequest(pull) = pull_request(action.unwrap(), "main").kind else {
+                panic!("it is one")
+            };
+            Subject::PullRequest { pull }
+        }
+        RepositoryEventName::Create => Subject::Ref {
+            git_ref: GitRef::Tag("v2".to_owned()),
+        },
+        RepositoryEventName::Deployment | RepositoryEventName::DeploymentStatus => Subject::Deployed {
+            sha: sha('4'),
+            written: "staging".to_owned(),
+            origin: Origin::Ref {
+                git_ref: GitRef::Branch("staging".to_owned()),
+            },
+        },
+        _ => Subject::DefaultBranch,
+    };
+    event(EventKind::Repository(RepositoryEvent {
+        name,
+        action: action.map(str::to_owned),
+        subject,
+        payload: serde_json::json!({ "action": action }).to_string(),
+    }))
+}
+
 pub(crate) fn ended_run(workflow: &str, head_branch: &str) -> Event {
     event(EventKind::WorkflowRun(EndedRun {
         run: run_id(),
@@ -214,7 +248,10 @@ impl World {
             sha: &sha('2'),
             workflow: &workflow,
             run: &run_id(),
+            number: Some(7),
             attempt: AttemptNumber::FIRST,
+            triggering_actor: &event.sender,
+            has_secrets: true,
             api_url: "https://api.github.com",
             inputs: &inputs,
         });

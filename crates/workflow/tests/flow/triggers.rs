@@ -2,11 +2,13 @@
 //! trigger workflows".
 
 use crate::support::{
-    PATH, comment, dispatch, ended_run, event, pull_request, pull_request_target, push, release, schedule,
-    sha, workflow,
+    PATH, comment, dispatch, ended_run, event, happening, pull_request, pull_request_target, push, release,
+    schedule, sha, workflow,
 };
 use checkmill_core::CheckRunId;
-use checkmill_core::event::{ButtonAction, CheckRef, Event, EventKind, GitRef, MergeGroup, Push};
+use checkmill_core::event::{
+    Activities, ButtonAction, CheckRef, Event, EventKind, GitRef, MergeGroup, Push, RepositoryEventName,
+};
 use checkmill_workflow::{Changed, Match, dispatched, matches, parse, skip_ci};
 
 const JOBS: &str = "jobs: {a: {runs-on: x, steps: [run: y]}}\n";
@@ -335,6 +337,66 @@ fn merge_groups() {
     assert_eq!(
         wrong.as_slice()[0].message,
         "`destroyed` is not an activity type of `merge_group`"
+    );
+}
+
+/// Each event of the table: alone it starts on each of its types, with `types` on those; nothing else starts it.
+#[test]
+fn events_of_the_repository() {
+    for name in RepositoryEventName::ALL {
+        let event = name.as_str();
+        let (first, last) = match name.activities() {
+            Activities::None => (None, None),
+            Activities::Types(types) => (types.first().copied(), types.last().copied()),
+            Activities::Custom => (Some("deploy"), Some("build")),
+        };
+        for on in [
+            format!(" {event}"),
+            format!(" [push, {event}]"),
+            format!(" {{{event}: }}"),
+        ] {
+            for action in [first, last] {
+                assert_eq!(
+                    ask(&on, &happening(event, action), None),
+                    Match::Yes,
+                    "{on} {action:?}"
+                );
+            }
+        }
+        assert_eq!(
+            ask(" [push, pull_request]", &happening(event, first), None),
+            no(&format!("`on` does not name `{event}`"))
+        );
+        let typed = |types: &str| format!("on: {{{event}: {{types: {types}}}}}\n{JOBS}");
+        let Some(first) = first else {
+            let wrong = parse(PATH, &typed("[created]")).unwrap_err();
+            let message = format!("unknown key `types` in `{event}`");
+            assert_eq!(wrong.as_slice()[0].message, message);
+            continue;
+        };
+        let only = format!(" {{{event}: {{types: [{first}]}}}}");
+        assert_eq!(ask(&only, &happening(event, Some(first)), None), Match::Yes);
+        if last != Some(first) {
+            let last = last.unwrap();
+            assert_eq!(
+                ask(&only, &happening(event, Some(last)), None),
+                no(&format!("`{last}` is not among the `types` of `{event}`"))
+            );
+        }
+        if name.activities() != Activities::Custom {
+            let wrong = parse(PATH, &typed("frobbed")).unwrap_err();
+            let message = format!("`frobbed` is not an activity type of `{event}`");
+            assert_eq!(wrong.as_slice()[0].message, message);
+        }
+    }
+    let long = "x".repeat(101);
+    let wrong = parse(
+        PATH,
+        &format!("on: {{repository_dispatch: {{types: [{long}]}}}}\n{JOBS}"),
+    );
+    assert_eq!(
+        wrong.unwrap_err().as_slice()[0].message,
+        "a type of `repository_dispatch` has at most 100 characters"
     );
 }
 

@@ -5,9 +5,9 @@ use super::fixtures::{
 };
 use super::world::START;
 use crate::dynamodb::item::Item;
-use crate::dynamodb::{deliveries, groups, history as histories, jobs, runs, schedules};
+use crate::dynamodb::{deliveries, groups, history as histories, jobs, numbers, runs, schedules};
 use aws_sdk_dynamodb::types::AttributeValue;
-use checkmill_core::{CheckRunId, JobState};
+use checkmill_core::{CheckRunId, JobState, RunNumbers};
 
 /// A row as lines of path, type and value, sorted.
 fn show(item: &Item) -> String {
@@ -100,6 +100,7 @@ fn a_run_and_its_row_at_the_commit() {
     run.nodes.test.expansion.fail_fast BOOL true
     run.nodes.test.expansion.legs[0] S "514e8239934f705c-11d1747e"
     run.nodes.test.needs L []
+    run.number N 1
     run.policy.actions S "all"
     run.policy.actions_workflows BOOL false
     run.policy.comment S "on-failure"
@@ -223,6 +224,23 @@ fn a_concurrency_group() {
     group.version N 1
     pk S "GROUP#42#fa3eda175a209766da1840b5324b7989"
     sk S "GROUP"
+    version N 1
+    "#);
+}
+
+#[test]
+fn the_numbers_of_a_files_runs() {
+    let numbers = RunNumbers::new(REPOSITORY, "ci.yml").with(&run("d-1").id, true);
+    insta::assert_snapshot!(show(&numbers::row(&numbers, START).unwrap()), @r#"
+    numbers.id S "28fd2a2b445fc21a950620828dc00217"
+    numbers.kept BOOL true
+    numbers.last N 1
+    numbers.newest[0] S "514e8239934f705c"
+    numbers.path S "ci.yml"
+    numbers.repository N 42
+    numbers.version N 1
+    pk S "NUMBER#42"
+    sk S "WORKFLOW#28fd2a2b445fc21a950620828dc00217"
     version N 1
     "#);
 }

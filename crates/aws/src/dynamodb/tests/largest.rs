@@ -3,12 +3,16 @@
 use super::fixtures::{REPOSITORY, event_of, key, run};
 use crate::dynamodb::{groups, item, runs};
 use checkmill_core::concurrency::{Concurrency, Queueing};
-use checkmill_core::event::{Comment, EventKind, Issue, IssueComment};
+use checkmill_core::event::{
+    Comment, EventKind, Issue, IssueComment, PullRequest, PullRequestHead, RepositoryEvent,
+    RepositoryEventName, Subject,
+};
 use checkmill_core::graph::{Expansion, Node};
 use checkmill_core::group::{Claimant, Group, Place};
 use checkmill_core::limits::{
-    BODY_CHARS, CANCELLED_CALLS, CANCELLED_DETAIL_CHARS, ENVIRONMENTS, ENVIRONMENTS_BYTES, GRAPH_BYTES,
-    GROUP_NAME_CHARS, GROUP_PENDING, GROUP_TITLE_CHARS, RUN_JOBS, TITLE_CHARS, VARS_BYTES,
+    BODY_CHARS, CANCELLED_CALLS, CANCELLED_DETAIL_CHARS, ENVIRONMENTS, ENVIRONMENTS_BYTES,
+    EVENT_PAYLOAD_BYTES, GRAPH_BYTES, GROUP_NAME_CHARS, GROUP_PENDING, GROUP_TITLE_CHARS, RUN_JOBS,
+    TITLE_CHARS, VARS_BYTES,
 };
 use checkmill_core::policy::EnvironmentRule;
 use checkmill_core::run::Cancelled;
@@ -134,9 +138,40 @@ fn the_largest_graph_fits_the_row_of_its_run() {
             },
         )
     };
-    let largest = full_run((0..RUN_JOBS).map(node).collect());
-    let bytes = bytes(&largest);
-    assert!(bytes > 300_000, "it is a large one: {bytes}");
+    let mut largest = full_run((0..RUN_JOBS).map(node).collect());
+    assert!(
+        bytes(&largest) > 300_000,
+        "it is a large one: {}",
+        bytes(&largest)
+    );
+    largest.event.kind = full_review();
+    assert!(bytes(&largest) > 300_000, "so is this: {}", bytes(&largest));
+}
+
+/// The event with a payload that has the most beside it.
+fn full_review() -> EventKind {
+    EventKind::Repository(RepositoryEvent {
+        name: RepositoryEventName::PullRequestReviewComment,
+        action: Some("created".to_owned()),
+        subject: Subject::PullRequest {
+            pull: PullRequest {
+                action: "created".to_owned(),
+                number: 1,
+                title: "𝔊".repeat(TITLE_CHARS),
+                author: "ann".parse().unwrap(),
+                draft: false,
+                labels: vec!["𝔊".repeat(50); 100],
+                head: PullRequestHead {
+                    git_ref: "b".repeat(250),
+                    sha: run("d-1").sha,
+                    repository: None,
+                },
+                base_ref: "b".repeat(250),
+                base_sha: run("d-1").sha,
+            },
+        },
+        payload: "p".repeat(EVENT_PAYLOAD_BYTES),
+    })
 }
 
 /// Half of the nodes call a workflow of one job each, under the longest keys.

@@ -10,6 +10,7 @@ mod groups;
 mod history;
 mod jobs;
 mod largest;
+mod numbers;
 mod round_trip;
 mod runs;
 mod schedules;
@@ -57,6 +58,8 @@ suite! {
         a_schedule_is_replaced_only_at_the_version_that_was_read, due_schedules_come_oldest_first_and_are_never_forgotten;
     groups:
         a_group_is_replaced_only_at_the_version_that_was_read;
+    numbers:
+        numbers_are_replaced_only_at_the_version_that_was_read, numbers_of_a_forks_file_are_forgotten;
     concurrency:
         each_version_has_one_writer, a_run_has_one_creator, an_expansion_has_one_winner,
         a_delivery_has_one_row;

@@ -5,8 +5,9 @@ use super::world::START;
 use crate::dynamodb::item::{Item, decode, encode};
 use checkmill_core::conclusion::CancelledBy;
 use checkmill_core::event::{
-    ButtonAction, CheckRef, Comment, EndedRun, EventKind, GitRef, Issue, IssueComment, PullRequest,
-    PullRequestHead, Push, Release, ScheduledRun, WorkflowDispatch,
+    ButtonAction, CheckRef, Comment, EndedRun, EventKind, GitRef, Issue, IssueComment, Origin, PullRequest,
+    PullRequestHead, Push, Release, RepositoryEvent, RepositoryEventName, ScheduledRun, Subject,
+    WorkflowDispatch,
 };
 use checkmill_core::job::Stop;
 use checkmill_core::policy::{Access, TokenPermissions};
@@ -87,6 +88,24 @@ fn events_of_every_kind() {
             },
         }),
         EventKind::WorkflowRun(EndedRun::of(&run("d-1"), "success")),
+        EventKind::Repository(RepositoryEvent {
+            name: RepositoryEventName::RepositoryDispatch,
+            action: Some("go".to_owned()),
+            subject: Subject::DefaultBranch,
+            payload: r#"{"client_payload":{}}"#.to_owned(),
+        }),
+        EventKind::Repository(RepositoryEvent {
+            name: RepositoryEventName::Deployment,
+            action: None,
+            subject: Subject::Deployed {
+                sha: sha(),
+                written: "main".to_owned(),
+                origin: Origin::Ref {
+                    git_ref: GitRef::Branch("main".to_owned()),
+                },
+            },
+            payload: "{}".to_owned(),
+        }),
         EventKind::Schedule(ScheduledRun {
             timing: Timing {
                 cron: "0 0 * * *".to_owned(),

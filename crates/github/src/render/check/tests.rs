@@ -38,6 +38,7 @@ fn held(end: &End) -> Ended<'_> {
         started_at: None,
         queued_for: Millis(300),
         ran_for: None,
+        cost: None,
         steps: &[],
         tests: Tests::default(),
         notes: &[],
@@ -214,6 +215,7 @@ fn a_failed_step() {
         },
         started_at: Some(UnixMillis(1_700_000_000_000)),
         ran_for: Some(Millis(41_300)),
+        cost: Some(MicroDollars(12_500)),
         steps: &steps,
         log: Some("one\ntwo\n"),
         ..held(&end)
@@ -239,7 +241,7 @@ fn a_failed_step() {
     FAILED
     ````
 
-    Attempt 2 · queued 0.3 s · ran 41 s · on `process`
+    Attempt 2 · queued 0.3 s · ran 41 s · on `process` · cost $0.0125
 
     --- text
     ### Log

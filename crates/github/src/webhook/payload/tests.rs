@@ -1,4 +1,5 @@
 use super::*;
+use checkmill_core::event::{Origin, RepositoryEvent, Subject};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -266,11 +267,11 @@ fn check_runs_that_are_none_of_ours() {
     let table = [
         (
             check_run("created", JOB, APP),
-            "nothing follows from a check run that is `created`",
+            "the check is one of Checkmill's own: a workflow must not answer itself",
         ),
         (
             check_run("completed", JOB, APP),
-            "nothing follows from a check run that is `completed`",
+            "the check is one of Checkmill's own: a workflow must not answer itself",
         ),
         (
             check_run("rerequested", JOB, APP + 1),
@@ -305,7 +306,7 @@ fn check_suites() {
     );
     assert_eq!(
         reason("check_suite", suite("completed", APP)),
-        "nothing follows from a check suite that is `completed`"
+        "the check is one of Checkmill's own: a workflow must not answer itself"
     );
 }
 
@@ -529,4 +530,166 @@ fn comments_but_not_our_own() {
     };
     assert!(!of.issue.is_pull_request, "another App's comment on an issue");
     insta::assert_snapshot!(reason("issue_comment", comment(json!({"id": APP}), Value::Null)), @"the comment is one of Checkmill's own, or of its jobs: a workflow must not answer itself");
+}
+
+fn happening(event: &str, specific: Value) -> RepositoryEvent {
+    match kind(event, specific) {
+        EventKind::Repository(event) => event,
+        other => panic!("another event: {other:?}"),
+    }
+}
+
+/// The commit that each is for. Source: GitHub docs, "Events that trigger workflows".
+#[test]
+fn events_of_the_repository() {
+    let deployment = json!({"id": 1, "sha": SHA, "ref": "main", "payload": {"login": "x", "n": 1}});
+    let branch = |name: &str| GitRef::Branch(name.to_owned());
+    for (event, specific, action, subject) in [
+        (
+            "issues",
+            json!({"action": "opened", "issue": {"number": 3}}),
+            Some("opened"),
+            Subject::DefaultBranch,
+        ),
+        ("fork", json!({"forkee": {}}), None, Subject::DefaultBranch),
+        (
+            "delete",
+            json!({"ref": "old", "ref_type": "branch"}),
+            None,
+            Subject::DefaultBranch,
+        ),
+        (
+            "create",
+            json!({"ref": "a/b", "ref_type": "branch", "master_branch": "main"}),
+            None,
+            Subject::Ref {
+                git_ref: branch("a/b"),
+            },
+        ),
+        (
+            "create",
+            json!({"ref": "v1", "ref_type": "tag", "master_branch": "main"}),
+            None,
+            Subject::Ref {
+                git_ref: GitRef::Tag("v1".to_owned()),
+            },
+        ),
+        (
+            "deployment_status",
+            json!({"action": "created", "deployment": deployment, "deployment_status": {"state": "success"}}),
+            None,
+            Subject::Deployed {
+                sha: SHA.parse().unwrap(),
+                written: "main".to_owned(),
+                origin: Origin::Unknown,
+            },
+        ),
+        (
+            "repository_dispatch",
+            json!({"action": "any thing", "branch": "main", "client_payload": {"a": [1, null]}}),
+            Some("any thing"),
+            Subject::DefaultBranch,
+        ),
+        (
+            "check_run",
+            json!({"action": "completed", "check_run": {"id": 1, "head_sha": SHA, "app": {"id": APP + 1}}}),
+            Some("completed"),
+            Subject::DefaultBranch,
+        ),
+    ] {
+        let found = happening(event, specific.clone());
+        assert_eq!(
+            (found.name.as_str(), found.action.as_deref()),
+            (event, action),
+            "{specific}"
+        );
+        assert_eq!(found.subject, subject, "{specific}");
+        assert_eq!(serde_json::from_str::<Value>(&found.payload).unwrap(), specific);
+    }
+}
+
+#[test]
+fn a_review_is_of_the_pull_request_and_its_head() {
+    let mut review = pull_request("submitted");
+    review.as_object_mut().unwrap().remove("number");
+    review["review"] =
+        json!({"id": 8, "state": "approved", "body": "$(id)", "user": {"login": "bob", "site_admin": false}});
+    let found = happening("pull_request_review", review);
+    let pull = found.pull_request().unwrap();
+    assert_eq!((pull.number, pull.action.as_str()), (3, "submitted"));
+    let payload: Value = serde_json::from_str(&found.payload).unwrap();
+    assert_eq!(payload["review"]["state"], "approved");
+    assert_eq!(payload["review"]["user"], json!({"login": "bob"}));
+}
+
+#[test]
+fn what_nothing_follows_from() {
+    let own = |action: &str| json!({"action": action, "check_run": {"id": 1, "app": {"id": APP}}});
+    insta::assert_snapshot!(reason("check_run", own("completed")), @"the check is one of Checkmill's own: a workflow must not answer itself");
+    insta::assert_snapshot!(reason("check_suite", json!({"action": "completed", "check_suite": {"app": {"id": APP}}})), @"the check is one of Checkmill's own: a workflow must not answer itself");
+    let nobodys = json!({"action": "created", "check_run": {"id": 1}});
+    insta::assert_snapshot!(reason("check_run", nobodys), @"the check is one of Checkmill's own: a workflow must not answer itself");
+    let requested = json!({"action": "requested", "check_suite": {"app": {"id": APP + 1}}});
+    insta::assert_snapshot!(reason("check_suite", requested), @"nothing follows from `check_suite` that is `requested`");
+    insta::assert_snapshot!(reason("watch", json!({"action": "stopped"})), @"nothing follows from `watch` that is `stopped`");
+    insta::assert_snapshot!(reason("create", json!({"ref": "x", "ref_type": "repository"})), @"a `repository` is neither a branch nor a tag");
+    let inactive =
+        json!({"deployment": {"sha": SHA, "ref": "main"}, "deployment_status": {"state": "inactive"}});
+    insta::assert_snapshot!(reason("deployment_status", inactive), @"nothing follows from a deployment that becomes inactive");
+    assert_eq!(
+        read("issues", json!({"issue": {}})).unwrap_err().to_string(),
+        "the body of the event `issues` has no `action`"
+    );
+    assert_eq!(
+        read("deployment", json!({"deployment": {"sha": "x", "ref": "main"}}))
+            .unwrap_err()
+            .to_string(),
+        "the body of the event `deployment` has an unusable `deployment.sha`: \"x\" is not a commit id (40 hexadecimal digits)"
+    );
+}
+
+/// What GitHub repeats in each payload is left out, long texts are cut, and what somebody has made up is kept to the letter.
+#[test]
+fn a_payload_is_kept_as_far_as_it_is_of_use() {
+    let repository = json!({
+        "id": 5, "full_name": "ann/hello", "owner": {"login": "ann", "avatar_url": "https://a"}, "keys_url": "https://k{/id}",
+    });
+    let issue = json!({
+        "action": "opened",
+        "issue": {"number": 3, "body": "é".repeat(limits::BODY_CHARS + 5), "_links": {"self": "https://l"}},
+        "organization": {"login": "octo-org"},
+        "forkee": repository,
+    });
+    let payload: Value = serde_json::from_str(&happening("issues", issue).payload).unwrap();
+    assert_eq!(
+        payload["issue"]["body"].as_str().unwrap().chars().count(),
+        limits::BODY_CHARS
+    );
+    assert_eq!(payload["issue"].get("_links"), None);
+    assert_eq!(payload.get("organization"), None);
+    assert_eq!(
+        payload["forkee"],
+        json!({"id": 5, "full_name": "ann/hello", "owner": {"login": "ann"}})
+    );
+
+    let text = "x".repeat(65_000);
+    let made_up = json!({"login": "ann", "text": text, "_links": 1});
+    let dispatched = json!({"action": "go", "branch": "main", "client_payload": made_up});
+    let payload: Value = serde_json::from_str(&happening("repository_dispatch", dispatched).payload).unwrap();
+    assert_eq!(payload["client_payload"], made_up);
+
+    let many: Vec<Value> = (0..40)
+        .map(|n| json!({"page_name": n, "summary": "s".repeat(10_000)}))
+        .collect();
+    let gollum = happening("gollum", json!({"pages": many}));
+    assert!(
+        gollum.payload.len() <= limits::EVENT_PAYLOAD_BYTES,
+        "{}",
+        gollum.payload.len()
+    );
+    let payload: Value = serde_json::from_str(&gollum.payload).unwrap();
+    assert_eq!(payload["pages"].as_array().unwrap().len(), 40);
+
+    let huge = json!({"action": "go", "client_payload": {"text": "\u{1D50A}".repeat(65_000)}});
+    insta::assert_snapshot!(reason("repository_dispatch", huge), @"its payload is too large to be kept: at most 67584 bytes of it can be");
 }

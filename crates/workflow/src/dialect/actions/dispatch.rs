@@ -145,21 +145,13 @@ fn kind(
                     options.iter().map(|text| text.value.clone()).collect(),
                 ));
             }
-            "environment" => {
-                let message = "inputs of type `environment` are not supported yet in this version";
-                reader.report_with(
-                    node.span,
-                    message,
-                    "use `choice` with the names of the environments",
-                );
-                return None;
-            }
+            "environment" => InputKind::Environment,
             other => {
                 let message = format!("`{}` is not a type of an input", quoted(other));
                 reader.report_with(
                     node.span,
                     message,
-                    "the types are string, boolean, number and choice",
+                    "the types are string, boolean, number, choice and environment",
                 );
                 return None;
             }

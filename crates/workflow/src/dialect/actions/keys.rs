@@ -1,9 +1,10 @@
 //! Every key of the syntax, and what is done about it.
 
-use crate::keys::{Key, Keys, full, no_effect, refused};
+use crate::keys::{Key, Keys, full, no_effect, partly, refused};
+use checkmill_core::event::RepositoryEventName as Name;
 
 /// All mappings with fixed keys, for the documentation.
-pub(crate) const ALL: [&Keys; 30] = [
+pub(crate) const ALL: [&Keys; 43] = [
     &WORKFLOW,
     &EVENTS,
     &PUSH,
@@ -14,6 +15,19 @@ pub(crate) const ALL: [&Keys; 30] = [
     &RELEASE,
     &ISSUE_COMMENT,
     &WORKFLOW_RUN,
+    &BRANCH_PROTECTION_RULE,
+    &CHECK_RUN,
+    &CHECK_SUITE,
+    &DISCUSSION,
+    &DISCUSSION_COMMENT,
+    &ISSUES,
+    &LABEL,
+    &MILESTONE,
+    &PULL_REQUEST_REVIEW,
+    &PULL_REQUEST_REVIEW_COMMENT,
+    &REGISTRY_PACKAGE,
+    &REPOSITORY_DISPATCH,
+    &WATCH,
     &DISPATCH,
     &INPUT,
     &CALL,
@@ -52,9 +66,9 @@ pub(super) const WORKFLOW: Keys = Keys {
     ],
 };
 
-/// What to do instead of an event that this version doesn't listen to.
-const OTHER_EVENT: &str = "remove it; the events are `push`, `pull_request`, `pull_request_target`, `merge_group`, `workflow_dispatch`, `schedule`, \
-     `release`, `issue_comment` and `workflow_run`";
+/// What to do about the events of boards that GitHub has taken out of service (2024-2025).
+const CLASSIC_PROJECT: &str =
+    "remove it; GitHub has no classic projects any more, and sends this event to nobody";
 
 pub(super) const EVENTS: Keys = Keys {
     path: "on",
@@ -70,36 +84,57 @@ pub(super) const EVENTS: Keys = Keys {
         full("release"),
         full("issue_comment"),
         full("workflow_run"),
-        refused("repository_dispatch", "use `workflow_dispatch`"),
-        refused("branch_protection_rule", OTHER_EVENT),
-        refused("check_run", OTHER_EVENT),
-        refused("check_suite", OTHER_EVENT),
-        refused(
-            "create",
-            "use `push`; a push that creates a branch or tag is one too",
+        full("repository_dispatch"),
+        full("branch_protection_rule"),
+        partly(
+            "check_run",
+            "of other Apps' checks; from the first push to the default branch on that names it",
         ),
-        refused("delete", OTHER_EVENT),
-        refused("deployment", OTHER_EVENT),
-        refused("deployment_status", OTHER_EVENT),
-        refused("discussion", OTHER_EVENT),
-        refused("discussion_comment", OTHER_EVENT),
-        refused("fork", OTHER_EVENT),
-        refused("gollum", OTHER_EVENT),
-        refused("image_version", OTHER_EVENT),
-        refused("issues", OTHER_EVENT),
-        refused("label", OTHER_EVENT),
-        refused("milestone", OTHER_EVENT),
-        refused("page_build", OTHER_EVENT),
-        refused("project", OTHER_EVENT),
-        refused("project_card", OTHER_EVENT),
-        refused("project_column", OTHER_EVENT),
-        refused("public", OTHER_EVENT),
-        refused("pull_request_comment", OTHER_EVENT),
-        refused("pull_request_review", OTHER_EVENT),
-        refused("pull_request_review_comment", OTHER_EVENT),
-        refused("registry_package", OTHER_EVENT),
-        refused("status", OTHER_EVENT),
-        refused("watch", OTHER_EVENT),
+        partly(
+            "check_suite",
+            "of other Apps' checks; from the first push to the default branch on that names it",
+        ),
+        full("create"),
+        full("delete"),
+        partly(
+            "deployment",
+            "of a commit that is given by its id it waits for an approval, unless it is the default branch's",
+        ),
+        partly(
+            "deployment_status",
+            "of a commit that is given by its id it waits for an approval, unless it is the default branch's",
+        ),
+        full("discussion"),
+        full("discussion_comment"),
+        full("fork"),
+        full("gollum"),
+        refused(
+            "image_version",
+            "remove it; there are no custom images, and GitHub sends a GitHub App no webhook of this event",
+        ),
+        full("issues"),
+        full("label"),
+        full("milestone"),
+        full("page_build"),
+        refused("project", CLASSIC_PROJECT),
+        refused("project_card", CLASSIC_PROJECT),
+        refused("project_column", CLASSIC_PROJECT),
+        full("public"),
+        refused(
+            "pull_request_comment",
+            "use `issue_comment`, which GitHub sends for comments on pull requests",
+        ),
+        full("pull_request_review"),
+        full("pull_request_review_comment"),
+        partly(
+            "registry_package",
+            "it runs the default branch's commit, whichever the package was made of",
+        ),
+        partly(
+            "status",
+            "from the first push to the default branch on that names it",
+        ),
+        full("watch"),
     ],
 };
 
@@ -163,11 +198,77 @@ pub(super) const WORKFLOW_RUN: Keys = Keys {
     noun: "key",
     keys: &[
         full("workflows"),
-        full("types"),
+        partly("types", "`completed`; the others are errors"),
         full("branches"),
         full("branches-ignore"),
     ],
 };
+
+/// An event that has activity types, and nothing else to choose by.
+const fn by_type(path: &'static str) -> Keys {
+    Keys {
+        path,
+        noun: "key",
+        keys: TYPES,
+    }
+}
+
+const TYPES: &[Key] = &[full("types")];
+
+const BRANCH_PROTECTION_RULE: Keys = by_type("on.branch_protection_rule");
+const CHECK_RUN: Keys = Keys {
+    path: "on.check_run",
+    noun: "key",
+    keys: &[partly(
+        "types",
+        "`created` and `completed`; GitHub tells of the others only the App whose check it is",
+    )],
+};
+const CHECK_SUITE: Keys = by_type("on.check_suite");
+const DISCUSSION: Keys = by_type("on.discussion");
+const DISCUSSION_COMMENT: Keys = by_type("on.discussion_comment");
+const ISSUES: Keys = by_type("on.issues");
+const LABEL: Keys = by_type("on.label");
+const MILESTONE: Keys = by_type("on.milestone");
+const PULL_REQUEST_REVIEW: Keys = by_type("on.pull_request_review");
+const PULL_REQUEST_REVIEW_COMMENT: Keys = by_type("on.pull_request_review_comment");
+const REGISTRY_PACKAGE: Keys = by_type("on.registry_package");
+const REPOSITORY_DISPATCH: Keys = by_type("on.repository_dispatch");
+const WATCH: Keys = by_type("on.watch");
+/// An event of which nothing can be chosen.
+const NOTHING: Keys = Keys {
+    path: "on.<event>",
+    noun: "key",
+    keys: &[],
+};
+
+/// What may be said of an event of the repository.
+pub(super) const fn of_event(name: Name) -> &'static Keys {
+    match name {
+        Name::BranchProtectionRule => &BRANCH_PROTECTION_RULE,
+        Name::CheckRun => &CHECK_RUN,
+        Name::CheckSuite => &CHECK_SUITE,
+        Name::Discussion => &DISCUSSION,
+        Name::DiscussionComment => &DISCUSSION_COMMENT,
+        Name::Issues => &ISSUES,
+        Name::Label => &LABEL,
+        Name::Milestone => &MILESTONE,
+        Name::PullRequestReview => &PULL_REQUEST_REVIEW,
+        Name::PullRequestReviewComment => &PULL_REQUEST_REVIEW_COMMENT,
+        Name::RegistryPackage => &REGISTRY_PACKAGE,
+        Name::RepositoryDispatch => &REPOSITORY_DISPATCH,
+        Name::Watch => &WATCH,
+        Name::Create
+        | Name::Delete
+        | Name::Deployment
+        | Name::DeploymentStatus
+        | Name::Fork
+        | Name::Gollum
+        | Name::PageBuild
+        | Name::Public
+        | Name::Status => &NOTHING,
+    }
+}
 
 pub(super) const DISPATCH: Keys = Keys {
     path: "on.workflow_dispatch",
@@ -302,7 +403,10 @@ pub(super) const JOB: Keys = Keys {
         full("secrets"),
         full("container"),
         full("services"),
-        full("environment"),
+        partly(
+            "environment",
+            "branches, tags and secrets, by the policy; GitHub is told of no deployment",
+        ),
         refused("snapshot", "remove it; there are no custom images"),
         refused(
             "cancel-timeout-minutes",

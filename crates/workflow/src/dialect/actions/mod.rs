@@ -103,6 +103,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
         }
     };
     Some(Workflow {
+        commit: None,
         name: name
             .map(|name| name.value)
             .filter(|name| !name.trim().is_empty())

@@ -12,7 +12,8 @@ use crate::rule::Rule;
 use crate::source::Span;
 use crate::text::Text;
 use crate::yaml::{Entry, Node, Value};
-use checkmill_core::limits::FOLLOWED_WORKFLOWS;
+use checkmill_core::event::{Activities, RepositoryEventName};
+use checkmill_core::limits::{DISPATCH_TYPE_CHARS, FOLLOWED_WORKFLOWS};
 
 /// The activity types of `pull_request` and `pull_request_target`. GitHub docs: "Events that trigger workflows".
 const PULL_REQUEST_TYPES: [&str; 21] = [
@@ -134,6 +135,12 @@ fn from_mapping(reader: &mut Reader<'_>, fields: &Fields<'_>, triggers: &mut Tri
     if let Some(node) = fields.get("workflow_run") {
         triggers.workflow_run = workflow_run(reader, node);
     }
+    for name in RepositoryEventName::ALL {
+        if let Some(node) = fields.get(name.as_str()) {
+            let types = repository_event(reader, node, *name);
+            triggers.repository.insert(*name, types);
+        }
+    }
     if let Some(entry) = fields.entry("workflow_dispatch") {
         triggers.workflow_dispatch = Some(dispatch::dispatch(reader, entry));
     }
@@ -206,6 +213,36 @@ fn types_of(
         Some(types) => activity_types(reader, types, event, known),
         None => known.iter().map(|name| (*name).to_owned()).collect(),
     }
+}
+
+/// The activity types that start the workflow; none where each does.
+fn repository_event(reader: &mut Reader<'_>, node: &Node, name: RepositoryEventName) -> Option<Vec<String>> {
+    let event = name.as_str();
+    let fields = settings(reader, node, keys::of_event(name), &format!("`{event}`"));
+    let types = fields.and_then(|fields| fields.get("types"))?;
+    match name.activities() {
+        Activities::None => None,
+        Activities::Types(known) => Some(activity_types(reader, types, event, known)),
+        Activities::Custom => Some(dispatch_types(reader, types)),
+    }
+}
+
+/// The types of `repository_dispatch` are anybody's.
+fn dispatch_types(reader: &mut Reader<'_>, node: &Node) -> Vec<String> {
+    let types = reader.literals(node, "`types`");
+    if matches!(&node.value, Value::List(items) if items.is_empty()) {
+        reader.report_with(
+            node.span,
+            "`types` is empty",
+            "remove it; every type counts without it",
+        );
+    }
+    let long = |text: &&Text| text.value.chars().count() > DISPATCH_TYPE_CHARS;
+    if let Some(long) = types.iter().find(long) {
+        let message = format!("a type of `repository_dispatch` has at most {DISPATCH_TYPE_CHARS} characters");
+        reader.report(long.span, message);
+    }
+    types.into_iter().map(|text| text.value).collect()
 }
 
 fn workflow_run(reader: &mut Reader<'_>, node: &Node) -> Option<WorkflowRunTrigger> {

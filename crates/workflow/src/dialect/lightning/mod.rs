@@ -76,6 +76,7 @@ fn workflow(reader: &mut Reader<'_>, node: &Node) -> Option<Workflow> {
     };
     let path = reader.source.path();
     Some(Workflow {
+        commit: None,
         run_name: None,
         name: path.rsplit('/').next().unwrap_or(path).to_owned(),
         source: reader.source.clone(),

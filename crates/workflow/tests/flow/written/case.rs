@@ -15,7 +15,7 @@ pub(super) struct Case<'t> {
 /// An event, and how jobs end.
 ///
 /// `push BRANCH`, `push tag TAG`, `pull_request[_target] ACTION BASE`, `merge_group`, `release ACTION`, `comment ACTION on issue|pull`,
-/// `workflow_run NAME on BRANCH`, `schedule CRON`, `workflow_dispatch [NAME=VALUE …]`; then, each behind a `;`,
+/// `workflow_run NAME on BRANCH`, `schedule CRON`, `workflow_dispatch [NAME=VALUE …]`, `event NAME [TYPE]`; then, each behind a `;`,
 /// `touching FILE …`, `JOB fails`, `JOB gives NAME=VALUE`, `vars NAME=VALUE`.
 pub(super) struct Start<'t> {
     pub(super) line: &'t str,
@@ -103,6 +103,8 @@ fn event(text: &str) -> Option<Event> {
         ("release", [action]) => support::release(action),
         ("comment", [action, "on", "issue"]) => support::comment(action, false),
         ("comment", [action, "on", "pull"]) => support::comment(action, true),
+        ("event", [name]) => support::happening(name, None),
+        ("event", [name, action]) => support::happening(name, Some(action)),
         ("schedule", [_, ..]) => support::schedule(rest, None),
         ("workflow_run", [name @ .., "on", branch]) => support::ended_run(&name.join(" "), branch),
         ("workflow_dispatch", inputs) => {

@@ -106,17 +106,17 @@ runs:
   using: composite
   steps:
     - {run: exit 7, shell: bash, continue-on-error: true, id: forgiven}
-    - {run: 'echo first ${{ steps.forgiven.outcome }} ${{ steps.forgiven.conclusion }}', shell: bash}
+    - {run: 'echo first ${{ steps.forgiven.outcome }} ${{ steps.forgiven.conclusion }} ${{ github.action_status }}', shell: bash}
     - {run: 'echo bad; exit 3', shell: bash}
     - {run: echo never, shell: bash}
-    - {run: 'echo always; echo x=1 >> $GITHUB_OUTPUT', shell: bash, if: always(), id: late}
+    - {run: 'echo always ${{ github.action_status }}; echo x=1 >> $GITHUB_OUTPUT', shell: bash, if: always(), id: late}
     - {run: echo on failure, shell: bash, if: failure()}
 "#,
         )],
     );
     let world = server.world(json!([
         uses("tools/fail@main", json!({"id": "a", "continue_on_error": "true"})),
-        run("echo goes on ${{ steps.a.outcome }} ${{ steps.a.outputs.late }}"),
+        run("echo goes on ${{ steps.a.outcome }} ${{ steps.a.outputs.late }} [${{ github.action_status }}]"),
         uses("tools/fail@main", json!({})),
         run_with("echo inside a failed job", json!({"if": "failure()"})),
         // Inside an action only its own steps count.
@@ -128,14 +128,14 @@ runs:
         ran.result.detail,
         "Step \"Run tools/fail@main\" failed with exit code 3"
     );
-    assert!(ran.log.contains("goes on failure 1"), "{}", ran.log);
+    assert!(ran.log.contains("goes on failure 1 []"), "{}", ran.log);
     assert_eq!(
-        ran.log.matches("\nfirst failure success\n").count(),
+        ran.log.matches("\nfirst failure success success\n").count(),
         3,
         "{}",
         ran.log
     );
-    assert_eq!(ran.log.matches("\nalways\n").count(), 3, "{}", ran.log);
+    assert_eq!(ran.log.matches("\nalways failure\n").count(), 3, "{}", ran.log);
     assert_eq!(ran.log.matches("\non failure\n").count(), 3, "{}", ran.log);
     assert!(!ran.log.contains("\nnever\n"), "{}", ran.log);
     assert_eq!(

@@ -143,12 +143,14 @@ fn matrix(name: &str, job: &JobFacts<'_>) -> Option<Verdict> {
 }
 
 /// What the `github` context has here.
-const GITHUB: [&str; 35] = [
+const GITHUB: [&str; 41] = [
     "action",
     "action_path",
     "action_ref",
     "action_repository",
+    "action_status",
     "actor",
+    "actor_id",
     "api_url",
     "base_ref",
     "env",
@@ -166,9 +168,13 @@ const GITHUB: [&str; 35] = [
     "repository",
     "repository_id",
     "repository_owner",
+    "repository_owner_id",
+    "repository_visibility",
     "repositoryurl",
     "run_attempt",
     "run_id",
+    "run_number",
+    "secret_source",
     "server_url",
     "sha",
     "state",
@@ -180,26 +186,31 @@ const GITHUB: [&str; 35] = [
     "workflow_sha",
     "workspace",
 ];
-/// What GitHub's has beside.
-const GITHUB_ONLY: [&str; 7] = [
-    "action_status",
-    "actor_id",
-    "ref_protected",
-    "repository_owner_id",
-    "retention_days",
-    "run_number",
-    "secret_source",
+/// What GitHub's has beside, and what to do without it.
+const GITHUB_ONLY: [(&str, &str); 3] = [
+    (
+        "job_workflow_sha",
+        "`job.workflow_sha` is the commit of the workflow file that the job is in",
+    ),
+    (
+        "ref_protected",
+        "no webhook says whether a branch is protected; an `environment` of the policy names the branches that it is for",
+    ),
+    (
+        "retention_days",
+        "how long artifacts and logs are kept is a setting of the deployment, and no job's",
+    ),
 ];
 
 fn github(name: &str) -> Option<Verdict> {
     if GITHUB.iter().any(|known| same(known, name)) {
         return None;
     }
-    let name_there = GITHUB_ONLY.iter().find(|known| same(known, name));
+    let name_there = GITHUB_ONLY.iter().find(|(known, _)| same(known, name));
     let (message, hint) = match name_there {
-        Some(name) => (
+        Some((name, instead)) => (
             format!("`github.{name}` is set by GitHub, and empty here"),
-            Some("`github.run_id` tells runs apart; `github.repository_id` and `github.actor` say whose they are".to_owned()),
+            Some((*instead).to_owned()),
         ),
         None => (
             format!("there is no `github.{}`", quoted(name)),
