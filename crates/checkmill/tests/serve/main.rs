@@ -31,6 +31,7 @@ mod happenings;
 mod injection;
 mod kill;
 mod learning;
+mod lightning;
 mod lost_deliveries;
 mod matrix;
 mod merge_queue;
