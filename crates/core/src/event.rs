@@ -337,9 +337,11 @@ impl EndedRun {
             conclusion: conclusion.to_owned(),
             head_branch: head_branch.to_owned(),
             head_sha: run.check_sha().clone(),
-            head_repository: match pull {
-                Some(pull) => pull.head.repository.clone(),
-                None => Some(repository.name.clone()),
+            head_repository: match (pull, &event.kind) {
+                (Some(pull), _) => pull.head.repository.clone(),
+                // It may be a fork's.
+                (None, EventKind::Repository(other)) if other.is_of_an_unknown_commit() => None,
+                (None, _) => Some(repository.name.clone()),
             },
             actor: event.sender.clone(),
             pull_request: pull.map(|pull| pull.number),

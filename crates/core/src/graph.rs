@@ -360,11 +360,11 @@ mod tests {
         put(&mut nodes, &mut legs, &of("1", "b"), active(4));
         assert_eq!(advance(&nodes, &legs), []);
         put(&mut nodes, &mut legs, &of("1", "b"), succeeded(5));
-        assert_eq!(doom(&nodes, &legs, &of("2", "a")), None);
+        assert_eq!(doom(&nodes, &legs, &of("2", "a"), |_| false), None);
         assert_eq!(expands(&advance(&nodes, &legs)), [of("2", "a")]);
         // What has no place yet when another one fails never runs.
         put(&mut nodes, &mut legs, &of("1", "b"), failed(5));
-        assert_eq!(doom(&nodes, &legs, &of("2", "a")), Some(Doom::Call));
+        assert_eq!(doom(&nodes, &legs, &of("2", "a"), |_| false), Some(Doom::Call));
         assert_eq!(expands(&advance(&nodes, &legs)), [of("2", "a")]);
     }
 
@@ -390,21 +390,24 @@ mod tests {
             let mut nodes = called(fail_fast, None);
             let mut legs = BTreeMap::from([(leg("first", ""), succeeded(1))]);
             put(&mut nodes, &mut legs, &of("2", "a"), succeeded(3));
-            assert_eq!(doom(&nodes, &legs, &of("2", "b")), None);
+            assert_eq!(doom(&nodes, &legs, &of("2", "b"), |_| false), None);
             put(&mut nodes, &mut legs, &of("1", "a"), failed(4));
-            let stopped = fail_fast.then_some(Doom::Job);
-            assert_eq!(doom(&nodes, &legs, &of("2", "b")), stopped);
+            let failed_then = UnixMillis(4);
+            let stopped = fail_fast.then_some(Doom::Job { failed: failed_then });
+            assert_eq!(doom(&nodes, &legs, &of("2", "b"), |_| false), stopped);
             assert_eq!(
-                doom(&nodes, &legs, &of("1", "b")),
+                doom(&nodes, &legs, &of("1", "b"), |_| false),
                 None,
                 "its own failure is no other's"
             );
             // It ran on, and ended after the failure.
             put(&mut nodes, &mut legs, &of("2", "a"), succeeded(5));
-            assert_eq!(doom(&nodes, &legs, &of("2", "b")), stopped);
+            assert_eq!(doom(&nodes, &legs, &of("2", "b"), |_| false), stopped);
             for again in [active(5), succeeded(6), failed(6)] {
                 put(&mut nodes, &mut legs, &of("2", "a"), again);
-                assert_eq!(doom(&nodes, &legs, &of("2", "b")), None, "{again:?}");
+                assert_eq!(doom(&nodes, &legs, &of("2", "b"), |_| true), None, "{again:?}");
+                // What always runs was queued later, too, and brings nothing back.
+                assert_eq!(doom(&nodes, &legs, &of("2", "b"), |_| false), stopped);
             }
         }
     }

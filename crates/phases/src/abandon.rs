@@ -8,7 +8,8 @@ use crate::ports::{Clock, Jobs, Runs};
 use crate::step::step;
 use checkmill_backends::registry::Backends;
 use checkmill_core::transition::JobEvent;
-use checkmill_core::{End, Job, Reason, Run, UnixMillis};
+use checkmill_core::{End, Job, JobState, Reason, Run, RunId, UnixMillis};
+use std::collections::BTreeSet;
 
 pub struct Abandon<'a> {
     pub runs: &'a dyn Runs,
@@ -30,15 +31,16 @@ impl Abandon<'_> {
         detail: &str,
     ) -> Result<Vec<Job>, PhaseError> {
         let end_of_time = UnixMillis(u64::MAX / 2);
+        let due = self.jobs.due(end_of_time, usize::MAX).await?;
+        let runs: BTreeSet<RunId> = due.iter().map(|job| job.id.run()).collect();
         let mut left = Vec::new();
-        for job in self.jobs.due(end_of_time, usize::MAX).await? {
-            if self
-                .runs
-                .load(&job.id.run())
-                .await?
-                .is_some_and(|run| which(&run))
+        for id in runs {
+            if let Some((run, jobs)) = self.runs.load_with_jobs(&id).await?
+                && which(&run)
             {
-                left.push(job);
+                // What waits for a place is due at no time.
+                let is_open = |job: &Job| !matches!(job.state, JobState::Concluded { .. });
+                left.extend(jobs.into_iter().filter(is_open));
             }
         }
         if left.is_empty() {

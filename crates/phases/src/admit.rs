@@ -3,12 +3,23 @@
 
 use crate::error::PhaseError;
 use crate::ports::Schedules;
-use checkmill_core::event::{GitRef, Origin, RepositoryEvent, Subject};
+use checkmill_core::event::{GitRef, Origin, RepositoryEvent, RepositoryEventName, Subject};
 use checkmill_core::{CommitSha, Event, EventKind};
-use checkmill_github::forge::{Forge, RepoRef};
+use checkmill_github::forge::{Forge, ForgeError, RepoRef};
 
 /// Behind the login of every App. GitHub: a person's has no brackets.
 const BOT: &str = "[bot]";
+/// Whom GitHub names for what a workflow of GitHub Actions does with its token.
+const ACTIONS: &str = "github-actions[bot]";
+
+/// Whether the App has made the event, or a job with its token. GitHub docs: events that a workflow's token causes start no
+/// workflows. Without that, one could start itself.
+///
+/// # Errors
+/// The forge's.
+pub(crate) async fn is_our_own(forge: &dyn Forge, event: &Event) -> Result<bool, ForgeError> {
+    Ok(event.sender.as_str().ends_with(BOT) && event.sender == forge.own_login().await?)
+}
 
 pub(crate) struct Admission<'a> {
     pub(crate) schedules: &'a dyn Schedules,
@@ -60,13 +71,16 @@ impl Admission<'_> {
                 return Ok(Some("no workflow of the default branch waits for it"));
             }
         }
-        // GitHub docs: events that a workflow's token causes start no workflows. Without that, one could start itself.
-        if event.sender.as_str().ends_with(BOT) && event.sender == self.forge.own_login().await? {
+        // GitHub docs, "Triggering a workflow from a workflow": but for the two kinds of dispatch.
+        if event.sender.as_str() == ACTIONS && other.name != RepositoryEventName::RepositoryDispatch {
             return Ok(Some(
-                "Checkmill or one of its jobs has made it: a workflow must not start itself",
+                "a workflow of GitHub Actions has made it, which starts no other one",
             ));
         }
-        Ok(None)
+        Ok(match is_our_own(self.forge, event).await? {
+            true => Some("Checkmill or one of its jobs has made it: a workflow must not start itself"),
+            false => None,
+        })
     }
 
     /// GitHub knows the commits of all forks by their ids, so an id alone says nothing about whose commit it is: other Apps

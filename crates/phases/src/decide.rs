@@ -117,7 +117,7 @@ pub(crate) fn decide(
         .filter(|path| dirs::counts(path, &policy))
         .count();
     // What the default branch has too many of, its own pushes say.
-    if left_out > 0 && !event.is_target() {
+    if left_out > 0 && !event.is_target() && !matches!(event.kind, EventKind::Repository(_)) {
         let diagnosis = view::files_left_out(left_out).into();
         decisions.push(broken(WORKFLOW_DIRS[0], diagnosis));
     }
@@ -269,7 +269,7 @@ pub(crate) fn run_of(
 mod tests {
     use crate::archives::tests::{pull, push, target};
     use checkmill_core::Run;
-    use checkmill_core::event::{Origin, RepositoryEvent, RepositoryEventName, Subject};
+    use checkmill_core::event::{EndedRun, Origin, RepositoryEvent, RepositoryEventName, Subject};
     use checkmill_core::policy::{Access, TargetForks, TokenPermissions};
     use checkmill_core::run::Trust;
 
@@ -405,6 +405,12 @@ mod tests {
             ),
         ] {
             assert_eq!(rights(&run), expected, "{what}");
+        }
+        // What follows a run of somebody's commit may not check it out.
+        for (origin, is_own) in [(Origin::Unknown, false), (Origin::DefaultBranch, true)] {
+            let run = under(deployed(origin), &plain);
+            let head = EndedRun::of(&run, "success").head_repository;
+            assert_eq!(head == Some(run.event.repository.name), is_own);
         }
         let never = under(target("main"), &|policy| {
             policy.pull_request_target.forks = TargetForks::Never

@@ -200,10 +200,20 @@ pub(crate) async fn expand(
         .map_or(now, |cancelled| now.max(cancelled.at + Millis(1)));
     let results = results_for(blobs, run, jobs, key).await?;
     let cancelled = run.cancellation(key);
-    let doom = graph::doom(&run.nodes, &crate::advance::statuses(run, jobs), key);
+    let is_again = |id: &JobId| {
+        let job = jobs.iter().find(|job| job.id == *id);
+        job.is_some_and(|job| job.attempt > AttemptNumber::FIRST || run.is_asked_again(job))
+    };
+    let doom = graph::doom(&run.nodes, &crate::advance::statuses(run, jobs), key, is_again);
+    // The same for what always runs in a call that is stopped.
+    let now = match doom {
+        Some(Doom::Job { failed }) => now.max(failed + Millis(1)),
+        _ => now,
+    };
     // What never began is evaluated for its name alone.
     let never_begun = cancelled.filter(|cancelled| !cancelled.begun);
-    let is_cancelled = never_begun.is_none() && (cancelled.is_some() || doom == Some(Doom::Job));
+    let is_cancelled =
+        never_begun.is_none() && (cancelled.is_some() || matches!(doom, Some(Doom::Job { .. })));
     let mut expanded = evaluated(workflow, run, key, results, is_cancelled, now);
     if let Some(cancelled) = never_begun {
         let by = CancelledBy::Concurrency;
@@ -276,7 +286,9 @@ fn stopped(
         let name = checkmill_workflow::unevaluated_name(workflow, key);
         return alone(row(run, key, &held_leg(run, &name), state(), now));
     }
-    for job in expanded.jobs.iter_mut().filter(|job| job.end().is_none()) {
+    // What never began was not skipped either: a skipped check lets a merge pass.
+    let is_stopped = |job: &&mut Job| by == CancelledBy::Concurrency || job.end().is_none();
+    for job in expanded.jobs.iter_mut().filter(is_stopped) {
         job.state = state();
     }
     expanded

@@ -1,7 +1,7 @@
 //! Plan: from a delivery to runs, jobs and executions. Doing it again writes nothing new, because every id follows from the
 //! delivery and the workflow file.
 
-use crate::admit::Admission;
+use crate::admit::{Admission, is_our_own};
 use crate::advance::Advance;
 use crate::backoff;
 use crate::called::{self, CalledFile, Remote};
@@ -119,6 +119,17 @@ impl Plan<'_> {
     async fn plan(&self, event: &Event) -> Result<PlanOutcome, PhaseError> {
         match &event.kind {
             EventKind::Push(push) if push.after.is_none() => Ok(PlanOutcome::Runs(PlannedRuns::default())),
+            EventKind::Push(_)
+            | EventKind::PullRequest(_)
+            | EventKind::PullRequestTarget(_)
+            | EventKind::Release(_)
+            | EventKind::IssueComment(_)
+                if is_our_own(self.forge, event).await? =>
+            {
+                let why = "Checkmill or one of its jobs has made it: a workflow must not start itself";
+                tracing::info!(delivery = %event.delivery, event = event.name(), why, "an event starts nothing");
+                Ok(PlanOutcome::Runs(PlannedRuns::default()))
+            }
             EventKind::Push(_)
             | EventKind::PullRequest(_)
             | EventKind::PullRequestTarget(_)

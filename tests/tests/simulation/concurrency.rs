@@ -233,9 +233,9 @@ fn a_run_that_never_began_runs_nothing_not_even_what_cleans_up() {
     let mut world = world(&[(PATH, &waits)]);
     push_each_minute(&mut world, &["a", "b", "c"]);
     insta::assert_snapshot!(ends(&mut world, &["a", "b", "c"], "build"), @"
-    a: success after 4 min
+    a: success after 5 min
     b: cancelled after 2 min. CI of 0123456 took its place in the concurrency group ci.
-    c: success after 14 min
+    c: success after 15 min
     ");
     for key in ["build", "side", "test", "clean"] {
         let job = job(&world, "b", key);

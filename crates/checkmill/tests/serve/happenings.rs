@@ -110,6 +110,21 @@ jobs:
     let check = |app: u64| json!({"action": "completed", "check_run": {"id": 1, "head_sha": "1".repeat(40), "app": {"id": app}}});
     served.happens(Name::CheckRun, check(app), "checkmill[bot]").await;
     served.logged("the check is one of Checkmill's own").await;
+    served
+        .happens(Name::Issues, issue.clone(), "github-actions[bot]")
+        .await;
+    served.logged("a workflow of GitHub Actions has made it").await;
+    // What a job pushes with its token.
+    served
+        .push(
+            NewCommit::new("Format")
+                .by("checkmill[bot]")
+                .write("a.txt", "text"),
+        )
+        .await;
+    served
+        .logged(r#""event":"push","why":"Checkmill or one of its jobs has made it"#)
+        .await;
     assert_eq!(served.checks_now(), "", "nothing has started");
 
     // Another App's check does, and so does another bot's issue; the checks of these runs are ours and start no more.

@@ -37,8 +37,10 @@ jobs:
       - run: sh test.sh > {desk}/pwned
 "#;
 
+/// Its commits can be fetched from nowhere.
 fn repository() -> NewRepository {
     NewRepository::new(REPO)
+        .clone_url("http://127.0.0.1:1/octocat/hello.git")
         .file("README.md", "Hello")
         .collaborator("ann", Role::Maintain)
 }

@@ -112,15 +112,16 @@ pub(super) fn fail_fast(nodes: &Nodes, legs: &Legs, expansion: &Expansion) -> Ve
 pub enum Doom {
     /// Its call has not begun, and never will: the job ends before it runs.
     Call,
-    /// Its call was stopped while it ran: the job runs only where its `if` asks for that.
-    Job,
+    /// Its call was stopped by a failure of then, while it ran: the job runs only where its `if` asks for that.
+    Job { failed: UnixMillis },
 }
 
 /// Whether another call of a job that calls this one's workflow has failed under `fail-fast`, at any level.
 ///
-/// A call that somebody runs again afterwards is not stopped by the failure of before: one of its jobs was queued later.
+/// A call that somebody runs again afterwards is not stopped by the failure of before: a job of it is at a later attempt, by
+/// `is_again`, and was queued later.
 #[must_use]
-pub fn doom(nodes: &Nodes, legs: &Legs, key: &JobKey) -> Option<Doom> {
+pub fn doom(nodes: &Nodes, legs: &Legs, key: &JobKey, is_again: impl Fn(&JobId) -> bool) -> Option<Doom> {
     let calls = std::iter::once(key.clone()).chain(key.callers());
     calls.filter_map(|key| key.call()).find_map(|call| {
         let expansion = nodes.get(&call.caller())?.expansion.as_ref()?;
@@ -132,13 +133,13 @@ pub fn doom(nodes: &Nodes, legs: &Legs, key: &JobKey) -> Option<Doom> {
                 LegStatus::Waiting { since }
                 | LegStatus::Active { since }
                 | LegStatus::Finished { since, .. },
-            ) => *since > failed,
+            ) => *since > failed && is_again(id),
             None => false,
         };
         match has_begun(nodes, &call) {
             false => Some(Doom::Call),
             true if legs_of(nodes, &call).into_iter().any(is_newer) => None,
-            true => Some(Doom::Job),
+            true => Some(Doom::Job { failed }),
         }
     })
 }

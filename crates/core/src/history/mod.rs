@@ -173,6 +173,13 @@ pub fn trigger(event: &Event) -> String {
         EventKind::WorkflowDispatch(dispatch) if !dispatch.inputs.is_empty() => {
             format!("{name} {}", choices_id(&dispatch.inputs))
         }
+        // What the default branch's files do is about what has happened: another issue is another job.
+        EventKind::Repository(_) | EventKind::IssueComment(_) | EventKind::WorkflowRun(_) => {
+            format!(
+                "{name} {}",
+                choices_id([(&name.to_owned(), &event.delivery.to_string())])
+            )
+        }
         _ => name.to_owned(),
     }
 }

@@ -336,6 +336,11 @@ impl Reader<'_> {
         need: Need,
         payload: &wire::Payload,
     ) -> Result<Kind, PayloadError> {
+        if app.and_then(|app| app.id) == Some(ACTIONS_APP) {
+            return Ok(Err(
+                "the check is GitHub Actions' own, which starts no workflow".to_owned()
+            ));
+        }
         if self.app_id.is_none() || self.is_foreign(app) {
             return self.repository_event(need, payload);
         }
@@ -429,6 +434,10 @@ impl Reader<'_> {
         matches!((self.app_id, theirs), (Some(ours), Some(theirs)) if ours != theirs)
     }
 }
+
+/// GitHub Actions' on github.com. GitHub docs, "check_run" and "check_suite": what it reports triggers no workflows, or they would
+/// start each other.
+const ACTIONS_APP: u64 = 15_368;
 
 fn ignored(reason: impl Into<String>) -> Parsed {
     Parsed::Ignored {

@@ -282,12 +282,14 @@ fn what_was_learned() {
     history.recent[0].backend S "process"
     history.recent[0].failure S "9e6cabe4bc00"
     history.recent[0].job S "514e8239934f705c-efda4033"
+    history.recent[0].machine S "Test"
     history.recent[0].outcome S "failure"
     history.recent[0].place S "refs/heads/Test"
     history.recent[0].queued N 5
     history.recent[0].ran N 1234
     history.recent[0].retried S "flaky"
     history.recent[0].sha S "0123456789abcdef0123456789abcdef01234567"
+    history.recent[0].trigger S "Test"
     history.steps[0].durations L []
     history.steps[0].failure N 1
     history.steps[0].last_at N 4000000000124

@@ -274,6 +274,10 @@ fn check_runs_that_are_none_of_ours() {
             "the check is one of Checkmill's own: a workflow must not answer itself",
         ),
         (
+            check_run("completed", JOB, 15_368),
+            "the check is GitHub Actions' own, which starts no workflow",
+        ),
+        (
             check_run("rerequested", JOB, APP + 1),
             "the check run belongs to another App",
         ),
