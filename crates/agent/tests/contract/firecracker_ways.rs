@@ -303,6 +303,68 @@ async fn microvm_whose_submit_was_cut_off_is_found_and_removed() {
 }
 
 #[tokio::test]
+async fn microvm_without_an_agent_is_deleted() {
+    let mut subject = subject().await;
+    let broken = subject.host.disk("broken-agent");
+    std::fs::create_dir_all(broken.parent().unwrap()).unwrap();
+    std::fs::write(&broken, "#!/bin/sh\necho nonsense\n").unwrap();
+    std::fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // No agent at all, and one that says nothing that is understood.
+    for program in [
+        "/nowhere/checkmill-agent".to_owned(),
+        broken.display().to_string(),
+    ] {
+        subject.settings.agent.program.clone_from(&program);
+        let backend = subject.backend();
+        refusal(backend.submit(&submission(key(1), "true")).await.unwrap_err());
+        let owned = backend.list().await.unwrap();
+        assert!(owned.len() == 1 && owned[0].live, "{program}");
+        backend.cancel(&owned[0].id).await.unwrap();
+        assert_eq!(subject.host.vms(), [], "a cancel: {program}");
+        refusal(backend.submit(&submission(key(1), "true")).await.unwrap_err());
+        let owned = backend.list().await.unwrap();
+        // What is wrong with the service keeps the VM, until it is well again.
+        subject.host.fault("GET /api/vms", Fault::Status(503));
+        transient(backend.discard(&owned[0].id).await.unwrap_err());
+        backend.discard(&owned[0].id).await.unwrap();
+        assert_eq!(subject.host.vms(), [], "a discard: {program}");
+    }
+}
+
+#[tokio::test]
+async fn microvm_with_the_job_is_kept_whatever_the_others_say() {
+    let mut subject = subject().await;
+    let program = subject.settings.agent.program.clone();
+    let sum = std::process::Command::new("sha256sum")
+        .arg(&program)
+        .output()
+        .unwrap();
+    subject.settings.agent.program = format!("{DISK}/bin/checkmill-agent");
+    subject.settings.agent.download = Some(Download {
+        url: format!("file://{program}"),
+        sha256: String::from_utf8(sum.stdout).unwrap()[..64].to_owned(),
+    });
+    let backend = subject.backend();
+    let (id, _) = insist(&backend, 1, "sleep 1000").await;
+    let (vm, _) = id.split_once(':').unwrap();
+    // One without the agent has no job.
+    subject.host.plant_first(&name(1));
+    assert_eq!(insist(&backend, 1, "sleep 1000").await.0, id);
+    assert_eq!(subject.host.vms().len(), 1);
+    // One that can't be asked may have it.
+    subject.host.plant_first(&name(1));
+    subject.host.hang(vm);
+    let error = transient(
+        backend
+            .submit(&submission(key(1), "sleep 1000"))
+            .await
+            .unwrap_err(),
+    );
+    assert!(error.contains("nothing can be run in its VM"), "{error}");
+    assert!(subject.host.vms().iter().any(|seen| seen.id == vm));
+}
+
+#[tokio::test]
 async fn microvm_account_that_is_full_is_asked_again() {
     let subject = FirecrackerSubject::new(Options {
         max_vms: 1,

@@ -420,6 +420,62 @@ async fn lightning_loses_machines_and_says_so() {
 }
 
 #[tokio::test]
+async fn lightning_waits_for_the_last_words_of_a_machine_that_goes() {
+    let subject = LightningSubject::new().await;
+    let backend = subject.backend();
+    let id = backend.submit(&job(1, "sleep 0.5; exit 0")).await.unwrap();
+    subject.cloud.notice(id.split(':').next().unwrap());
+    assert_eq!(end(&backend, &id).await, BackendEnd::Exited { code: 0 });
+    assert_eq!(states(&subject), ["failed"]);
+    assert_eq!(
+        subject.cloud.jobs()[0]["interruptionNoticeReceived"],
+        true,
+        "it was interrupted"
+    );
+}
+
+#[tokio::test]
+async fn lightning_jobs_of_others_are_left_alone() {
+    let subject = LightningSubject::new().await;
+    let other = "checkmill-ffffffff-0123456789abcdef-01234567-1-q60s";
+    subject.cloud.plant(other);
+    subject.cloud.plant(other);
+    let backend = subject.backend();
+    backend.submit(&job(1, "true")).await.unwrap();
+    assert_eq!(backend.list().await.unwrap().len(), 2);
+    assert_eq!(states(&subject)[..2], ["running", "running"]);
+}
+
+#[tokio::test]
+async fn lightning_is_not_taken_for_a_proxy() {
+    let subject = LightningSubject::new().await;
+    let backend = subject.backend();
+    let id = backend.submit(&job(1, "sleep 1000")).await.unwrap();
+    let page = || status(404, None, "<html>no such host</html>");
+    let one = std::slice::from_ref(&id);
+    subject.cloud.next("GET projects/p-01/jobs/", page());
+    assert_eq!(
+        transient(backend.poll(one).await.unwrap_err()),
+        "HTTP 404, and not in Lightning's form: <html>no such host</html>"
+    );
+    subject.cloud.next("PUT", page());
+    transient(backend.cancel(&id).await.unwrap_err());
+    // A name that is taken by a job that nobody finds is no handle.
+    subject.cloud.plant(&format!("checkmill-{}-q600s", key(2)));
+    subject.cloud.next(
+        "GET projects/p-01/jobs/find",
+        status(404, None, r#"{"code":5,"message":"no"}"#),
+    );
+    subject.cloud.next(
+        "GET projects/p-01/jobs/find",
+        status(404, None, r#"{"code":5,"message":"no"}"#),
+    );
+    let said = transient(backend.submit(&job(2, "true")).await.unwrap_err());
+    assert!(said.contains("is taken by a job that is not there"), "{said}");
+    assert_eq!(states(&subject)[2], "stopped");
+}
+
+#[tokio::test]
 async fn lightning_has_logs_by_page_and_by_file() {
     let script = "seq 1 300; echo 'ä€😀 \\x41'; exit 7";
     let mut logs = Vec::new();

@@ -2,7 +2,9 @@
 
 use super::{CALL_MAX, FileError};
 use crate::labels::Labels;
-use crate::lightning::{AgentInImage, JobSettings, LOG_GRACE, Machines, Mount, REQUEST, Row, Teamspace};
+use crate::lightning::{
+    AgentInImage, GENERAL_LABELS, JobSettings, LOG_GRACE, Machines, Mount, REQUEST, Row, Teamspace,
+};
 use checkmill_core::Millis;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -291,11 +293,12 @@ fn row(row: LightningRow, machines: &Machines, at: At<'_>) -> Result<Row, FileEr
 }
 
 impl LightningEntry {
-    /// The labels of its table, and every machine by its name.
+    /// The labels of its table, every machine by its name, and what asks for no machine in particular.
     pub(super) fn labels(&self) -> Labels {
         let rows = self.rows.iter().filter_map(|row| row.label.clone());
         let names = self.machines.names().map(str::to_owned);
-        Labels::listed(&rows.chain(names).collect::<Vec<_>>())
+        let general = GENERAL_LABELS.map(str::to_owned);
+        Labels::listed(&rows.chain(names).chain(general).collect::<Vec<_>>())
     }
 }
 
@@ -334,6 +337,10 @@ interruptible = true
             ("L4_X_8", true),
             ("cpu", true),
             ("box", true),
+            ("Lightning", true),
+            ("ubuntu-latest", true),
+            ("ubuntu-24.04-arm", false),
+            ("windows-latest", false),
             ("L44", false),
         ] {
             assert_eq!(label(&entries[0], name), taken, "{name}");

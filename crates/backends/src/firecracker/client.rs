@@ -1,5 +1,6 @@
 //! Requests to fcctl-web. Nothing that is said of them holds the token, or what is run in a VM.
 
+use super::guest::NoAnswer;
 use super::id::{VmId, name_of};
 use super::settings::FirecrackerSettings;
 use super::wire::{Executed, Listed, Problem, Stage, Vm};
@@ -35,6 +36,8 @@ pub(super) enum Fault {
     Dead(String),
     /// The VM may run, and what was to run in it did not, or its answer is lost.
     Unreachable(String),
+    /// What was to run in the VM ran, and its agent has not answered as agents do. The service is well.
+    Guest(NoAnswer),
     /// The service has another VM of this name.
     Taken,
     Transient(String),
@@ -45,10 +48,12 @@ impl Fault {
     pub(super) fn of_backend(self, settings: &FirecrackerSettings) -> BackendError {
         let backend = settings.name.clone();
         match self {
-            Self::Transient(detail) | Self::Unreachable(detail) => {
-                BackendError::Transient { backend, detail }
+            Self::Transient(detail)
+            | Self::Unreachable(detail)
+            | Self::Guest(NoAnswer::Transient(detail)) => BackendError::Transient { backend, detail },
+            Self::Refused(detail) | Self::Guest(NoAnswer::Refused(detail) | NoAnswer::NoAgent(detail)) => {
+                BackendError::Refused { backend, detail }
             }
-            Self::Refused(detail) => BackendError::Refused { backend, detail },
             Self::Gone => BackendError::Transient {
                 backend,
                 detail: "its VM is gone".to_owned(),
@@ -236,7 +241,9 @@ fn judge((status, bytes): (u16, Vec<u8>)) -> Result<Vec<u8>, Fault> {
     Err(match status {
         // A new one is made by somebody else.
         401 | 403 => Fault::Transient(format!("{NO_TOKEN}: {said}")),
-        404 | 410 => Fault::Gone,
+        // A proxy before the service has pages of its own, and a VM that runs must not pass for one that is gone.
+        404 | 410 if problem(&bytes).is_some() => Fault::Gone,
+        404 | 410 => Fault::Transient(format!("HTTP {status}, and not in the service's form: {said}")),
         409 => Fault::Taken,
         408 | 425 | 429 => Fault::Transient(format!("HTTP {status}: {said}")),
         400..500 => Fault::Refused(said),
@@ -266,11 +273,16 @@ fn ran(bytes: &[u8]) -> Result<String, String> {
 
 /// The service's own words.
 fn said(bytes: &[u8]) -> String {
-    let problem: Problem = serde_json::from_slice(bytes).unwrap_or_default();
-    match problem.text() {
-        Some(text) => shown(text),
+    match problem(bytes) {
+        Some(text) => shown(&text),
         None => shown(&String::from_utf8_lossy(bytes)),
     }
+}
+
+/// What the service says in its own form.
+fn problem(bytes: &[u8]) -> Option<String> {
+    let problem: Problem = serde_json::from_slice(bytes).ok()?;
+    problem.text().map(str::to_owned)
 }
 
 /// A text in one line, without what may have been in the code: that is base64.
@@ -325,6 +337,19 @@ mod tests {
             said(br#"{"error":"ssh: connect to host 172.26.0.2 port 22: Connection refused"}"#),
             "ssh: connect to host 172.26.0.2 port 22: Connection refused"
         );
+    }
+
+    #[test]
+    fn only_the_services_own_word_makes_a_vm_gone() {
+        let judged = |status: u16, body: &str| judge((status, body.as_bytes().to_vec())).unwrap_err();
+        for body in [r#"{"error":"VM not found"}"#, r#"{"detail":"no"}"#] {
+            assert!(matches!(judged(404, body), Fault::Gone), "{body}");
+        }
+        for body in ["<html>404 Not Found</html>", "", "{}", "[]", "404"] {
+            for status in [404, 410] {
+                assert!(matches!(judged(status, body), Fault::Transient(_)), "{body}");
+            }
+        }
     }
 
     #[test]

@@ -185,6 +185,8 @@ pub(super) enum NoAnswer {
     /// The same call may do later.
     Transient(String),
     Refused(String),
+    /// There is no agent that can be run, and so no job.
+    NoAgent(String),
 }
 
 /// Reads the agent's answer out of what a VM has printed.
@@ -208,7 +210,7 @@ pub(super) fn answer<T: DeserializeOwned>(printed: &str, agent: &AgentInVm) -> R
         "125" => Err(NoAnswer::Transient(
             "its VM could not get the agent, or got another file than the one with this SHA-256".to_owned(),
         )),
-        "126" | "127" => Err(NoAnswer::Refused(format!(
+        "126" | "127" => Err(NoAnswer::NoAgent(format!(
             "its VM has no agent that can be run at {program}: put it into the image, or say agent-url"
         ))),
         _ => Err(match serde_json::from_str::<Failed>(answer) {
@@ -257,6 +259,7 @@ mod tests {
             Ok(Done {}) => "done".to_owned(),
             Err(NoAnswer::Transient(detail)) => format!("later: {detail}"),
             Err(NoAnswer::Refused(detail)) => format!("never: {detail}"),
+            Err(NoAnswer::NoAgent(detail)) => format!("no agent: {detail}"),
         };
         let framed = |rest: &str| format!("Welcome\n\n#checkmill-answer {rest}\n#checkmill-end\nlogout\n");
         let cut = "later: what its VM printed is cut, or not all of it was run";
@@ -273,6 +276,10 @@ mod tests {
                 "later: /opt/a b/checkmill in its VM ended with exit code 75",
             ),
             (framed("0 "), old),
+            (
+                framed("127 "),
+                "no agent: its VM has no agent that can be run at /opt/a b/checkmill: put it into the image, or say agent-url",
+            ),
             ("\n#checkmill-answer 0 {\"jo".to_owned(), cut),
             (String::new(), cut),
         ] {

@@ -1,7 +1,7 @@
 //! A submit: finding or making the job's VM, waiting until it can be reached, starting the agent in it.
 
 use super::client::Fault;
-use super::guest::Code;
+use super::guest::{Code, NoAnswer};
 use super::id::{JobVm, VmId, key_of};
 use super::wire::{Stage, Vm};
 use super::{Inner, Look, of};
@@ -90,19 +90,11 @@ impl Inner {
 
     /// The VM that counts: the one that has the job, or else the first. The others are deleted.
     async fn first(&self, key: &SubmitKey, vms: Vec<Vm>) -> Result<Option<Vm>, Fault> {
-        let mut chosen = 0;
-        if vms.len() > 1 {
-            for (index, vm) in vms
-                .iter()
-                .enumerate()
-                .filter(|(_, vm)| vm.stage() == Stage::Running)
-            {
-                if matches!(self.look(&vm.id, key).await?, Look::Job(_)) {
-                    chosen = index;
-                    break;
-                }
-            }
-        }
+        let chosen = if vms.len() > 1 {
+            self.with_job(key, &vms).await?.unwrap_or(0)
+        } else {
+            0
+        };
         let mut first = None;
         for (index, vm) in vms.into_iter().enumerate() {
             if index == chosen {
@@ -113,6 +105,30 @@ impl Inner {
             }
         }
         Ok(first)
+    }
+
+    /// Which of several VMs has the job.
+    ///
+    /// # Errors
+    /// None of them says so, and one that can't be asked may have it: it must not be deleted, nor the job started again.
+    async fn with_job(&self, key: &SubmitKey, vms: &[Vm]) -> Result<Option<usize>, Fault> {
+        let mut silent = None;
+        for (index, vm) in vms.iter().enumerate() {
+            if vm.stage() != Stage::Running {
+                continue;
+            }
+            match self.look(&vm.id, key).await {
+                Ok(Look::Job(_)) => return Ok(Some(index)),
+                Ok(Look::Unreachable(_)) if self.is_given_up(&vm.id) => {}
+                Ok(Look::Unreachable(detail)) => silent = Some(detail),
+                Ok(Look::Empty | Look::Gone | Look::Dead(_)) => {}
+                Err(Fault::Guest(NoAnswer::Transient(detail) | NoAnswer::Refused(detail))) => {
+                    silent = Some(detail);
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        silent.map_or(Ok(None), |detail| Err(Fault::Transient(detail)))
     }
 
     /// Waits until a VM runs.

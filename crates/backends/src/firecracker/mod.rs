@@ -81,7 +81,7 @@ impl FirecrackerBackend {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Look {
     Job(BackendState),
-    /// It runs, and its agent has no such job.
+    /// It runs, and its agent has no such job, or there is no agent.
     Empty,
     Gone,
     Dead(String),
@@ -147,10 +147,7 @@ impl Inner {
         }
         let printed = self.client.execute(&self.settings, vm, key, &code.call).await?;
         self.no_longer_waited_for(vm);
-        answer(&printed, &self.settings.agent).map_err(|none| match none {
-            NoAnswer::Transient(detail) => Fault::Transient(detail),
-            NoAnswer::Refused(detail) => Fault::Refused(detail),
-        })
+        answer(&printed, &self.settings.agent).map_err(Fault::Guest)
     }
 
     async fn ask<T: DeserializeOwned>(&self, vm: &VmId, key: &SubmitKey, call: Call) -> Result<T, Fault> {
@@ -167,6 +164,7 @@ impl Inner {
                 None | Some(State::Unknown) => Look::Empty,
                 Some(state) => Look::Job(state.into()),
             }),
+            Err(Fault::Guest(NoAnswer::NoAgent(_))) => Ok(Look::Empty),
             Err(Fault::Gone) => Ok(Look::Gone),
             Err(Fault::Dead(detail)) => Ok(Look::Dead(detail)),
             Err(Fault::Unreachable(detail)) => Ok(Look::Unreachable(detail)),
@@ -242,29 +240,48 @@ impl Inner {
         Ok(())
     }
 
-    /// Has the agent stop its job. A VM without one, and one that can't be reached, are deleted: nothing else stops them.
+    /// Has the agent stop its job. A VM without one, and one that can't be reached or answers nonsense, are deleted: nothing else
+    /// stops them. Only a fault of the service is passed on.
     async fn stop(&self, vm: &VmId, key: &SubmitKey) -> Result<(), Fault> {
         for attempt in 1..=CANCEL_TRIES {
-            match self.look(vm, key).await? {
-                Look::Job(state) if !is_live(&state) => return Ok(()),
-                Look::Gone | Look::Dead(_) => return Ok(()),
-                Look::Empty => return self.delete(vm).await,
-                Look::Job(_) => {
+            match self.look(vm, key).await {
+                Ok(Look::Job(state)) if !is_live(&state) => return Ok(()),
+                Ok(Look::Gone | Look::Dead(_)) => return Ok(()),
+                Ok(Look::Empty) => return self.delete(vm).await,
+                Ok(Look::Job(_)) => {
                     let call = Call::Cancel { id: key.to_string() };
                     match self.ask::<Done>(vm, key, call).await {
                         Ok(Done {}) | Err(Fault::Gone | Fault::Dead(_)) => return Ok(()),
-                        Err(Fault::Unreachable(_)) => {}
+                        Err(Fault::Unreachable(_) | Fault::Guest(_)) => {}
                         Err(fault) => return Err(fault),
                     }
                 }
-                Look::Unreachable(_) => {}
+                Ok(Look::Unreachable(_)) | Err(Fault::Guest(_)) => {}
+                Err(fault) => return Err(fault),
             }
             if attempt < CANCEL_TRIES {
                 tokio::time::sleep(CANCEL_PAUSE).await;
             }
         }
-        tracing::warn!(backend = %self.settings.name, %vm, "a VM to cancel can't be reached and is deleted");
+        tracing::warn!(backend = %self.settings.name, %vm, "a VM to cancel does not answer and is deleted");
         self.delete(vm).await
+    }
+
+    /// Whether a VM that is to be deleted says that its job has not ended. One whose agent gives no answer in so many tries as a
+    /// cancel has does not keep its VM.
+    async fn is_busy(&self, vm: &VmId, key: &SubmitKey) -> Result<bool, Fault> {
+        for attempt in 1..=CANCEL_TRIES {
+            match self.look(vm, key).await {
+                Ok(Look::Job(state)) => return Ok(is_live(&state)),
+                Ok(_) => return Ok(false),
+                Err(Fault::Guest(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+            if attempt < CANCEL_TRIES {
+                tokio::time::sleep(CANCEL_PAUSE).await;
+            }
+        }
+        Ok(false)
     }
 
     async fn log(&self, id: &str, offset: u64) -> Result<LogChunk, Fault> {
@@ -287,7 +304,7 @@ impl Inner {
                 bytes: part.base64,
                 complete: part.complete,
             }),
-            Err(Fault::Gone | Fault::Dead(_)) => Ok(nothing),
+            Err(Fault::Gone | Fault::Dead(_) | Fault::Guest(NoAnswer::NoAgent(_))) => Ok(nothing),
             Err(Fault::Unreachable(_)) if self.is_given_up(&job.vm) => Ok(nothing),
             Err(fault) => Err(fault),
         }
@@ -302,7 +319,7 @@ impl Inner {
         };
         match self.ask::<ResultFile>(&job.vm, &job.key, call).await {
             Ok(file) => Ok(file.result.map(|result| result.to_string().into_bytes())),
-            Err(Fault::Gone | Fault::Dead(_)) => Ok(None),
+            Err(Fault::Gone | Fault::Dead(_) | Fault::Guest(NoAnswer::NoAgent(_))) => Ok(None),
             Err(Fault::Unreachable(_)) if self.is_given_up(&job.vm) => Ok(None),
             Err(fault) => Err(fault),
         }
@@ -355,7 +372,7 @@ impl Inner {
         };
         let vms = self.vms_of(&job.key).await?;
         for vm in vms.iter().filter(|vm| vm.stage() == Stage::Running) {
-            if matches!(self.look(&vm.id, &job.key).await?, Look::Job(state) if is_live(&state)) {
+            if self.is_busy(&vm.id, &job.key).await? {
                 return Err(Fault::Refused(format!(
                     "{id} has not ended; cancel it before it is discarded"
                 )));

@@ -29,16 +29,24 @@ impl Inner {
             path,
             query,
             body: None,
+            secrets: &[],
         };
         self.client.call(&self.settings, call).await
     }
 
-    async fn change(&self, method: Method, path: &[&str], body: Value) -> Result<(), Fault> {
+    async fn change(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Value,
+    ) -> Result<(), Fault> {
         let call = Call {
             method,
             path,
-            query: &[],
+            query,
             body: Some(body),
+            secrets: &[],
         };
         let IgnoredAny = self.client.call(&self.settings, call).await?;
         Ok(())
@@ -157,7 +165,10 @@ impl Inner {
     /// Tells a job to stop, which it does by and by. One that is over or not there is fine.
     pub(super) async fn stop(&self, project: &str, job: &str) -> Result<(), Fault> {
         let path = ["projects", project, "jobs", job];
-        match self.change(Method::PUT, &path, json!({"state": "stop"})).await {
+        match self
+            .change(Method::PUT, &path, &[], json!({"state": "stop"}))
+            .await
+        {
             Ok(()) | Err(Fault::Missing(_)) => Ok(()),
             Err(Fault::Refused(said)) => match self.get::<Job>(&path, &[]).await {
                 Ok(job) if !Phase::of(&job).is_final() => Err(Fault::Transient(said)),
@@ -170,7 +181,10 @@ impl Inner {
 
     pub(super) async fn delete(&self, project: &str, job: &str) -> Result<(), Fault> {
         let path = ["projects", project, "jobs", job];
-        match self.change(Method::DELETE, &path, json!({})).await {
+        // Empty for a job of an image, as in its spec.
+        let studio = self.settings.studio.as_deref().unwrap_or_default();
+        let query = [("cloudspaceId", studio)];
+        match self.change(Method::DELETE, &path, &query, json!({})).await {
             Ok(()) | Err(Fault::Missing(_)) => Ok(()),
             Err(fault) => Err(fault),
         }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use checkmill_core::{Millis, UnixMillis};
 use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, Url};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -67,6 +68,8 @@ pub(super) struct Call<'a> {
     pub(super) path: &'a [&'a str],
     pub(super) query: &'a [(&'a str, &'a str)],
     pub(super) body: Option<Value>,
+    /// What is in the body and may not be in what is said of it.
+    pub(super) secrets: &'a [(String, SecretString)],
 }
 
 impl Client {
@@ -127,7 +130,7 @@ impl Client {
         let wait = retry_after(&answer);
         let bytes = read(answer, ANSWER_BYTES).await?;
         if !(200..300).contains(&status) {
-            return Err(self.judge(settings, status, wait, &bytes));
+            return Err(self.judge(settings, status, wait, &bytes, call.secrets));
         }
         // Some answers have no body.
         let text = if bytes.trim_ascii().is_empty() {
@@ -140,11 +143,20 @@ impl Client {
         })
     }
 
-    fn judge(&self, settings: &LightningSettings, status: u16, wait: Option<Millis>, bytes: &[u8]) -> Fault {
-        let said = said(bytes);
+    fn judge(
+        &self,
+        settings: &LightningSettings,
+        status: u16,
+        wait: Option<Millis>,
+        bytes: &[u8],
+        secrets: &[(String, SecretString)],
+    ) -> Fault {
+        let said = said(bytes, secrets);
         match status {
             401 | 403 => Fault::Transient(format!("Lightning does not accept our credentials: {said}")),
-            404 => Fault::Missing(said),
+            // A proxy before the service has pages of its own, and a job that runs must not pass for one that is gone.
+            404 if problem(bytes).is_some() => Fault::Missing(said),
+            404 => Fault::Transient(format!("HTTP 404, and not in Lightning's form: {said}")),
             429 | 503 if status == 429 || wait.is_some() => {
                 let wait = wait.unwrap_or(RETRY_AFTER_DEFAULT).min(RETRY_AFTER_MAX);
                 if let Ok(mut until) = self.quiet_until.lock() {
@@ -228,18 +240,45 @@ fn retry_after(answer: &Response) -> Option<Millis> {
     Some(Millis::from_secs(seconds.parse::<u32>().ok()?.into()))
 }
 
-/// The service's own words.
-fn said(bytes: &[u8]) -> String {
-    let problem: Problem = serde_json::from_slice(bytes).unwrap_or_default();
-    let text = if problem.message.is_empty() {
-        String::from_utf8_lossy(bytes).trim().replace('\n', " ")
-    } else {
-        problem.message
-    };
+/// What Lightning says in its own form.
+fn problem(bytes: &[u8]) -> Option<String> {
+    let problem: Problem = serde_json::from_slice(bytes).ok()?;
+    Some(problem.message).filter(|message| !message.is_empty())
+}
+
+/// The service's own words. They may repeat what was sent, and a secret that is cut is not found any more.
+fn said(bytes: &[u8], secrets: &[(String, SecretString)]) -> String {
+    let text = problem(bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes).trim().to_owned());
+    let text = mask(text, secrets).replace('\n', " ");
     if text.is_empty() {
         return "it gave no reason".to_owned();
     }
     text.chars().take(SHOWN_CHARS).collect()
+}
+
+/// A text without the secrets, also where they are in JSON, and that in JSON again.
+pub(super) fn mask(mut text: String, secrets: &[(String, SecretString)]) -> String {
+    for (_, secret) in secrets {
+        let mut form = secret.expose_secret().to_owned();
+        for _ in 0..3 {
+            if !form.is_empty() {
+                text = text.replace(&form, MASK);
+                text = text.replace(&for_html(&form), MASK);
+            }
+            form = Value::from(form).to_string();
+            form = form.trim_matches('"').to_owned();
+        }
+    }
+    text
+}
+
+const MASK: &str = "***";
+
+/// As Go writes JSON.
+fn for_html(text: &str) -> String {
+    text.replace('<', r"\u003c")
+        .replace('>', r"\u003e")
+        .replace('&', r"\u0026")
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -259,4 +298,33 @@ fn causes(error: &dyn std::error::Error) -> String {
         below = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_before_its_text_is_cut_and_in_json() {
+        let secrets = |secret: &str| [("TOKEN".to_owned(), SecretString::from(secret))];
+        let long = format!("{}ghs_contract and more", "x".repeat(SHOWN_CHARS - 5));
+        let body = serde_json::json!({"message": long}).to_string();
+        let cut = said(body.as_bytes(), &secrets("ghs_contract"));
+        assert!(cut.ends_with("x*** ") || cut.ends_with("x*** a"), "{cut}");
+        let secret = "a\"<b>\nc";
+        let env = serde_json::json!({"value": secret}).to_string();
+        for body in [
+            env.clone(),
+            for_html(&env),
+            serde_json::json!({"message": format!("bad: {env}")}).to_string(),
+            serde_json::json!({"error": format!("bad: {env}")}).to_string(),
+            serde_json::json!({"message": format!("bad: {secret}")}).to_string(),
+        ] {
+            let said = said(body.as_bytes(), &secrets(secret));
+            assert!(
+                said.contains(MASK) && !said.contains("<b") && !said.contains("u003cb"),
+                "{body}: {said}"
+            );
+        }
+    }
 }

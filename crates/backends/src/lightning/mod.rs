@@ -20,7 +20,8 @@ mod wire;
 
 pub use machines::Machines;
 pub use settings::{
-    AgentInImage, Credentials, JobSettings, LightningSettings, Mount, Now, Row, Secret, Teamspace,
+    AgentInImage, Credentials, GENERAL_LABELS, JobSettings, LightningSettings, Mount, Now, Row, Secret,
+    Teamspace,
 };
 
 use crate::port::{
@@ -29,14 +30,13 @@ use crate::port::{
 use api::Place;
 use async_trait::async_trait;
 use checkmill_core::limits::LOG_CHUNK_BYTES;
-use checkmill_core::{MicroDollars, Millis};
+use checkmill_core::{DeploymentId, MicroDollars, Millis};
 use client::{Call, Client, Fault};
 use name::{JobName, LightningId};
 use reports::{Printed, Reports};
 use reqwest::Method;
-use secrecy::ExposeSecret as _;
 use state::Phase;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wire::Job;
@@ -58,6 +58,8 @@ struct Inner {
     client: Client,
     place: Mutex<Place>,
     reports: Reports,
+    /// Whose jobs we were handed: those of others in the teamspace are left to them.
+    own: Mutex<BTreeSet<DeploymentId>>,
 }
 
 impl LightningBackend {
@@ -71,6 +73,7 @@ impl LightningBackend {
                 client,
                 place: Mutex::default(),
                 reports: Reports::default(),
+                own: Mutex::default(),
             }),
         })
     }
@@ -81,7 +84,25 @@ impl Inner {
         fault.of_backend(&self.settings)
     }
 
+    /// The id of a job of ours.
+    fn parsed(&self, id: &str) -> Option<LightningId> {
+        let id: LightningId = id.parse().ok()?;
+        self.adopt(&id.key);
+        Some(id)
+    }
+
+    fn adopt(&self, key: &SubmitKey) {
+        if let Ok(mut own) = self.own.lock() {
+            own.insert(key.deployment.clone());
+        }
+    }
+
+    fn is_own(&self, key: &SubmitKey) -> bool {
+        self.own.lock().is_ok_and(|own| own.contains(&key.deployment))
+    }
+
     async fn submit(&self, submission: &Submission) -> Result<String, Fault> {
+        self.adopt(&submission.key);
         let project = self.project().await?;
         let name = JobName::new(&submission.key, submission.queue_timeout);
         let id = |job: &Job| {
@@ -101,6 +122,7 @@ impl Inner {
             path: &["projects", &project, "jobs"],
             query: &[],
             body: Some(body),
+            secrets: &submission.secrets,
         };
         let made: Job = match self.client.call(&self.settings, call).await {
             Ok(job) => job,
@@ -116,7 +138,15 @@ impl Inner {
                 self.stop(&project, &made.id).await?;
                 Ok(id(&first))
             }
-            _ => Ok(id(&made)),
+            Some(_) => Ok(id(&made)),
+            // Nobody would find it again by a name that is not its own, and the next submit would make another.
+            None => {
+                self.stop(&project, &made.id).await?;
+                Err(Fault::Transient(format!(
+                    "the name {name} is taken by a job that is not there; {} is stopped",
+                    made.id
+                )))
+            }
         }
     }
 
@@ -153,9 +183,8 @@ impl Inner {
             Phase::Stopped => state::stopped(job),
             Phase::Finished => {
                 let printed = self.printed(project, job).await?;
-                // Its machine is gone for good; otherwise its last words are on their way.
-                let is_told = printed.is_complete || job.was_interrupted || state::is_second_start(job);
-                if is_told {
+                // Its last words are on their way, also where its machine is gone: an end that was told stays.
+                if printed.is_complete {
                     state::finished(job, &printed.report)
                 } else {
                     BackendState::Running
@@ -165,7 +194,7 @@ impl Inner {
     }
 
     async fn poll(&self, ids: &[String]) -> Result<Vec<BackendState>, Fault> {
-        let parsed: Vec<Option<LightningId>> = ids.iter().map(|id| id.parse().ok()).collect();
+        let parsed: Vec<Option<LightningId>> = ids.iter().map(|id| self.parsed(id)).collect();
         let known: Vec<&LightningId> = parsed.iter().flatten().collect();
         if known.is_empty() {
             return Ok(vec![BackendState::Unknown; ids.len()]);
@@ -205,7 +234,7 @@ impl Inner {
     }
 
     async fn cancel(&self, id: &str) -> Result<(), Fault> {
-        let Ok(id) = id.parse::<LightningId>() else {
+        let Some(id) = self.parsed(id) else {
             return Ok(());
         };
         let project = self.project().await?;
@@ -265,7 +294,7 @@ impl Inner {
             jobs.sort_by_key(|(name, job)| (!name.suffix.is_empty(), job.created_at, job.id.clone()));
             let mut jobs = jobs.into_iter().map(|(_, job)| job);
             let Some(first) = jobs.next() else { continue };
-            for other in jobs {
+            for other in jobs.filter(|_| self.is_own(&key)) {
                 // Of a submit whose answer was lost, and which came late: nobody else knows of it.
                 tracing::warn!(backend = %self.settings.name, job = other.id, first = first.id, "a second job of one key is removed");
                 if Phase::of(&other).is_final() {
@@ -288,7 +317,7 @@ impl Inner {
     }
 
     async fn discard(&self, id: &str) -> Result<(), Fault> {
-        let Ok(parsed) = id.parse::<LightningId>() else {
+        let Some(parsed) = self.parsed(id) else {
             return Ok(());
         };
         let project = self.project().await?;
@@ -316,15 +345,7 @@ fn is_of(job: &Job, id: &LightningId) -> bool {
 
 /// The service's words may repeat what was sent.
 fn masked(fault: Fault, submission: &Submission) -> Fault {
-    let mask = |mut text: String| {
-        for (_, secret) in &submission.secrets {
-            let secret = secret.expose_secret();
-            if !secret.is_empty() {
-                text = text.replace(secret, "***");
-            }
-        }
-        text
-    };
+    let mask = |text: String| client::mask(text, &submission.secrets);
     match fault {
         Fault::Missing(text) => Fault::Missing(mask(text)),
         Fault::Transient(text) => Fault::Transient(mask(text)),

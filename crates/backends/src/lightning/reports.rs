@@ -145,6 +145,7 @@ impl Reader<'_> {
             path: &["projects", self.project, "page-logs"],
             query: &query,
             body: None,
+            secrets: &[],
         };
         self.client.call(self.settings, call).await
     }
@@ -156,6 +157,7 @@ impl Reader<'_> {
             path: &["projects", self.project, "jobs", &self.job.id, "download-logs"],
             query: &[],
             body: None,
+            secrets: &[],
         };
         let address: DownloadLogs = match self.client.call(self.settings, call).await {
             Ok(address) => address,

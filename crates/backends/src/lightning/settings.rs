@@ -120,10 +120,21 @@ impl Row {
     }
 }
 
-/// Labels that ask for nothing but a Linux machine.
+/// Labels that ask for nothing but a Linux machine, which a backend takes that lists none; beside them any other `ubuntu-…` is
+/// understood where its file lists it.
+pub const GENERAL_LABELS: [&str; 7] = [
+    "lightning",
+    "linux",
+    "self-hosted",
+    "ubuntu-22.04",
+    "ubuntu-24.04",
+    "ubuntu-latest",
+    "x64",
+];
+
 fn is_general(label: &str) -> bool {
     let ubuntu = label.starts_with("ubuntu-") && !label.ends_with("-arm");
-    ubuntu || matches!(label, "self-hosted" | "linux" | "x64" | "lightning")
+    ubuntu || GENERAL_LABELS.contains(&label)
 }
 
 impl LightningSettings {

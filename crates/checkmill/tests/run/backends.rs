@@ -183,7 +183,7 @@ async fn a_mistake_in_the_file_is_told_where_it_is() {
     let ended = project
         .checkmill(&["backends", "--backends", "backends.toml"])
         .await;
-    insta::assert_snapshot!(ended.refusal(&project), @"2: checkmill: backends.toml:3:1: unknown field `lables`, expected one of `name`, `labels`, `process`, `exec`, `slurm`, `firecracker`");
+    insta::assert_snapshot!(ended.refusal(&project), @"2: checkmill: backends.toml:3:1: unknown field `lables`, expected one of `name`, `labels`, `process`, `exec`, `slurm`, `firecracker`, `lightning`");
     project.write(
         ".checkmill/workflows/ci.yml",
         "on: push\njobs: {a: {runs-on: linux, steps: [{run: true}]}}\n",

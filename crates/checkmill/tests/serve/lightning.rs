@@ -4,7 +4,7 @@ use crate::conversation::REPO;
 use crate::page::page;
 use crate::served::Served;
 use checkmill_testkit::lightning::{Fault, KEY, Lightning, TEAMSPACE, USER};
-use checkmill_testkit::{NewCommit, NewRepository, Role};
+use checkmill_testkit::{NewRepository, Role};
 
 struct Site {
     cloud: Lightning,
@@ -30,6 +30,10 @@ teamspace = "{TEAMSPACE}"
 agent = "{program}"
 agent-arguments = ["agent"]
 log-seconds = 5
+[[backend.lightning.for]]
+label = "spot"
+machine = "L4"
+interruptible = true
 "#,
             url = cloud.url(),
             program = env!("CARGO_BIN_EXE_checkmill"),
@@ -66,7 +70,7 @@ name: CI
 on: push
 jobs:
   code:
-    runs-on: CPU
+    runs-on: [lightning, CPU]
     strategy:
       fail-fast: false
       matrix:
@@ -96,7 +100,7 @@ jobs:
         assert!(failed.contains(part), "{part}: {failed}");
     }
     let moon = page(&site.served.completed("CI / moon").await);
-    assert!(moon.contains("lightning (a100, a100_40gb,"), "{moon}");
+    assert!(moon.contains(r"lightning (a100, a100\_40gb,"), "{moon}");
     site.finish().await;
 }
 
@@ -104,17 +108,18 @@ jobs:
 async fn lightning_loses_a_machine_and_the_job_is_tried_again() {
     let site = Site::start().await;
     let text = r#"
-trigger: push
-machine: L4
-interruptible: true
-run: |
-  echo run >> {desk}/started
-  until [ -e {desk}/go ]; do sleep 0.05; done
+name: CI
+on: push
+jobs:
+  slow:
+    runs-on: [lightning, spot]
+    steps:
+      - run: |
+          echo run >> {desk}/started
+          until [ -e {desk}/go ]; do sleep 0.05; done
 "#;
-    let commit =
-        NewCommit::new("Add a job").write(".lightning/workflows/slow.yml", site.served.workflow(text));
-    site.served.push(commit).await;
-    let first = site.served.running("slow.yml / Lit Job ()").await;
+    site.served.push_workflow(text).await;
+    let first = site.served.running("CI / slow").await;
     site.served.mark("started").await;
     let job = site.cloud.jobs().remove(0);
     assert_eq!(
@@ -128,7 +133,7 @@ run: |
     site.cloud.interrupt(job["id"].as_str().unwrap());
     site.served.allow("go");
     let last = site.served.after(&first).await;
-    assert_eq!(last.line(), "slow.yml / Lit Job (): success");
+    assert_eq!(last.line(), "CI / slow: success");
     assert_eq!(
         site.served.mark("started").await,
         "run\nrun",

@@ -199,6 +199,9 @@ fn one(cloud: &Cloud, asked: &Asked, method: &str, id: &str, rest: &[&str]) -> A
             let job = job.clone();
             shown(&job.shown(&state))
         }
+        ("DELETE", []) if !asked.query.contains_key("cloudspaceId") => {
+            said(400, 3, "cloudspaceId is required")
+        }
         ("DELETE", []) if body != json!({}) => said(400, 3, "invalid body"),
         ("DELETE", []) if !job.is_final() => said(400, 9, "the job has not ended"),
         ("DELETE", []) => {

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
 
 pub const PROJECT: &str = "p-01";
 pub const TEAMSPACE: &str = "ci";
@@ -21,6 +22,8 @@ const PAGE_ENTRIES: usize = 500;
 
 pub(super) struct Cloud {
     pub(super) url: String,
+    /// The temporary files of each job, in a directory of its id.
+    pub(super) disks: TempDir,
     state: Mutex<State>,
     ahead: AtomicU64,
 }
@@ -37,9 +40,10 @@ pub(super) struct State {
 }
 
 impl Cloud {
-    pub(super) fn new(url: String) -> Self {
-        Self {
+    pub(super) fn new(url: String) -> std::io::Result<Self> {
+        Ok(Self {
             url,
+            disks: tempfile::tempdir()?,
             state: Mutex::new(State {
                 jobs: Vec::new(),
                 taken: BTreeSet::new(),
@@ -51,7 +55,7 @@ impl Cloud {
                 last_id: 0,
             }),
             ahead: AtomicU64::new(0),
-        }
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -127,6 +131,12 @@ impl State {
                 Outcome::Failed
             });
             job.kill();
+        }
+    }
+
+    pub(super) fn notice(&mut self, id: &str) {
+        if let Some(job) = self.job(id) {
+            job.outcome = Some(Outcome::Interrupted);
         }
     }
 

@@ -187,6 +187,8 @@ fn spawn(cloud: &Cloud, id: &str, body: &Value) -> Option<Child> {
     let mut state = cloud.lock();
     let job = state.job(id).filter(|job| job.state == "pending")?;
     let spec = &body["spec"];
+    let disk = cloud.disks.path().join(id);
+    fs::create_dir(&disk).ok()?;
     let mut words = spec["entrypoint"].as_str()?.split(' ');
     let mut command = Command::new(words.next()?);
     command
@@ -196,6 +198,8 @@ fn spawn(cloud: &Cloud, id: &str, body: &Value) -> Option<Child> {
         // The image's own, and the keys that Lightning gives to every job.
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("IMAGE_VERSION", "1")
+        // Nobody cleans up after a job that is killed.
+        .env("TMPDIR", &disk)
         .env("LIGHTNING_API_KEY", "of-the-teamspace")
         .env("LIGHTNING_USER_ID", super::USER)
         .current_dir("/")

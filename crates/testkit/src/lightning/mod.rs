@@ -30,11 +30,11 @@ impl Lightning {
     /// Starts it on a port of its own.
     ///
     /// # Errors
-    /// No port.
+    /// No port or no directory.
     pub async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let cloud = Arc::new(Cloud::new(format!("http://{address}")));
+        let cloud = Arc::new(Cloud::new(format!("http://{address}"))?);
         let server = tokio::spawn(server::serve(listener, Arc::clone(&cloud)));
         Ok(Self {
             cloud,
@@ -110,6 +110,11 @@ impl Lightning {
         self.cloud.lock().vanish(id, true);
     }
 
+    /// Says of a job that its machine is taken away, and leaves it the time to end by itself.
+    pub fn notice(&self, id: &str) {
+        self.cloud.lock().notice(id);
+    }
+
     /// Takes the machine away, and puts the job on another one.
     pub fn restart(&self, id: &str) {
         self.cloud.lock().restart(id);
@@ -125,5 +130,7 @@ impl Drop for Lightning {
     fn drop(&mut self) {
         self.server.abort();
         self.cloud.lock().end();
+        // Who still has its clock keeps the rest of it.
+        let _ = std::fs::remove_dir_all(self.cloud.disks.path());
     }
 }
