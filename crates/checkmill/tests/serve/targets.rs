@@ -40,7 +40,7 @@ jobs:
 /// Its commits can be fetched from nowhere.
 fn repository() -> NewRepository {
     NewRepository::new(REPO)
-        .clone_url("http://127.0.0.1:1/octocat/hello.git")
+        .clone_url("file:///nowhere/octocat/hello.git")
         .file("README.md", "Hello")
         .collaborator("ann", Role::Maintain)
 }
