@@ -9,6 +9,8 @@ pub mod exec;
 pub mod file;
 #[cfg(feature = "firecracker")]
 pub mod firecracker;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "inline")]
 pub mod inline;
 pub mod labels;

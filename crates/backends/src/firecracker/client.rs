@@ -4,6 +4,7 @@ use super::guest::NoAnswer;
 use super::id::{VmId, name_of};
 use super::settings::FirecrackerSettings;
 use super::wire::{Executed, Listed, Problem, Stage, Vm};
+use crate::http::{self, HttpFault, causes};
 use crate::port::{BackendError, SubmitKey};
 use checkmill_core::Millis;
 use reqwest::Method;
@@ -189,24 +190,13 @@ impl Client {
             request = request.json(body);
         }
         let sent = async {
-            let mut answer = request.send().await?;
+            let answer = request.send().await?;
             let status = answer.status().as_u16();
-            let mut bytes = Vec::new();
-            while let Some(chunk) = answer.chunk().await? {
-                if bytes.len() + chunk.len() > ANSWER_BYTES {
-                    return Ok(None);
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            Ok::<_, reqwest::Error>(Some((status, bytes)))
+            Ok::<_, HttpFault>((status, http::body(answer, ANSWER_BYTES).await?))
         };
-        let sent = sent
-            .await
-            .map_err(|error| Fault::Transient(causes(&error.without_url())))?;
-        sent.ok_or_else(|| {
-            Fault::Refused(format!(
-                "its answer to {path} is longer than {ANSWER_BYTES} bytes"
-            ))
+        sent.await.map_err(|fault| match fault {
+            HttpFault::Failed(_) => Fault::Transient(fault.to_string()),
+            HttpFault::TooLong(_) => Fault::Refused(format!("{path}: {fault}")),
         })
     }
 }
@@ -304,20 +294,6 @@ fn shown(text: &str) -> String {
     } else {
         out
     }
-}
-
-/// An error with what lies below it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text.push_str(&format!(": {said}"));
-        }
-        below = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::settings::{Credentials, LightningSettings};
 use super::wire::Problem;
+use crate::http::{self, HttpFault, causes};
 use crate::port::BackendError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -203,16 +204,11 @@ impl Client {
     }
 }
 
-async fn read(mut answer: Response, most: usize) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    let failed = |error: reqwest::Error| Fault::Transient(causes(&error.without_url()));
-    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-        if bytes.len() + chunk.len() > most {
-            return Err(Fault::Refused(format!("its answer is longer than {most} bytes")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
+async fn read(answer: Response, most: usize) -> Result<Vec<u8>, Fault> {
+    http::body(answer, most).await.map_err(|fault| match fault {
+        HttpFault::Failed(_) => Fault::Transient(fault.to_string()),
+        HttpFault::TooLong(_) => Fault::Refused(fault.to_string()),
+    })
 }
 
 /// As `LIGHTNING_AUTH_TOKEN`, `LIGHTNING_API_KEY` alone, and that with `LIGHTNING_USER_ID` are sent by Lightning's own SDK.
@@ -284,20 +280,6 @@ fn for_html(text: &str) -> String {
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// An error with what lies below it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text.push_str(&format!(": {said}"));
-        }
-        below = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

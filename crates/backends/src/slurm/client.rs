@@ -3,6 +3,7 @@
 use super::settings::{Server, SlurmSettings};
 use super::token::Tokens;
 use super::wire::{Problem, Problems};
+use crate::http::{self, HttpFault, causes};
 use crate::port::BackendError;
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
@@ -113,25 +114,14 @@ impl Client {
             request = request.json(body);
         }
         let sent = async {
-            let mut answer = request.send().await?;
+            let answer = request.send().await?;
             let status = answer.status().as_u16();
-            let mut bytes = Vec::new();
-            while let Some(chunk) = answer.chunk().await? {
-                if bytes.len() + chunk.len() > ANSWER_BYTES {
-                    return Ok(None);
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            Ok::<_, reqwest::Error>(Some((status, bytes)))
+            Ok::<_, HttpFault>((status, http::body(answer, ANSWER_BYTES).await?))
         };
-        let sent = sent
-            .await
-            .map_err(|error| Fault::Transient(format!("slurmrestd: {}", causes(&error.without_url()))))?;
-        let Some((status, bytes)) = sent else {
-            return Err(Fault::Refused(format!(
-                "its answer is longer than {ANSWER_BYTES} bytes"
-            )));
-        };
+        let (status, bytes) = sent.await.map_err(|fault| match fault {
+            HttpFault::Failed(_) => Fault::Transient(format!("slurmrestd: {fault}")),
+            HttpFault::TooLong(_) => Fault::Refused(fault.to_string()),
+        })?;
         let problems: Problems = serde_json::from_slice(&bytes).unwrap_or_default();
         let fault = self.judge(settings, status, &bytes, &problems.errors);
         // Half an answer must not pass for all of it: a list without our job has us submit it again.
@@ -231,18 +221,4 @@ fn said(problems: &[Problem], bytes: &[u8]) -> String {
         text = "it gave no reason".to_owned();
     }
     text.chars().take(SHOWN_CHARS).collect()
-}
-
-/// An error with what lies below it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text.push_str(&format!(": {said}"));
-        }
-        below = cause.source();
-    }
-    text
 }
